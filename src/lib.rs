@@ -4,5 +4,22 @@
 //! stack YAML → Stack (validated, with spans) → Graph → Observed → Plan (pure) → apply
 //!                                                            → stream of Events → human | JSON
 //! ```
+//!
+//! One module per stage, in this order; a stage imports only earlier ones plus [`target`] and
+//! [`event`] (`tests/layering.rs` checks it).
 
+pub mod apply;
+pub mod cli;
+pub mod event;
+pub mod exit;
+pub mod failure;
+pub mod graph;
+pub mod observe;
+pub mod operate;
+pub mod package;
+pub mod plan;
+pub mod render;
+pub mod resource;
 pub mod stack;
+pub mod target;
+pub mod wait;

@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The `pipectl` binary: parse, run, exit code.
+
+fn main() -> std::process::ExitCode {
+    pipectl::cli::run()
+}

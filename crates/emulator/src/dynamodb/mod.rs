@@ -1,1 +1,59 @@
-//! dynamodb.
+//! DynamoDB and its streams, by the dynoxide engine over one SQLite file.
+//!
+//! The engine knows tables, items, expressions, transactions, PartiQL and streams. What is here
+//! is the wire (JSON in and out, errors), our region in its ARNs, AWS's refusals that the engine
+//! lacks, and the time to live sweep. No other service is needed, and none needs this one.
+
+mod handlers;
+mod state;
+mod wire;
+
+use std::sync::Arc;
+
+use crate::server::{Shared, StartError};
+use crate::service::{Request, Response, Service};
+
+use self::state::State;
+
+/// Amazon DynamoDB.
+pub(crate) struct DynamoDbService {
+    state: Arc<State>,
+    shared: Arc<Shared>,
+}
+
+/// Opens the store in the data directory.
+pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<DynamoDbService>, StartError> {
+    let state = Arc::new(State::open(&shared.data_dir.join("dynamodb.sqlite"))?);
+    Ok(Arc::new(DynamoDbService { state, shared }))
+}
+
+impl DynamoDbService {
+    /// Starts the sweep that deletes expired items.
+    pub(crate) fn start(&self) {
+        tokio::spawn(state::sweep_until_stopped(
+            Arc::clone(&self.state),
+            Arc::clone(&self.shared),
+        ));
+    }
+}
+
+#[async_trait::async_trait]
+impl Service for DynamoDbService {
+    async fn call(&self, request: Request) -> Response {
+        let (operation, body) = match wire::read(request).await {
+            Ok(read) => read,
+            Err(error) => return wire::refuse(&error),
+        };
+        if !handlers::is_long(&operation) {
+            return handlers::answer(&self.state, &operation, &body);
+        }
+        let state = Arc::clone(&self.state);
+        tokio::task::spawn_blocking(move || handlers::answer(&state, &operation, &body))
+            .await
+            .unwrap_or_else(|error| wire::refuse(&crate::error::AwsError::internal(error)))
+    }
+
+    fn resources(&self) -> u64 {
+        self.state.tables()
+    }
+}

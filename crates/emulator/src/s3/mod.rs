@@ -1,1 +1,100 @@
-//! s3.
+//! S3: buckets, objects with versions, listings, multipart uploads, notifications to functions.
+//!
+//! ```text
+//!   gateway ─► wire (credentials and framing off) ─► s3s (XML, headers, routing) ─► handlers
+//!                                                                                     │
+//!        function service ◄── bus ◄── events ◄── outbox ◄── one transaction ◄─────── state
+//! ```
+//!
+//! `state*` is what survives a crash and knows no HTTP: rows in SQLite, bodies as files named by
+//! random ids. `handlers*` hold one function per operation, by group. `wire*` is what s3s leaves
+//! to do. An operation without a handler answers 501 with its name.
+
+mod handlers;
+mod handlers_bucket;
+mod handlers_config;
+mod handlers_events;
+mod handlers_list;
+mod handlers_multipart;
+mod handlers_object;
+mod handlers_read;
+mod handlers_upload;
+mod state;
+mod state_body;
+mod state_errors;
+mod state_events;
+mod state_list;
+mod state_multipart;
+mod state_objects;
+mod state_rules;
+#[cfg(test)]
+mod state_tests;
+mod wire;
+mod wire_chunked;
+#[cfg(test)]
+mod wire_tests;
+
+use std::sync::Arc;
+
+use s3s::service::S3ServiceBuilder;
+
+use self::handlers::{Api, Core};
+use self::state::Store;
+use crate::error::AwsError;
+use crate::server::{Shared, StartError};
+use crate::service::{Request, Response, Service};
+
+/// The S3 service of one emulator.
+pub(crate) struct S3Service {
+    core: Arc<Core>,
+    wire: s3s::service::S3Service,
+}
+
+/// Opens the store under the emulator's data directory and sweeps what a crash left there.
+pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<S3Service>, StartError> {
+    let store = Store::open(&shared.data_dir.join("s3"), Arc::clone(&shared.clock))?;
+    let core = Arc::new(Core::new(store, shared));
+    let mut builder = S3ServiceBuilder::new(Api(Arc::clone(&core)));
+    builder.set_host(wire::Hosts);
+    builder.set_validation(wire::Names);
+    Ok(Arc::new(S3Service {
+        core,
+        wire: builder.build(),
+    }))
+}
+
+impl S3Service {
+    /// Hands over the events that an earlier run could not, and keeps on retrying those that the
+    /// function service refuses. Called once, inside the runtime, when the bus is connected.
+    pub(crate) fn start(&self) -> Result<(), AwsError> {
+        self.core.deliver(self.core.store.outbox()?);
+        tokio::spawn(Arc::clone(&self.core).retry());
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Service for S3Service {
+    async fn call(&self, request: Request) -> Response {
+        let caller = wire::caller(&request);
+        let method = request.method().clone();
+        let now_ms = self.core.shared.clock.now_ms();
+        let response = match wire::incoming(request, caller.clone(), now_ms) {
+            Ok(request) => self.wire.call(request).await.unwrap_or_else(|error| {
+                let error: s3s::StdError = error.into();
+                tracing::error!(%error, "s3 could not write its answer");
+                wire::plain_failure(error.to_string())
+            }),
+            Err(error) => wire::refusal(error),
+        };
+        wire::outgoing(&method, response, &caller)
+    }
+
+    fn resources(&self) -> u64 {
+        self.core.store.count_buckets().unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot count the buckets");
+            // Unknown is not none: a store in trouble must not look empty.
+            1
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! DynamoDB's JSON 1.0: reading requests, wording errors, and our region in the engine's ARNs.
+
+use axum::body::Body;
+use dynoxide::DynoxideError;
+use http::{HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::config::REGION;
+use crate::error::AwsError;
+use crate::service::{Request, Response};
+
+/// JSON of the response, or the engine's refusal.
+pub(super) type Answer = Result<String, DynoxideError>;
+
+/// DynamoDB takes requests up to this size, bytes.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+/// How the engine's ARNs begin: its region is its own name.
+const ENGINE_ARN: &str = "arn:aws:dynamodb:dynoxide:";
+
+/// The operation named by `X-Amz-Target`, and the body as text.
+pub(super) async fn read(request: Request) -> Result<(String, String), AwsError> {
+    let operation = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .and_then(|target| target.rsplit_once('.'))
+        .map(|(_, operation)| operation.to_owned())
+        .ok_or_else(|| {
+            AwsError::bad_request(
+                "com.amazon.coral.service#UnknownOperationException",
+                "the header X-Amz-Target names no operation",
+            )
+        })?;
+    let body = Limited::new(request.into_body(), MAX_BODY)
+        .collect()
+        .await
+        .map_err(|error| AwsError::new(413, "RequestEntityTooLargeException", error.to_string()))?
+        .to_bytes();
+    let body = String::from_utf8(body.into()).map_err(|error| {
+        AwsError::bad_request(
+            "com.amazon.coral.service#SerializationException",
+            error.to_string(),
+        )
+    })?;
+    Ok((operation, body))
+}
+
+/// Runs an operation whose response holds no ARN of the engine's making.
+pub(super) fn plain<Q: DeserializeOwned, R: Serialize>(
+    body: &str,
+    run: impl FnOnce(Q) -> Result<R, DynoxideError>,
+) -> Answer {
+    let response = run(parse(body)?)?;
+    serde_json::to_string(&response).map_err(unwritable)
+}
+
+/// Runs an operation that describes tables or streams, and gives its ARNs our region. Such
+/// responses hold no user data that could look like an ARN.
+pub(super) fn own_arns<Q: DeserializeOwned, R: Serialize>(
+    body: &str,
+    run: impl FnOnce(Q) -> Result<R, DynoxideError>,
+) -> Answer {
+    let response = run(parse(body)?)?;
+    let mut json = serde_json::to_value(&response).map_err(unwritable)?;
+    rewrite_arns(&mut json);
+    Ok(json.to_string())
+}
+
+/// Runs `GetRecords`: the region is a field of each record, beside the user's data.
+pub(super) fn records<Q: DeserializeOwned, R: Serialize>(
+    body: &str,
+    run: impl FnOnce(Q) -> Result<R, DynoxideError>,
+) -> Answer {
+    let response = run(parse(body)?)?;
+    let mut json = serde_json::to_value(&response).map_err(unwritable)?;
+    for record in json["Records"].as_array_mut().into_iter().flatten() {
+        record["awsRegion"] = REGION.into();
+    }
+    Ok(json.to_string())
+}
+
+fn rewrite_arns(json: &mut Value) {
+    match json {
+        Value::String(text) => {
+            if let Some(rest) = text.strip_prefix(ENGINE_ARN) {
+                *text = format!("arn:aws:dynamodb:{REGION}:{rest}");
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(rewrite_arns),
+        Value::Object(fields) => fields.values_mut().for_each(rewrite_arns),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn unwritable(error: serde_json::Error) -> DynoxideError {
+    DynoxideError::InternalServerError(format!("writing the response: {error}"))
+}
+
+fn parse<Q: DeserializeOwned>(body: &str) -> Result<Q, DynoxideError> {
+    serde_json::from_str(body).map_err(|error| unreadable(&error))
+}
+
+/// Words a request that could not be read. The engine's request types check values while they
+/// are being read and mark the class of their refusal by a prefix; everything else is serde's.
+fn unreadable(error: &serde_json::Error) -> DynoxideError {
+    let text = error.to_string();
+    let bare = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(bare, _)| bare);
+    let marked = |marker: &str| bare.strip_prefix(marker).map(str::to_owned);
+    if let Some(message) = marked("VALIDATION_REQUEST:") {
+        return DynoxideError::EnvelopedValidation(message);
+    }
+    if let Some(message) = text.strip_prefix("VALIDATION_AS_READ:") {
+        return DynoxideError::ValidationException(message.to_owned());
+    }
+    if let Some(message) = marked("VALIDATION:") {
+        return DynoxideError::ValidationException(message);
+    }
+    if let Some(message) = text.strip_prefix("SERIALIZATION_AS_READ:") {
+        return DynoxideError::SerializationException(message.to_owned());
+    }
+    if let Some(message) = marked("SERIALIZATION:") {
+        return DynoxideError::SerializationException(message);
+    }
+    if error.is_syntax() || error.is_eof() {
+        // AWS says nothing more about a body that is not JSON.
+        return DynoxideError::SerializationException(String::new());
+    }
+    if bare.contains("Supplied AttributeValue") {
+        return DynoxideError::ValidationException(bare.to_owned());
+    }
+    if bare.contains("empty AttributeValue") {
+        return DynoxideError::ValidationException(
+            "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+                .to_owned(),
+        );
+    }
+    if let Some((found, expected)) = bare
+        .strip_prefix("invalid type: ")
+        .and_then(|mismatch| mismatch.split_once(", expected "))
+        && found != "null"
+    {
+        return DynoxideError::SerializationException(mismatch(found, expected));
+    }
+    // Missing fields, nulls, names outside an enumeration.
+    DynoxideError::ValidationException(bare.to_owned())
+}
+
+/// A JSON type that does not fit, in the words of AWS's own reader.
+fn mismatch(found: &str, expected: &str) -> String {
+    if expected.starts_with("struct ") || expected.contains("map") {
+        return "Unexpected value type in payload".to_owned();
+    }
+    let token = match found.split(' ').next().unwrap_or_default() {
+        "integer" | "floating" | "number" => "NUMBER_VALUE",
+        "string" => "STRING_VALUE",
+        "boolean" if found.contains("true") => "TRUE_VALUE",
+        "boolean" => "FALSE_VALUE",
+        "map" => return "Start of structure or map found where not expected".to_owned(),
+        "sequence" => return "Start of list found where not expected".to_owned(),
+        _ => return "Unexpected field type".to_owned(),
+    };
+    match expected {
+        "a string" => format!("{token} cannot be converted to String"),
+        "a boolean" => format!("{token} cannot be converted to Boolean"),
+        "i32" | "u32" => format!("{token} cannot be converted to Integer"),
+        "i64" | "u64" => format!("{token} cannot be converted to Long"),
+        _ => "Unexpected field type".to_owned(),
+    }
+}
+
+/// The engine's refusal as AWS puts it on the wire.
+pub(super) fn engine_error(operation: &str, error: DynoxideError) -> Response {
+    let error = match (operation, error) {
+        // These three list what is wrong with a request; the others name it bare.
+        ("PutItem" | "UpdateItem" | "DeleteItem", DynoxideError::EnvelopedValidation(message))
+            if !message.contains("validation error") =>
+        {
+            DynoxideError::ValidationException(format!("1 validation error detected: {message}"))
+        }
+        // PartiQL words this one in a shape of its own.
+        (
+            "ExecuteStatement",
+            DynoxideError::ConditionalCheckFailedException(message, Some(item)),
+        ) => DynoxideError::StatementConditionalCheckFailed(message, item),
+        (_, other) => other,
+    };
+    if error.status_code() >= 500 {
+        tracing::error!(operation, "{error}");
+    }
+    respond(error.status_code(), error.to_json())
+}
+
+/// A refusal of our own.
+pub(super) fn refuse(error: &AwsError) -> Response {
+    respond(
+        error.status,
+        serde_json::json!({ "__type": error.code, "message": error.message }).to_string(),
+    )
+}
+
+/// A JSON response.
+pub(super) fn respond(status: u16, json: String) -> Response {
+    let mut response = Response::new(Body::from(json));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-amz-json-1.0"),
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use dynoxide::actions::get_item::GetItemRequest;
+    use dynoxide::actions::update_time_to_live::UpdateTimeToLiveRequest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_arns_of_the_engine_are_rewritten() {
+        let mut json = json!({
+            "TableArn": "arn:aws:dynamodb:dynoxide:000000000000:table/t",
+            "Nested": [{"IndexArn": "arn:aws:dynamodb:dynoxide:000000000000:table/t/index/i"}],
+            "Other": "says arn:aws:dynamodb:dynoxide:x",
+            "Count": 3,
+        });
+        rewrite_arns(&mut json);
+        assert_eq!(
+            json,
+            json!({
+                "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/t",
+                "Nested": [{"IndexArn": "arn:aws:dynamodb:us-east-1:000000000000:table/t/index/i"}],
+                "Other": "says arn:aws:dynamodb:dynoxide:x",
+                "Count": 3,
+            })
+        );
+    }
+
+    fn refusal<Q: DeserializeOwned>(body: &str) -> (&'static str, String) {
+        let error = match parse::<Q>(body) {
+            Ok(_) => panic!("{body} must be refused"),
+            Err(error) => error,
+        };
+        let kind = error.error_type().rsplit('#').next().unwrap_or_default();
+        (kind, error.to_string())
+    }
+
+    #[test]
+    fn unreadable_requests_are_worded_as_aws_words_them() {
+        assert_eq!(
+            refusal::<GetItemRequest>("{"),
+            ("SerializationException", String::new())
+        );
+        assert_eq!(
+            refusal::<UpdateTimeToLiveRequest>(r#"{"TableName": 5}"#),
+            (
+                "SerializationException",
+                "NUMBER_VALUE cannot be converted to String".to_owned()
+            )
+        );
+        let (kind, message) = refusal::<GetItemRequest>("{}");
+        assert_eq!(kind, "ValidationException");
+        assert!(
+            message.contains("ableName") && !message.contains("VALIDATION"),
+            "{message}"
+        );
+        let (kind, message) =
+            refusal::<GetItemRequest>(r#"{"TableName": "abc", "Key": {"k": {"S": "a", "N": "1"}}}"#);
+        assert_eq!(kind, "ValidationException");
+        assert!(message.starts_with("Supplied AttributeValue"), "{message}");
+    }
+}

@@ -1,0 +1,127 @@
+//! `pipectl emulator`
+
+use std::path::PathBuf;
+
+use pipectl_emulator::clock::{Clock, SystemClock};
+use pipectl_emulator::{Config, Emulator, StartError};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Ended, Global, session};
+use crate::failure::CommandError;
+use crate::render::{Renderer, human};
+use crate::target::embedded::{EmbeddedError, Layout, Record};
+
+/// Serve the embedded target in front until Ctrl-C
+#[derive(Debug, clap::Args)]
+pub struct EmulatorArgs {
+    /// Port to listen on; by default the system picks one
+    #[arg(long)]
+    port: Option<u16>,
+    /// Where the data is; by default .pipectl/embedded of the project
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Port to use if it is free
+    #[arg(long, hide = true, conflicts_with = "port")]
+    prefer_port: Option<u16>,
+    /// Leave the terminal
+    #[arg(long, hide = true)]
+    background: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct EmulatorData {
+    endpoint: String,
+    pid: u32,
+    data: PathBuf,
+}
+
+pub(super) async fn run(global: &Global, args: EmulatorArgs, renderer: &Renderer) -> Ended {
+    let data = match args.data.clone() {
+        Some(data) => data,
+        None => Layout::of(&session::load(global, crate::target::EMBEDDED)?.root).data,
+    };
+    log_to_stderr();
+    if args.background {
+        leave_terminal()?;
+    }
+    let emulator = start(&args, &data).await.map_err(EmbeddedError::from)?;
+    let layout = Layout {
+        record: data.join("emulator.json"),
+        log: data.join("emulator.log"),
+        data: data.clone(),
+    };
+    let pid = std::process::id();
+    layout.write_record(&Record {
+        pid,
+        endpoint: emulator.endpoint().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_ms: SystemClock.now_ms(),
+    })?;
+    let told = EmulatorData {
+        endpoint: emulator.endpoint().to_owned(),
+        pid,
+        data,
+    };
+    renderer.data(&told, || human::serving(&told.endpoint));
+    let ended = serve(&emulator, args.background).await;
+    emulator.stop().await;
+    layout.remove_record(pid)?;
+    ended.map_err(|error| {
+        CommandError::Project {
+            root: layout.data.display().to_string(),
+            cause: format!("signals: {error}"),
+        }
+        .into()
+    })
+}
+
+/// With a preferred port that somebody else has by now, any other does.
+async fn start(args: &EmulatorArgs, data: &std::path::Path) -> Result<Emulator, StartError> {
+    let config = |port| Config {
+        port,
+        ..Config::new(data)
+    };
+    if let Some(port) = args.prefer_port {
+        match Emulator::start(config(port)).await {
+            Err(StartError::PortTaken { .. }) => {}
+            other => return other,
+        }
+    }
+    Emulator::start(config(args.port.unwrap_or(0))).await
+}
+
+/// Until it is told to stop: by request, SIGINT or SIGTERM.
+async fn serve(emulator: &Emulator, background: bool) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    // A handler of its own keeps the closing of the terminal from ending a background process.
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            () = emulator.wait() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = hang_up.recv() => if !background { return Ok(()) },
+        }
+    }
+}
+
+/// A session of its own: signals of the terminal do not reach it.
+fn leave_terminal() -> Result<(), CommandError> {
+    rustix::process::setsid().map(|_| ()).map_err(|error| CommandError::Project {
+        root: ".".to_owned(),
+        cause: format!("cannot leave the terminal: {error}"),
+    })
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PIPECTL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // A subscriber that is set already (tests) stays.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+}

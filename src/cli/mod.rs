@@ -1,0 +1,180 @@
+//! The command line: one verb, one file. A verb's `Args` are its help; its `run` is thin.
+
+mod down;
+mod emulator;
+mod env;
+mod results;
+mod schema;
+mod send;
+mod session;
+mod status;
+mod up;
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render::{Format, Renderer};
+
+/// Take an event-driven pipeline from a YAML file to running, measured and trusted
+#[derive(Debug, Parser)]
+#[command(name = "pipectl", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// Stack file; by default `stack:` in pipectl.yaml, else the only file in stacks/
+    #[arg(long, global = true, value_name = "FILE")]
+    stack: Option<PathBuf>,
+    /// Where the stack lives: embedded (the default) or localstack
+    #[arg(long, global = true, value_name = "NAME")]
+    target: Option<String>,
+    /// Endpoint of the target, for targets that pipectl does not serve itself
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Form of the answer
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+    /// Answer every question with yes
+    #[arg(long, short = 'y', global = true)]
+    yes: bool,
+    /// Use no colours (also: NO_COLOR)
+    #[arg(long, global = true)]
+    no_color: bool,
+    /// Show more of what is going on
+    #[arg(long, short, global = true)]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::UpArgs),
+    Down(down::DownArgs),
+    Status(status::StatusArgs),
+    Send(send::SendArgs),
+    Results(results::ResultsArgs),
+    Emulator(emulator::EmulatorArgs),
+    Env(env::EnvArgs),
+    Schema(schema::SchemaArgs),
+}
+
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Up(_) => "up",
+            Self::Down(_) => "down",
+            Self::Status(_) => "status",
+            Self::Send(_) => "send",
+            Self::Results(_) => "results",
+            Self::Emulator(_) => "emulator",
+            Self::Env(_) => "env",
+            Self::Schema(_) => "schema",
+        }
+    }
+}
+
+/// Parses the command line of this process and runs it.
+pub fn run() -> std::process::ExitCode {
+    let matches = Cli::command()
+        .after_help(crate::render::exit_codes())
+        .try_get_matches();
+    let cli = match matches.and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout and are no failure; a broken pipe is nobody's fault.
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            return exit.code().into();
+        }
+    };
+    crate::render::set_up(cli.global.no_color);
+    let renderer = Renderer::new(cli.command.name(), cli.global.output, cli.global.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            renderer.failure::<()>(
+                &Failure {
+                    exit: Exit::Failed,
+                    report: miette::miette!(
+                        code = "runtime::start",
+                        help = "check the limits on threads and open files (`ulimit -a`)",
+                        "cannot start the runtime: {error}"
+                    ),
+                },
+                None,
+            );
+            return Exit::Failed.code().into();
+        }
+    };
+    let exit = runtime.block_on(dispatch(cli, &renderer));
+    // What still runs in the background (an idle connection) must not hold the process.
+    runtime.shutdown_background();
+    exit.code().into()
+}
+
+async fn dispatch(cli: Cli, renderer: &Renderer) -> Exit {
+    let global = &cli.global;
+    let result = match cli.command {
+        Command::Up(args) => up::run(global, args, renderer).await,
+        Command::Down(args) => down::run(global, args, renderer).await,
+        Command::Status(args) => status::run(global, args, renderer).await,
+        Command::Send(args) => send::run(global, args, renderer).await,
+        Command::Results(args) => results::run(global, args, renderer).await,
+        Command::Emulator(args) => emulator::run(global, args, renderer).await,
+        Command::Env(args) => env::run(global, args, renderer).await,
+        Command::Schema(args) => schema::run(args),
+    };
+    match result {
+        Ok(()) => Exit::Done,
+        Err(stop) => {
+            renderer.failure(&stop.failure, stop.data.as_ref());
+            stop.failure.exit
+        }
+    }
+}
+
+/// A command that did not do what was asked, with the data it has all the same.
+pub(crate) struct Stop {
+    failure: Failure,
+    data: Option<serde_json::Value>,
+}
+
+impl Stop {
+    /// With the data that goes out beside the failure.
+    fn with_data(failure: impl Into<Failure>, data: &impl serde::Serialize) -> Self {
+        Self {
+            failure: failure.into(),
+            data: serde_json::to_value(data).ok(),
+        }
+    }
+}
+
+impl<F: Into<Failure>> From<F> for Stop {
+    fn from(failure: F) -> Self {
+        Self {
+            failure: failure.into(),
+            data: None,
+        }
+    }
+}
+
+/// What `run` of a verb returns.
+pub(crate) type Ended = Result<(), Stop>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,160 @@
+//! `pipectl up`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::send::{self, Wait};
+use super::{Ended, Global, Stop, session};
+use crate::apply::{self, Outcome};
+use crate::event::{Event, Sink};
+use crate::failure::{CommandError, FailedStep};
+use crate::operate::send::Sent;
+use crate::package;
+use crate::plan::{self, Plan, Traits};
+use crate::render::{Renderer, human};
+use crate::resource::{self, Context, Identities, Wanted, attrs::resolve_text};
+use crate::stack::model::{Kind, LogicalId, Stack};
+use crate::target::record::{self, Seen};
+
+/// Build the functions and make the stack as its file says
+#[derive(Debug, clap::Args)]
+pub struct UpArgs {
+    /// Send this file when the stack is up, and wait for its result
+    #[arg(long, value_name = "FILE")]
+    smoke: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct UpData {
+    stack: String,
+    target: &'static str,
+    endpoint: String,
+    plan: Plan,
+    outputs: BTreeMap<String, String>,
+    elapsed_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<Vec<Sent>>,
+}
+
+pub(super) async fn run(global: &Global, args: UpArgs, renderer: &Renderer) -> Ended {
+    let row = session::named_row(global)?;
+    let stack = session::load(global, row.name)?;
+    // A file that cannot be read is told before anything is built or made.
+    if let Some(file) = &args.smoke {
+        send::readable(file)?;
+    }
+    // Starting the target and building need not wait for each other.
+    let build = package::package(&stack, &|event| renderer.emit(event.into()));
+    let reach = session::reach(global, &stack, row, true, renderer);
+    let (artifacts, target) = futures::join!(build, reach);
+    let (artifacts, target) = (artifacts?, target?);
+
+    let begun = Instant::now();
+    let cx = session::context(&stack, target, Some(artifacts));
+    record::remember(
+        &stack.root,
+        &stack.name,
+        row.name,
+        Seen {
+            endpoint: (!row.capabilities.self_served).then(|| cx.place.target.endpoint.clone()),
+        },
+    )?;
+    tell_skipped(&stack, &cx, renderer);
+    let (plan, outcome) = converge(&stack, &cx, renderer).await?;
+
+    let mut data = UpData {
+        stack: stack.name.clone(),
+        target: row.name,
+        endpoint: cx.place.target.endpoint.clone(),
+        outputs: outputs(&stack, &outcome.identities),
+        elapsed_ms: begun.elapsed().as_millis() as u64,
+        plan,
+        sent: None,
+    };
+    if !outcome.failed.is_empty() {
+        let errors = outcome.failed.into_iter().map(|step| FailedStep { step }).collect();
+        return Err(Stop::with_data(CommandError::Apply { errors }, &data));
+    }
+    let Some(file) = args.smoke else {
+        renderer.data(&data, || human::outputs(&data.outputs));
+        return Ok(());
+    };
+    let wait = Wait {
+        timeout: Duration::from_secs(60),
+    };
+    let sent = send::send_all(&stack, &cx, &[file], &wait, renderer).await?;
+    data.sent = Some(sent.clone());
+    send::verdict(&sent, &data, renderer)?;
+    renderer.data(&data, || human::sent(&sent));
+    Ok(())
+}
+
+/// Observes, plans, checks and applies.
+async fn converge(stack: &Stack, cx: &Context, renderer: &Renderer) -> Result<(Plan, Outcome), Stop> {
+    let (wanted, mut identities) = resource::wanted(stack, &cx.place);
+    let observed = crate::observe::observe(cx, &wanted)
+        .await
+        .map_err(|errors| CommandError::Observe { errors })?;
+    for (id, observed) in &observed {
+        if let Some(live) = observed.live() {
+            identities.insert(id.clone(), live.identity.clone());
+        }
+    }
+    let plan = plan::up(&wanted, &observed, &identities, traits);
+    checked(&plan, &wanted)?;
+    if !plan.refusals.is_empty() {
+        return Err(CommandError::PlanRefused { refusals: plan.refusals }.into());
+    }
+    renderer.emit(Event::Planned {
+        changes: plan.changes().count(),
+        steps: plan.steps.len(),
+    });
+    if plan.is_empty() {
+        renderer.say(&human::nothing_to_do(plan.steps.len()));
+        let outcome = Outcome { identities, ..Outcome::default() };
+        return Ok((plan, outcome));
+    }
+    renderer.say(&human::plan(&plan));
+    let outcome = apply::apply(cx, &plan, &wanted, identities, renderer).await;
+    Ok((plan, outcome))
+}
+
+pub(super) fn checked(plan: &Plan, wanted: &[Wanted]) -> Result<(), Stop> {
+    let violations = plan::check(plan, wanted, traits);
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(CommandError::Inconsistent { violations }.into())
+    }
+}
+
+fn traits(kind: Kind) -> Traits {
+    resource::of(kind).map_or_else(Traits::default, |kind| Traits {
+        fixed_fields: kind.fixed_fields(),
+        stores_data: kind.stores_data(),
+    })
+}
+
+/// Says what the stack has and this target does not get.
+fn tell_skipped(stack: &Stack, cx: &Context, sink: &dyn Sink) {
+    if cx.place.target.capabilities().templates {
+        return;
+    }
+    for template in &stack.templates {
+        sink.emit(Event::Skipped {
+            id: LogicalId::new(Kind::Template, &template.name),
+            why: format!("templates are not deployed on the target `{}`", cx.place.target.name()),
+        });
+    }
+}
+
+fn outputs(stack: &Stack, identities: &Identities) -> BTreeMap<String, String> {
+    stack
+        .outputs
+        .iter()
+        .map(|(name, text)| (name.clone(), resolve_text(text, identities).0))
+        .collect()
+}

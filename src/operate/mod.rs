@@ -1,0 +1,7 @@
+//! What acts on a running stack: its status, files sent through it, results read from it.
+
+pub mod pipeline;
+pub mod results;
+pub mod send;
+pub mod status;
+mod upload;

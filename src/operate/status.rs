@@ -1,0 +1,74 @@
+//! The state of a running stack: every resource as the target tells it, queue depths, last results.
+
+use model::JobResult;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::pipeline::Pipeline;
+use super::results;
+use crate::resource::{Attrs, CallError, Context, Observed, Wanted};
+use crate::stack::model::LogicalId;
+
+/// How many of the last results are shown.
+const LAST_RESULTS: usize = 5;
+
+/// One resource.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResourceStatus {
+    /// Logical id.
+    pub id: LogicalId,
+    /// Physical name.
+    pub name: String,
+    /// The target's word, `Absent`, or `Foreign` for a resource of that name that is not ours.
+    pub state: String,
+    /// Message and item counts.
+    pub facts: Attrs,
+    /// Is it there and ours?
+    pub healthy: bool,
+}
+
+/// A stack on a target.
+#[derive(Debug, Clone, Serialize)]
+pub struct StackStatus {
+    /// Target name.
+    pub target: &'static str,
+    /// Endpoint.
+    pub endpoint: String,
+    /// Resources in the order in which they depend on one another.
+    pub resources: Vec<ResourceStatus>,
+    /// Newest results of the last day.
+    pub last_results: Vec<JobResult>,
+}
+
+/// Puts what was observed into words.
+pub fn resources(wanted: &[Wanted], observed: &crate::observe::Snapshot) -> Vec<ResourceStatus> {
+    wanted
+        .iter()
+        .map(|wanted| {
+            let observed = observed.get(&wanted.id).unwrap_or(&Observed::Absent);
+            let (state, facts, healthy) = match observed {
+                Observed::Absent => ("Absent".to_owned(), Attrs::new(), false),
+                Observed::Unowned(_) => ("Foreign".to_owned(), Attrs::new(), false),
+                Observed::Owned(live) => (live.state.clone(), live.facts.clone(), true),
+            };
+            ResourceStatus {
+                id: wanted.id.clone(),
+                name: wanted.identity.name.clone(),
+                state,
+                facts,
+                healthy,
+            }
+        })
+        .collect()
+}
+
+/// The newest results, if the stack has a table for them and an index on the day.
+pub async fn last_results(cx: &Context, pipeline: &Pipeline) -> Result<Vec<JobResult>, CallError> {
+    let Some(index) = &pipeline.day_index else {
+        return Ok(Vec::new());
+    };
+    let now = OffsetDateTime::now_utc();
+    let mut found = results::since(&cx.clients, pipeline, index, now - time::Duration::DAY, now).await?;
+    found.truncate(LAST_RESULTS);
+    Ok(found)
+}

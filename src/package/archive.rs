@@ -1,0 +1,188 @@
+//! Reproducible zips: the same bytes in give the same bytes out, on any day and in any directory, so
+//! that AWS's `CodeSha256` tells whether the code changed.
+
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, System, ZipWriter};
+
+/// Name of the program in an artifact, as `provided.*` runtimes want it.
+pub const BOOTSTRAP: &str = "bootstrap";
+
+/// Raised whenever the same entries would give other bytes: artifacts at hand are then made anew.
+pub const RECIPE: u32 = 1;
+
+/// Fixed, as another level would be another hash.
+const LEVEL: i64 = 6;
+/// Permissions of every entry: Lambda refuses a `bootstrap` that others may not run.
+const MODE: u32 = 0o755;
+/// Hex digits of the hash in a file name.
+const PREFIX: usize = 12;
+
+/// A zip in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zip {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the bytes.
+    pub digest: [u8; 32],
+}
+
+impl Zip {
+    /// Compresses `entries` (name, content): sorted by name, dated 1980-01-01, mode 0755.
+    pub fn new(entries: &[(&str, &[u8])]) -> std::io::Result<Self> {
+        let mut entries = entries.to_vec();
+        entries.sort_unstable_by_key(|(name, _)| *name);
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(LEVEL))
+            .last_modified_time(DateTime::DEFAULT)
+            .system(System::Unix)
+            .unix_permissions(MODE);
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, content) in entries {
+            writer.start_file(name, options)?;
+            writer.write_all(content)?;
+        }
+        let bytes = writer.finish()?.into_inner();
+        let digest = Sha256::digest(&bytes).into();
+        Ok(Self { bytes, digest })
+    }
+
+    /// AWS's `CodeSha256`: the SHA-256 in base64.
+    pub fn code_sha256(&self) -> String {
+        STANDARD.encode(self.digest)
+    }
+
+    /// File name of this artifact of `name`.
+    pub fn file_name(&self, name: &str) -> String {
+        let mut prefix = hex::encode(self.digest);
+        prefix.truncate(PREFIX);
+        format!("{name}-{prefix}.zip")
+    }
+
+    /// Puts the zip under `directory` in one step and removes older artifacts of the same `name`.
+    /// An interrupted write leaves no half a zip under the final name.
+    pub fn store(&self, directory: &Path, name: &str) -> Result<PathBuf, (PathBuf, std::io::Error)> {
+        let file_name = self.file_name(name);
+        let path = directory.join(&file_name);
+        replace(&path, &self.bytes).map_err(|error| (path.clone(), error))?;
+        let found = std::fs::read_dir(directory).map_err(|error| (directory.to_owned(), error))?;
+        for entry in found {
+            let entry = entry.map_err(|error| (directory.to_owned(), error))?;
+            let other = entry.file_name();
+            if other.to_str().is_some_and(|other| other != file_name && is_artifact(other, name)) {
+                match std::fs::remove_file(entry.path()) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        return Err((entry.path(), error));
+                    }
+                    // Gone already: a second process cleans up as well.
+                    _ => {}
+                }
+            }
+        }
+        Ok(path)
+    }
+}
+
+/// Is `file` an artifact of exactly this `name`? `a-b-0123….zip` is not one of `a`.
+fn is_artifact(file: &str, name: &str) -> bool {
+    file.strip_prefix(name)
+        .and_then(|rest| rest.strip_prefix('-'))
+        .and_then(|rest| rest.strip_suffix(".zip"))
+        .is_some_and(|prefix| prefix.len() == PREFIX && prefix.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Writes a file so that readers see the old content or the new one, never a part.
+pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
+    temporary.write_all(bytes)?;
+    temporary.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(directory)
+            .expect("the directory")
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_same_binary_gives_the_same_bytes_in_two_directories() {
+        let content = b"\x7fELF and the rest".repeat(1000);
+        let stored: Vec<Vec<u8>> = (0..2)
+            .map(|_| {
+                let directory = tempfile::tempdir().expect("a temporary directory");
+                let zip = Zip::new(&[(BOOTSTRAP, &content)]).expect("zipped");
+                let path = zip.store(directory.path(), "trigger").expect("stored");
+                std::fs::read(path).expect("read back")
+            })
+            .collect();
+        assert_eq!(stored[0], stored[1]);
+        assert!(stored[0].len() < content.len() / 10, "it is compressed");
+    }
+
+    #[test]
+    fn entries_are_sorted_executable_and_dated_1980() {
+        let zip = Zip::new(&[("z.json", b"{}"), (BOOTSTRAP, b"program")]).expect("zipped");
+        assert_eq!(zip, Zip::new(&[(BOOTSTRAP, b"program"), ("z.json", b"{}")]).expect("zipped"));
+        let mut archive = zip::ZipArchive::new(Cursor::new(&zip.bytes)).expect("a zip");
+        let mut seen = Vec::new();
+        for index in 0..archive.len() {
+            let mut file = archive.by_index(index).expect("an entry");
+            let mut content = String::new();
+            file.read_to_string(&mut content).expect("its content");
+            let date = file.last_modified().map(|date| (date.year(), date.month(), date.day(), date.hour()));
+            seen.push((file.name().to_owned(), file.unix_mode(), date, content));
+        }
+        let entry = |name: &str, content: &str| {
+            (name.to_owned(), Some(0o100_755), Some((1980, 1, 1, 0)), content.to_owned())
+        };
+        assert_eq!(seen, [entry(BOOTSTRAP, "program"), entry("z.json", "{}")]);
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_file_in_base64() {
+        let zip = Zip::new(&[(BOOTSTRAP, b"program")]).expect("zipped");
+        assert_eq!(STANDARD.decode(zip.code_sha256()).expect("base64"), Sha256::digest(&zip.bytes).to_vec());
+    }
+
+    #[test]
+    fn older_artifacts_of_this_function_go_and_others_stay() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let others = ["a-b-0123456789ab.zip", "a-notes.zip", "index.json"];
+        for name in others.iter().chain(&["a-0123456789ab.zip"]) {
+            std::fs::write(directory.path().join(name), "x").expect("written");
+        }
+        let zip = Zip::new(&[(BOOTSTRAP, b"one")]).expect("zipped");
+        zip.store(directory.path(), "a").expect("stored");
+        let mut expected: Vec<String> = others.iter().map(|&name| name.to_owned()).collect();
+        expected.push(zip.file_name("a"));
+        expected.sort();
+        assert_eq!(names(directory.path()), expected);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_an_error_with_its_path() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let missing = directory.path().join("missing");
+        let zip = Zip::new(&[(BOOTSTRAP, b"one")]).expect("zipped");
+        let (path, error) = zip.store(&missing, "a").expect_err("there is no directory");
+        assert_eq!(path, missing.join(zip.file_name("a")));
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,143 @@
+//! The only folder that prints. stdout is data, stderr is talk; with `--output json` stdout is one
+//! envelope and stderr a stream of event lines.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod human;
+mod json;
+mod progress;
+pub mod style;
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::event::{Event, Sink};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+pub use progress::Progress;
+
+/// In which form a command answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON envelope on stdout, one JSON object per event on stderr.
+    Json,
+}
+
+/// How one command talks.
+pub struct Renderer {
+    command: &'static str,
+    format: Format,
+    progress: Progress,
+}
+
+impl Renderer {
+    /// For the command `command`; `verbose` shows every event.
+    pub fn new(command: &'static str, format: Format, verbose: bool) -> Self {
+        let live = format == Format::Human && std::io::stderr().is_terminal();
+        Self {
+            command,
+            format,
+            progress: Progress::new(live, verbose),
+        }
+    }
+
+    /// Prints the command's data: `human` is used for people.
+    pub fn data<T: Serialize>(&self, data: &T, human: impl FnOnce() -> String) {
+        self.progress.finish();
+        match self.format {
+            Format::Human => to_stdout(&human()),
+            Format::Json => to_stdout(&json::envelope(self.command, Some(data), None)),
+        }
+    }
+
+    /// Prints data for people only: where a failure follows, whose envelope carries the data.
+    pub fn human(&self, human: impl FnOnce() -> String) {
+        self.progress.finish();
+        if self.format == Format::Human {
+            to_stdout(&human());
+        }
+    }
+
+    /// Prints one line of talk.
+    pub fn say(&self, line: &str) {
+        if self.format == Format::Human {
+            self.progress.line(line);
+        }
+    }
+
+    /// Prints a failure; data that was there before it goes along.
+    pub fn failure<T: Serialize>(&self, failure: &Failure, data: Option<&T>) {
+        self.progress.finish();
+        match self.format {
+            Format::Human => eprintln!("{:?}", failure.report),
+            Format::Json => to_stdout(&json::envelope(self.command, data, Some(failure))),
+        }
+    }
+
+    /// Is a person there to be asked?
+    pub fn can_ask(&self) -> bool {
+        self.format == Format::Human && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks for a line of text.
+    pub fn ask(&self, question: &str) -> std::io::Result<String> {
+        self.progress.finish();
+        console::Term::stderr().write_str(question)?;
+        console::Term::stderr().read_line()
+    }
+}
+
+impl Sink for Renderer {
+    fn emit(&self, event: Event) {
+        match self.format {
+            Format::Human => self.progress.event(&event),
+            Format::Json => eprintln!("{}", json::line(&event)),
+        }
+    }
+}
+
+/// Writes text for the shell (`eval`) or a file: no envelope, no style.
+pub fn raw(text: &str) {
+    to_stdout(text);
+}
+
+/// A reader that closes the pipe early (`head`) is not a failure.
+fn to_stdout(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let text = text.trim_end_matches('\n');
+    if !text.is_empty() {
+        let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    }
+}
+
+/// Sets how diagnostics and colours look, once per process.
+pub fn set_up(no_color: bool) {
+    let color = !no_color && std::env::var_os("NO_COLOR").is_none();
+    if !color {
+        console::set_colors_enabled(false);
+        console::set_colors_enabled_stderr(false);
+    }
+    let color = color && console::colors_enabled_stderr();
+    // The hook is set once; a second call in one process (tests) keeps the first.
+    let _ = miette::set_hook(Box::new(move |_| {
+        Box::new(
+            miette::MietteHandlerOpts::new()
+                .color(color)
+                .unicode(true)
+                .terminal_links(false)
+                .width(usize::from(console::Term::stderr().size_checked().map_or(100, |size| size.1)).clamp(60, 120))
+                .build(),
+        )
+    }));
+}
+
+/// Text of the exit code table, for `--help`.
+pub fn exit_codes() -> String {
+    crate::exit::ALL.iter().fold("Exit codes:".to_owned(), |text, (exit, meaning): &(Exit, &str)| {
+        format!("{text}\n  {:>3}  {meaning}", exit.code())
+    })
+}

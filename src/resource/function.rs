@@ -1,0 +1,353 @@
+//! Lambda functions: code, configuration, asynchronous invocation settings, reserved concurrency.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture as LambdaArchitecture, DestinationConfig, Environment, FunctionCode,
+    LastUpdateStatus, OnFailure, Runtime, State,
+};
+
+use super::error::{absent, failed};
+use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted};
+use crate::stack::model::{Architecture, Function, Kind, LogicalId, Stack};
+use crate::wait::{self, Look};
+
+/// Lambda functions.
+pub struct FunctionKind;
+
+const GONE: &[&str] = &["ResourceNotFoundException"];
+/// The OS-only runtime: what runs a `bootstrap`. // aws-behaviours L17
+const RUNTIME: &str = "provided.al2023";
+
+/// Fields that `UpdateFunctionConfiguration` carries.
+const CONFIGURATION: &[&str] = &["memory", "timeout", "runtime", "handler", "role"];
+
+#[async_trait]
+impl ResourceKind for FunctionKind {
+    fn kind(&self) -> Kind {
+        Kind::Function
+    }
+
+    fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
+        stack
+            .functions
+            .iter()
+            .map(|function| wanted_function(stack, place, function))
+            .collect()
+    }
+
+    async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
+        let name = &wanted.identity.name;
+        let function = async {
+            cx.clients
+                .lambda
+                .get_function()
+                .function_name(name)
+                .send()
+                .await
+                .map_err(failed("GetFunction"))
+        };
+        let invoke_config = async {
+            cx.clients
+                .lambda
+                .get_function_event_invoke_config()
+                .function_name(name)
+                .send()
+                .await
+                .map_err(failed("GetFunctionEventInvokeConfig"))
+        };
+        let (function, invoke_config) = futures::join!(function, invoke_config);
+        let Some(function) = absent(function, GONE)? else {
+            return Ok(Observed::Absent);
+        };
+        let mut live = live(&function, cx.place.artifacts.is_some());
+        if let Some(config) = absent(invoke_config, GONE)? {
+            if let Some(retries) = config.maximum_retry_attempts {
+                live.attrs.insert("async_retries".to_owned(), retries.into());
+            }
+            let destination = config
+                .destination_config
+                .and_then(|destinations| destinations.on_failure)
+                .and_then(|failure| failure.destination);
+            if let Some(destination) = destination {
+                live.attrs.insert("on_failure".to_owned(), destination.into());
+            }
+        }
+        let tags = function.tags.unwrap_or_default();
+        Ok(if cx.owns(tags.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
+            Observed::Owned(live)
+        } else {
+            Observed::Unowned(live)
+        })
+    }
+
+    async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
+        let architecture = wanted.text("architecture").unwrap_or_default();
+        let answer = cx
+            .clients
+            .lambda
+            .create_function()
+            .function_name(&wanted.identity.name)
+            .runtime(Runtime::from(RUNTIME))
+            .handler(wanted.text("handler").unwrap_or_default())
+            .role(wanted.text("role").unwrap_or_default())
+            .architectures(LambdaArchitecture::from(architecture))
+            .memory_size(number(wanted, "memory"))
+            .timeout(number(wanted, "timeout"))
+            .environment(environment(wanted))
+            .code(FunctionCode::builder().zip_file(code(cx, wanted).await?).build())
+            .set_tags(Some(cx.tags(&wanted.id).into_iter().collect()))
+            .send()
+            .await
+            .map_err(failed("CreateFunction"))?;
+        let mut live = Live {
+            identity: wanted.identity.clone(),
+            attrs: wanted.attrs.clone(),
+            ..Live::default()
+        };
+        live.identity.arn = answer.function_arn.or(live.identity.arn);
+        // These three have calls of their own; the function is born without them.
+        for field in ["async_retries", "on_failure", "reserved_concurrency"] {
+            live.attrs.remove(field);
+        }
+        Ok(live)
+    }
+
+    async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
+        let changes = super::compare(wanted, &live.attrs);
+        let changed = |fields: &[&str]| changes.iter().any(|c| fields.contains(&c.field.as_str()));
+        // Code before configuration, each waited for: updates do not overlap. // aws-behaviours L3
+        if changed(&["code", "architecture"]) {
+            cx.clients
+                .lambda
+                .update_function_code()
+                .function_name(&wanted.identity.name)
+                .zip_file(code(cx, wanted).await?)
+                .architectures(LambdaArchitecture::from(wanted.text("architecture").unwrap_or_default()))
+                .send()
+                .await
+                .map_err(failed("UpdateFunctionCode"))?;
+            wait_updated(cx, &wanted.identity.name).await?;
+        }
+        if changed(CONFIGURATION) || changes.iter().any(|c| c.field.starts_with("environment.")) {
+            cx.clients
+                .lambda
+                .update_function_configuration()
+                .function_name(&wanted.identity.name)
+                .handler(wanted.text("handler").unwrap_or_default())
+                .role(wanted.text("role").unwrap_or_default())
+                .memory_size(number(wanted, "memory"))
+                .timeout(number(wanted, "timeout"))
+                // The whole map: it replaces the live one. // aws-behaviours L9
+                .environment(environment(wanted))
+                .send()
+                .await
+                .map_err(failed("UpdateFunctionConfiguration"))?;
+            wait_updated(cx, &wanted.identity.name).await?;
+        }
+        if changed(&["async_retries", "on_failure"]) {
+            sync_invoke_config(cx, wanted).await?;
+        }
+        if changed(&["reserved_concurrency"]) {
+            sync_concurrency(cx, wanted).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
+        let answer = cx
+            .clients
+            .lambda
+            .delete_function()
+            .function_name(&live.identity.name)
+            .send()
+            .await;
+        absent(answer.map_err(failed("DeleteFunction")), GONE).map(|_| ())
+    }
+}
+
+fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted {
+    let identity = place.function(stack, &function.name);
+    let role = format!(
+        "arn:{}:iam::{}:role/{}",
+        place.target.partition(),
+        place.target.account,
+        identity.name
+    );
+    let mut wanted = Wanted::new(LogicalId::new(Kind::Function, &function.name), identity)
+        .with("runtime", RUNTIME)
+        .with("handler", "bootstrap")
+        .with("role", role)
+        .with("memory", function.memory.0)
+        .with("timeout", function.timeout.0)
+        .with("architecture", architecture_name(function.architecture))
+        .with("async_retries", function.async_retries)
+        .with_some("reserved_concurrency", function.reserved_concurrency)
+        .after(LogicalId::new(Kind::LogGroup, &function.name));
+    if let Some(artifact) = place
+        .artifacts
+        .as_ref()
+        .and_then(|artifacts| artifacts.get(&function.name))
+    {
+        wanted = wanted.with("code", artifact.sha256.clone());
+    }
+    for (name, text) in &function.environment {
+        wanted = wanted.with_text(format!("environment.{name}"), text);
+    }
+    if let Some(queue) = &function.on_failure {
+        let arn = place.queue(stack, queue).arn.unwrap_or_default();
+        wanted = wanted
+            .with("on_failure", arn)
+            .after(LogicalId::new(Kind::Queue, queue));
+    }
+    wanted
+}
+
+/// Lambda's name of an instruction set.
+fn architecture_name(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::Arm64 => "arm64",
+        Architecture::X86_64 => "x86_64",
+        Architecture::Host if cfg!(target_arch = "aarch64") => "arm64",
+        Architecture::Host => "x86_64",
+    }
+}
+
+fn number(wanted: &Resolved, field: &str) -> i32 {
+    wanted.number(field).unwrap_or_default() as i32
+}
+
+fn environment(wanted: &Resolved) -> Environment {
+    let variables: HashMap<String, String> = wanted
+        .below("environment")
+        .map(|(name, value)| (name.to_owned(), value.as_str().unwrap_or_default().to_owned()))
+        .collect();
+    Environment::builder().set_variables(Some(variables)).build()
+}
+
+/// The bytes of the function's artifact.
+async fn code(cx: &Context, wanted: &Resolved) -> Result<Blob, CallError> {
+    let artifact = cx
+        .place
+        .artifacts
+        .as_ref()
+        .and_then(|artifacts| artifacts.get(&wanted.id.name))
+        .ok_or_else(|| CallError::local("package", format!("{} was not packaged", wanted.id)))?;
+    let bytes = tokio::fs::read(&artifact.zip).await.map_err(|error| {
+        CallError::local("package", format!("cannot read {}: {error}", artifact.zip.display()))
+    })?;
+    Ok(Blob::new(bytes))
+}
+
+/// The last update has been taken. // aws-behaviours L3
+async fn wait_updated(cx: &Context, name: &str) -> Result<(), CallError> {
+    let deadlines = &cx.place.target.row.deadlines;
+    wait::until("function updated", deadlines.function, deadlines.poll, || async {
+        let answer = cx
+            .clients
+            .lambda
+            .get_function_configuration()
+            .function_name(name)
+            .send()
+            .await
+            .map_err(failed("GetFunctionConfiguration"))?;
+        let state = answer.state.as_ref().map_or("", State::as_str);
+        Ok(match answer.last_update_status {
+            Some(LastUpdateStatus::Failed) => {
+                return Err(CallError::local(
+                    "update",
+                    answer.last_update_status_reason.unwrap_or_else(|| "the update failed".to_owned()),
+                ));
+            }
+            Some(LastUpdateStatus::InProgress) => Look::NotYet("InProgress".to_owned()),
+            _ if state == "Pending" => Look::NotYet(state.to_owned()),
+            _ => Look::Done(()),
+        })
+    })
+    .await
+}
+
+/// Retries and destination of asynchronous invocations. // aws-behaviours L21
+async fn sync_invoke_config(cx: &Context, wanted: &Resolved) -> Result<(), CallError> {
+    let destinations = DestinationConfig::builder()
+        .set_on_failure(
+            wanted
+                .text("on_failure")
+                .map(|arn| OnFailure::builder().destination(arn).build()),
+        )
+        .build();
+    cx.clients
+        .lambda
+        .put_function_event_invoke_config()
+        .function_name(&wanted.identity.name)
+        .maximum_retry_attempts(number(wanted, "async_retries"))
+        .destination_config(destinations)
+        .send()
+        .await
+        .map_err(failed("PutFunctionEventInvokeConfig"))?;
+    Ok(())
+}
+
+async fn sync_concurrency(cx: &Context, wanted: &Resolved) -> Result<(), CallError> {
+    let name = &wanted.identity.name;
+    if let Some(reserved) = wanted.number("reserved_concurrency") {
+        cx.clients
+            .lambda
+            .put_function_concurrency()
+            .function_name(name)
+            .reserved_concurrent_executions(reserved as i32)
+            .send()
+            .await
+            .map_err(failed("PutFunctionConcurrency"))?;
+    } else {
+        cx.clients
+            .lambda
+            .delete_function_concurrency()
+            .function_name(name)
+            .send()
+            .await
+            .map_err(failed("DeleteFunctionConcurrency"))?;
+    }
+    Ok(())
+}
+
+fn live(function: &GetFunctionOutput, with_code: bool) -> Live {
+    let mut attrs = Attrs::new();
+    let mut live = Live::default();
+    let Some(configuration) = &function.configuration else {
+        return live;
+    };
+    let mut put = |field: &str, value: Option<serde_json::Value>| {
+        if let Some(value) = value {
+            attrs.insert(field.to_owned(), value);
+        }
+    };
+    put("runtime", configuration.runtime.as_ref().map(|r| r.as_str().into()));
+    put("handler", configuration.handler.clone().map(Into::into));
+    put("role", configuration.role.clone().map(Into::into));
+    put("memory", configuration.memory_size.map(Into::into));
+    put("timeout", configuration.timeout.map(Into::into));
+    // Endpoints that leave it out mean AWS's default.
+    let architecture = configuration.architectures().first().map_or("x86_64", LambdaArchitecture::as_str);
+    put("architecture", Some(architecture.into()));
+    if with_code {
+        put("code", configuration.code_sha256.clone().map(Into::into));
+    }
+    let reserved = function.concurrency.as_ref().and_then(|c| c.reserved_concurrent_executions);
+    put("reserved_concurrency", reserved.map(Into::into));
+    let variables = configuration.environment.as_ref().and_then(|e| e.variables.as_ref());
+    for (name, value) in variables.into_iter().flatten() {
+        put(&format!("environment.{name}"), Some(value.clone().into()));
+    }
+    live.identity = Identity {
+        name: configuration.function_name.clone().unwrap_or_default(),
+        arn: configuration.function_arn.clone(),
+        url: None,
+    };
+    live.attrs = attrs;
+    live.state = configuration.state.as_ref().map_or("Active", State::as_str).to_owned();
+    live
+}

@@ -1,0 +1,390 @@
+//! DynamoDB tables: keys, global secondary indexes, expiry. On-demand billing.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction,
+    DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate,
+    KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType, TableDescription,
+    Tag, TimeToLiveSpecification, TimeToLiveStatus,
+};
+
+use super::error::{absent, failed};
+use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted, attrs};
+use crate::stack::model::{Key, Kind, LogicalId, Stack};
+use crate::wait::{self, Look};
+
+/// DynamoDB tables.
+pub struct TableKind;
+
+const GONE: &[&str] = &["ResourceNotFoundException"];
+
+/// A key as one attribute value: `job_id:S`, or `day:S,processed_at:S` with a sort key.
+fn key_text(partition: &Key, sort: Option<&Key>) -> String {
+    std::iter::once(partition)
+        .chain(sort)
+        .map(|key| format!("{}:{}", key.name, key.key_type.letter()))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+#[async_trait]
+impl ResourceKind for TableKind {
+    fn kind(&self) -> Kind {
+        Kind::Table
+    }
+
+    fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
+        stack
+            .tables
+            .iter()
+            .map(|table| {
+                let id = LogicalId::new(Kind::Table, &table.name);
+                let mut wanted = Wanted::new(id, place.table(stack, &table.name))
+                    .with("key", key_text(&table.partition_key, table.sort_key.as_ref()))
+                    .with("billing", BillingMode::PayPerRequest.as_str())
+                    .with_some("ttl", table.ttl.clone());
+                for index in &table.indexes {
+                    let key = key_text(&index.partition_key, index.sort_key.as_ref());
+                    wanted = wanted.with(format!("indexes.{}", index.name), key);
+                }
+                wanted.retain = table.retain;
+                wanted
+            })
+            .collect()
+    }
+
+    fn fixed_fields(&self) -> &'static [&'static str] {
+        &["key"]
+    }
+
+    fn stores_data(&self) -> bool {
+        true
+    }
+
+    async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
+        let name = &wanted.identity.name;
+        let arn = wanted.identity.arn.as_deref().unwrap_or_default();
+        let table = async { describe(cx, name).await };
+        let expiry = async {
+            cx.clients
+                .dynamodb
+                .describe_time_to_live()
+                .table_name(name)
+                .send()
+                .await
+                .map_err(failed("DescribeTimeToLive"))
+        };
+        let tags = async {
+            cx.clients
+                .dynamodb
+                .list_tags_of_resource()
+                .resource_arn(arn)
+                .send()
+                .await
+                .map_err(failed("ListTagsOfResource"))
+        };
+        let (table, expiry, tags) = futures::join!(table, expiry, tags);
+        let Some(table) = absent(table, GONE)? else {
+            return Ok(Observed::Absent);
+        };
+        let expiry = absent(expiry, GONE)?
+            .and_then(|answer| answer.time_to_live_description)
+            .filter(|expiry| {
+                matches!(
+                    expiry.time_to_live_status,
+                    Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
+                )
+            })
+            .and_then(|expiry| expiry.attribute_name);
+        let tags = absent(tags, GONE)?.and_then(|answer| answer.tags).unwrap_or_default();
+        let live = live(&table, expiry);
+        Ok(if cx.owns(tags.iter().map(|tag| (tag.key(), tag.value()))) {
+            Observed::Owned(live)
+        } else {
+            Observed::Unowned(live)
+        })
+    }
+
+    async fn holds_data(&self, cx: &Context, identity: &Identity) -> Result<bool, CallError> {
+        // ItemCount is hours old on AWS; one item read is the truth.
+        let answer = cx
+            .clients
+            .dynamodb
+            .scan()
+            .table_name(&identity.name)
+            .limit(1)
+            .send()
+            .await;
+        Ok(absent(answer.map_err(failed("Scan")), GONE)?.is_some_and(|answer| answer.count > 0))
+    }
+
+    async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
+        let name = &wanted.identity.name;
+        let mut definitions = BTreeMap::new();
+        let mut request = cx
+            .clients
+            .dynamodb
+            .create_table()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest);
+        for element in key_schema(wanted.text("key").unwrap_or_default(), &mut definitions)? {
+            request = request.key_schema(element);
+        }
+        for (index, key) in wanted.below("indexes") {
+            let schema = key_schema(key.as_str().unwrap_or_default(), &mut definitions)?;
+            let index = GlobalSecondaryIndex::builder()
+                .index_name(index)
+                .set_key_schema(Some(schema))
+                .projection(all_attributes())
+                .build()
+                .map_err(|e| CallError::local("CreateTable", e.to_string()))?;
+            request = request.global_secondary_indexes(index);
+        }
+        for definition in definitions.into_values() {
+            request = request.attribute_definitions(definition);
+        }
+        for (key, value) in cx.tags(&wanted.id) {
+            let tag = Tag::builder()
+                .key(key)
+                .value(value)
+                .build()
+                .map_err(|e| CallError::local("CreateTable", e.to_string()))?;
+            request = request.tags(tag);
+        }
+        request.send().await.map_err(failed("CreateTable"))?;
+        // Expiry is refused until the table is active. // aws-behaviours D2
+        let table = wait_active(cx, name).await?;
+        Ok(live(&table, None))
+    }
+
+    async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
+        sync_indexes(cx, wanted, live).await?;
+        sync_expiry(cx, wanted, live).await
+    }
+
+    async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
+        let name = &live.identity.name;
+        let answer = cx.clients.dynamodb.delete_table().table_name(name).send().await;
+        absent(answer.map_err(failed("DeleteTable")), GONE)?;
+        let target = &cx.place.target.row.deadlines;
+        wait::until("table gone", target.table, target.poll, || async {
+            // aws-behaviours D14
+            Ok(match absent(describe(cx, name).await, GONE)? {
+                None => Look::Done(()),
+                Some(table) => Look::NotYet(status(&table)),
+            })
+        })
+        .await
+    }
+}
+
+async fn describe(cx: &Context, name: &str) -> Result<TableDescription, CallError> {
+    cx.clients
+        .dynamodb
+        .describe_table()
+        .table_name(name)
+        .send()
+        .await
+        .map_err(failed("DescribeTable"))?
+        .table
+        .ok_or_else(|| CallError::missing("DescribeTable", "Table"))
+}
+
+fn status(table: &TableDescription) -> String {
+    table
+        .table_status
+        .as_ref()
+        .map_or("unknown", |status| status.as_str())
+        .to_owned()
+}
+
+/// Table and all its indexes are active. // aws-behaviours D1
+async fn wait_active(cx: &Context, name: &str) -> Result<TableDescription, CallError> {
+    let deadlines = &cx.place.target.row.deadlines;
+    wait::until("table active", deadlines.table, deadlines.poll, || async {
+        let table = describe(cx, name).await?;
+        let indexes_ready = table.global_secondary_indexes().iter().all(|index| {
+            index
+                .index_status
+                .as_ref()
+                .is_none_or(|status| status.as_str() == "ACTIVE")
+        });
+        let state = status(&table);
+        Ok(if state == "ACTIVE" && indexes_ready {
+            Look::Done(table)
+        } else {
+            Look::NotYet(state)
+        })
+    })
+    .await
+}
+
+/// `day:S,processed_at:S` → schema; the attribute types are collected in `definitions`.
+fn key_schema(
+    text: &str,
+    definitions: &mut BTreeMap<String, AttributeDefinition>,
+) -> Result<Vec<KeySchemaElement>, CallError> {
+    let fail = |e: aws_smithy_types::error::operation::BuildError| {
+        CallError::local("CreateTable", e.to_string())
+    };
+    let mut elements = Vec::new();
+    for (part, key_type) in text.split(',').zip([KeyType::Hash, KeyType::Range]) {
+        // Attribute names may hold colons; the type letter is what follows the last one.
+        let (name, letter) = part.rsplit_once(':').unwrap_or((part, "S"));
+        definitions.insert(
+            name.to_owned(),
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::from(letter))
+                .build()
+                .map_err(fail)?,
+        );
+        elements.push(
+            KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(key_type)
+                .build()
+                .map_err(fail)?,
+        );
+    }
+    Ok(elements)
+}
+
+fn all_attributes() -> Projection {
+    Projection::builder()
+        .projection_type(ProjectionType::All)
+        .build()
+}
+
+/// One index per call, each followed by a wait: DynamoDB takes no more. // aws-behaviours D7
+async fn sync_indexes(cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
+    let name = &live.identity.name;
+    let wanted_indexes: BTreeMap<_, _> = wanted.below("indexes").collect();
+    let live_indexes: BTreeMap<_, _> = attrs::below(&live.attrs, "indexes").collect();
+    let mut updates = Vec::new();
+    for (index, key) in &live_indexes {
+        if wanted_indexes.get(index) != Some(key) {
+            let action = DeleteGlobalSecondaryIndexAction::builder()
+                .index_name(*index)
+                .build()
+                .map_err(|e| CallError::local("UpdateTable", e.to_string()))?;
+            updates.push((
+                GlobalSecondaryIndexUpdate::builder().delete(action).build(),
+                BTreeMap::new(),
+            ));
+        }
+    }
+    for (index, key) in &wanted_indexes {
+        if live_indexes.get(index) != Some(key) {
+            let mut definitions = BTreeMap::new();
+            let schema = key_schema(key.as_str().unwrap_or_default(), &mut definitions)?;
+            let action = CreateGlobalSecondaryIndexAction::builder()
+                .index_name(*index)
+                .set_key_schema(Some(schema))
+                .projection(all_attributes())
+                .build()
+                .map_err(|e| CallError::local("UpdateTable", e.to_string()))?;
+            updates.push((
+                GlobalSecondaryIndexUpdate::builder().create(action).build(),
+                definitions,
+            ));
+        }
+    }
+    for (update, definitions) in updates {
+        cx.clients
+            .dynamodb
+            .update_table()
+            .table_name(name)
+            .set_attribute_definitions(
+                (!definitions.is_empty()).then(|| definitions.into_values().collect()),
+            )
+            .global_secondary_index_updates(update)
+            .send()
+            .await
+            .map_err(failed("UpdateTable"))?;
+        wait_active(cx, name).await?;
+    }
+    Ok(())
+}
+
+async fn sync_expiry(cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
+    let live_attribute = live.attrs.get("ttl").and_then(serde_json::Value::as_str);
+    let wanted_attribute = wanted.text("ttl");
+    // Asking again for what is on is refused. // aws-behaviours D3
+    if live_attribute == wanted_attribute {
+        return Ok(());
+    }
+    for (attribute, enabled) in [(live_attribute, false), (wanted_attribute, true)] {
+        let Some(attribute) = attribute else { continue };
+        let specification = TimeToLiveSpecification::builder()
+            .attribute_name(attribute)
+            .enabled(enabled)
+            .build()
+            .map_err(|e| CallError::local("UpdateTimeToLive", e.to_string()))?;
+        let answer = cx
+            .clients
+            .dynamodb
+            .update_time_to_live()
+            .table_name(&live.identity.name)
+            .time_to_live_specification(specification)
+            .send()
+            .await
+            .map_err(failed("UpdateTimeToLive"));
+        match answer {
+            Err(error) if error.message.contains("already") => {}
+            other => {
+                other?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn live(table: &TableDescription, expiry: Option<String>) -> Live {
+    let types: BTreeMap<&str, &str> = table
+        .attribute_definitions()
+        .iter()
+        .map(|definition| (definition.attribute_name(), definition.attribute_type().as_str()))
+        .collect();
+    let text = |schema: &[KeySchemaElement]| {
+        let mut sorted: Vec<_> = schema.iter().collect();
+        sorted.sort_by_key(|element| element.key_type() != &KeyType::Hash);
+        sorted
+            .into_iter()
+            .map(|element| {
+                let name = element.attribute_name();
+                format!("{name}:{}", types.get(name).copied().unwrap_or("S"))
+            })
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let billing = table
+        .billing_mode_summary()
+        .and_then(|summary| summary.billing_mode())
+        .map_or(BillingMode::Provisioned.as_str(), BillingMode::as_str);
+    let mut attrs = Attrs::from([
+        ("key".to_owned(), text(table.key_schema()).into()),
+        ("billing".to_owned(), billing.into()),
+    ]);
+    for index in table.global_secondary_indexes() {
+        if let Some(name) = index.index_name() {
+            attrs.insert(format!("indexes.{name}"), text(index.key_schema()).into());
+        }
+    }
+    if let Some(attribute) = expiry {
+        attrs.insert("ttl".to_owned(), attribute.into());
+    }
+    Live {
+        identity: Identity {
+            name: table.table_name.clone().unwrap_or_default(),
+            arn: table.table_arn.clone(),
+            url: None,
+        },
+        attrs,
+        state: status(table),
+        handle: None,
+        facts: Attrs::from([("items".to_owned(), table.item_count.unwrap_or(0).into())]),
+    }
+}

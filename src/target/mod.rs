@@ -1,0 +1,236 @@
+//! Where a stack lives. A target is a row of data: endpoint, region, credentials, capabilities and
+//! deadlines. Code asks its capabilities and never its name.
+
+pub mod clients;
+pub mod embedded;
+pub mod record;
+
+use std::time::Duration;
+
+pub use clients::Clients;
+
+/// Name of the target that pipectl serves itself.
+pub const EMBEDDED: &str = "embedded";
+
+/// What a target can do, and what it needs done differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// pipectl starts the endpoint itself when it is absent, and stops it when nothing is left.
+    pub self_served: bool,
+    /// IAM roles exist there and mean something.
+    pub roles: bool,
+    /// CloudFormation templates are deployed there.
+    pub templates: bool,
+    /// Bucket names are shared with every other account, so ours carry account and region.
+    pub global_bucket_names: bool,
+    /// A queue's URL is `{endpoint}/{account}/{name}` and so known before the queue exists.
+    pub queue_url_from_endpoint: bool,
+    /// S3 by path-style addresses, checksums only where required. // aws-behaviours S20
+    pub plain_s3: bool,
+    /// Functions run on this host, so that what this host can run will do.
+    pub runs_functions_on_host: bool,
+}
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// A table to become active.
+    pub table: Duration,
+    /// A function to become active or take an update.
+    pub function: Duration,
+    /// A mapping to settle.
+    pub mapping: Duration,
+    /// First and longest pause between two looks.
+    pub poll: (Duration, Duration),
+}
+
+impl Deadlines {
+    /// For endpoints on this machine.
+    pub const LOCAL: Self = Self {
+        table: Duration::from_secs(30),
+        function: Duration::from_secs(60),
+        mapping: Duration::from_secs(60),
+        poll: (Duration::from_millis(5), Duration::from_millis(250)),
+    };
+}
+
+/// Which credentials a target's calls carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// A fixed pair: for endpoints that check none.
+    Fixed {
+        /// Access key id.
+        key: &'static str,
+        /// Secret key; not a secret.
+        secret: &'static str,
+    },
+}
+
+/// One row: a target before it was reached.
+#[derive(Debug, Clone)]
+pub struct TargetRow {
+    /// Name for `--target`.
+    pub name: &'static str,
+    /// One line for help and errors.
+    pub summary: &'static str,
+    /// Endpoint when neither `--endpoint` nor `AWS_ENDPOINT_URL` says otherwise; none means that
+    /// pipectl starts it.
+    pub default_endpoint: Option<&'static str>,
+    /// Region.
+    pub region: &'static str,
+    /// Credentials.
+    pub credentials: Credentials,
+    /// Capabilities.
+    pub capabilities: Capabilities,
+    /// Deadlines.
+    pub deadlines: Deadlines,
+}
+
+/// The built-in rows.
+pub const ROWS: &[TargetRow] = &[
+    TargetRow {
+        name: EMBEDDED,
+        summary: "served by pipectl itself on this machine",
+        default_endpoint: None,
+        region: "us-east-1",
+        credentials: Credentials::Fixed {
+            key: "embedded",
+            secret: "embedded",
+        },
+        capabilities: Capabilities {
+            self_served: true,
+            roles: false,
+            templates: false,
+            global_bucket_names: false,
+            queue_url_from_endpoint: true,
+            plain_s3: true,
+            runs_functions_on_host: true,
+        },
+        deadlines: Deadlines::LOCAL,
+    },
+    TargetRow {
+        name: "localstack",
+        summary: "an endpoint that speaks LocalStack's protocol, by default on port 4566",
+        default_endpoint: Some("http://localhost:4566"),
+        region: "us-east-1",
+        credentials: Credentials::Fixed {
+            key: "test",
+            secret: "test",
+        },
+        capabilities: Capabilities {
+            self_served: false,
+            roles: false,
+            templates: false,
+            global_bucket_names: false,
+            queue_url_from_endpoint: false,
+            plain_s3: true,
+            runs_functions_on_host: true,
+        },
+        deadlines: Deadlines::LOCAL,
+    },
+];
+
+/// The row called `name`.
+pub fn row(name: &str) -> Option<&'static TargetRow> {
+    ROWS.iter().find(|row| row.name == name)
+}
+
+/// A target that answered: a row with the endpoint in use and the account behind it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its row.
+    pub row: &'static TargetRow,
+    /// Endpoint in use; no trailing slash.
+    pub endpoint: String,
+    /// Account id (12 digits).
+    pub account: String,
+}
+
+impl Target {
+    /// Name of the row.
+    pub fn name(&self) -> &'static str {
+        self.row.name
+    }
+
+    /// Region.
+    pub fn region(&self) -> &'static str {
+        self.row.region
+    }
+
+    /// Capabilities.
+    pub fn capabilities(&self) -> &'static Capabilities {
+        &self.row.capabilities
+    }
+
+    /// Partition of ARNs.
+    pub fn partition(&self) -> &'static str {
+        "aws"
+    }
+}
+
+/// Why a target cannot be used.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum TargetError {
+    /// No row has that name.
+    #[error("there is no target called `{name}`")]
+    #[diagnostic(code(target::unknown), help("the targets are: {known}"))]
+    Unknown {
+        /// As given.
+        name: String,
+        /// Names of the rows.
+        known: String,
+    },
+    /// The endpoint did not answer.
+    #[error("the target `{target}` did not answer at {endpoint}: {cause}")]
+    #[diagnostic(
+        code(target::unreachable),
+        help("start it, or name another endpoint with --endpoint or AWS_ENDPOINT_URL")
+    )]
+    Unreachable {
+        /// Row name.
+        target: &'static str,
+        /// Endpoint tried.
+        endpoint: String,
+        /// What the connection said.
+        cause: String,
+    },
+    /// The endpoint is not on this machine or its private network.
+    #[error("the endpoint {endpoint} of the target `{target}` is not on this machine")]
+    #[diagnostic(
+        code(target::not_local),
+        help("local targets use fixed test credentials: only loopback and private addresses are accepted")
+    )]
+    NotLocal {
+        /// Row name.
+        target: &'static str,
+        /// Endpoint given.
+        endpoint: String,
+    },
+    /// Nothing is running where something must be.
+    #[error("no stack is up: the embedded target is not running in {root}")]
+    #[diagnostic(code(target::not_running), help("run `pipectl up` first"))]
+    NotRunning {
+        /// Project directory.
+        root: String,
+    },
+    /// Several targets are recorded and the command needs one.
+    #[error("the stack is recorded on several targets: {recorded}")]
+    #[diagnostic(code(target::ambiguous), help("name one with --target"))]
+    Ambiguous {
+        /// Names, comma-separated.
+        recorded: String,
+    },
+    /// The embedded target did not start.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Embedded(#[from] embedded::EmbeddedError),
+    /// A file under `.pipectl/` could not be read or written.
+    #[error("cannot use {path}: {cause}")]
+    #[diagnostic(code(target::files), help("check the permissions of the directory and the space on the disk"))]
+    Files {
+        /// File.
+        path: String,
+        /// What the system said.
+        cause: String,
+    },
+}

@@ -1,0 +1,99 @@
+//! `.pipectl/targets.json`: on which targets a stack was brought up. A hint for commands that act
+//! on a running stack, never state: losing it loses nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::TargetError;
+
+/// Where one stack was last seen on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Endpoint used; none for targets that find their own.
+    pub endpoint: Option<String>,
+}
+
+/// Stack name → target name → where.
+type Records = BTreeMap<String, BTreeMap<String, Seen>>;
+
+fn path(root: &Path) -> PathBuf {
+    root.join(".pipectl").join("targets.json")
+}
+
+fn read(root: &Path) -> Records {
+    // Absent or unreadable: there is no hint.
+    std::fs::read(path(root))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default()
+}
+
+fn write(root: &Path, records: &Records) -> Result<(), TargetError> {
+    let path = path(root);
+    let fail = |error: std::io::Error| TargetError::Files {
+        path: path.display().to_string(),
+        cause: error.to_string(),
+    };
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(fail)?;
+    }
+    let text = serde_json::to_vec_pretty(records).map_err(|error| fail(error.into()))?;
+    let temporary = path.with_extension("json.new");
+    std::fs::write(&temporary, text).map_err(fail)?;
+    std::fs::rename(&temporary, &path).map_err(fail)
+}
+
+/// The targets on which `stack` is recorded, by name.
+pub fn targets(root: &Path, stack: &str) -> BTreeMap<String, Seen> {
+    read(root).remove(stack).unwrap_or_default()
+}
+
+/// Records that `stack` was brought up on `target`.
+pub fn remember(root: &Path, stack: &str, target: &str, seen: Seen) -> Result<(), TargetError> {
+    let mut records = read(root);
+    let known = records.entry(stack.to_owned()).or_default();
+    if known.get(target) == Some(&seen) {
+        return Ok(());
+    }
+    known.insert(target.to_owned(), seen);
+    write(root, &records)
+}
+
+/// Forgets `stack` on `target`.
+pub fn forget(root: &Path, stack: &str, target: &str) -> Result<(), TargetError> {
+    let mut records = read(root);
+    let Some(known) = records.get_mut(stack) else {
+        return Ok(());
+    };
+    if known.remove(target).is_none() {
+        return Ok(());
+    }
+    if known.is_empty() {
+        records.remove(stack);
+    }
+    write(root, &records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remembers_and_forgets_by_stack_and_target() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let seen = Seen { endpoint: None };
+        remember(root.path(), "a", "embedded", seen.clone()).expect("remembered");
+        remember(root.path(), "a", "localstack", seen.clone()).expect("remembered");
+        remember(root.path(), "b", "embedded", seen).expect("remembered");
+        assert_eq!(
+            targets(root.path(), "a").into_keys().collect::<Vec<_>>(),
+            ["embedded", "localstack"]
+        );
+        forget(root.path(), "a", "embedded").expect("forgotten");
+        forget(root.path(), "b", "embedded").expect("forgotten");
+        assert_eq!(targets(root.path(), "a").len(), 1);
+        assert!(targets(root.path(), "b").is_empty());
+    }
+}
