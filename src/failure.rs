@@ -66,6 +66,12 @@ impl Dressed for TargetError {
     }
 }
 
+impl Dressed for crate::operate::pipeline::NotAPipeline {
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+}
+
 impl Dressed for crate::target::embedded::EmbeddedError {
     fn exit(&self) -> Exit {
         Exit::Failed
@@ -84,17 +90,6 @@ pub enum CommandError {
         /// What the system said.
         cause: String,
     },
-    /// The stack has nothing that `send` and `results` could act on.
-    #[error("the stack `{stack}` has no {what}")]
-    #[diagnostic(code(stack::not_a_pipeline), help("{help}"))]
-    NotAPipeline {
-        /// Stack name.
-        stack: String,
-        /// What is missing.
-        what: &'static str,
-        /// Next step.
-        help: &'static str,
-    },
     /// The stack is not up.
     #[error("the stack `{stack}` is not up on the target `{target}`: {missing} is not there")]
     #[diagnostic(code(stack::not_up), help("run `pipectl up{flag}` first"))]
@@ -107,17 +102,6 @@ pub enum CommandError {
         missing: String,
         /// ` --target NAME` where the target is not the default.
         flag: String,
-    },
-    /// A value of the command line cannot be used.
-    #[error("`{value}` is not {expected}")]
-    #[diagnostic(code(usage::value), help("{help}"))]
-    Value {
-        /// As given.
-        value: String,
-        /// What was expected.
-        expected: &'static str,
-        /// An example.
-        help: &'static str,
     },
     /// Data would be lost and nobody said so.
     #[error("{what} still holds data")]
@@ -204,7 +188,7 @@ pub enum CommandError {
 impl Dressed for CommandError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Unreadable { .. } | Self::Value { .. } | Self::NotAPipeline { .. } => Exit::Usage,
+            Self::Unreadable { .. } => Exit::Usage,
             Self::NotUp { .. } => Exit::Unreachable,
             Self::HoldsData { .. } | Self::NotConfirmed { .. } | Self::PlanRefused { .. } => Exit::Refused,
             Self::Observe { errors } if errors.iter().all(|e| e.error.unreachable) => Exit::Unreachable,

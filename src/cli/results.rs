@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{Ended, Global, session};
 use crate::failure::CommandError;
-use crate::operate::pipeline::Pipeline;
+use crate::operate::pipeline::{NotAPipeline, Pipeline};
 use crate::operate::results;
 use crate::render::{Renderer, human};
 
@@ -30,7 +30,7 @@ pub(super) async fn run(global: &Global, args: ResultsArgs, renderer: &Renderer)
     let target = session::reach(global, &stack, row, false, renderer).await?;
     let cx = session::context(&stack, target, None);
     let pipeline = Pipeline::of(&stack, &cx.place)?;
-    let index = pipeline.day_index.as_deref().ok_or_else(|| CommandError::NotAPipeline {
+    let index = pipeline.day_index.as_deref().ok_or_else(|| NotAPipeline {
         stack: stack.name.clone(),
         what: "index on the day of its results table",
         help: "add one: indexes: { by_day: { partition_key: day, sort_key: processed_at } }",

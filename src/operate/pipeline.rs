@@ -1,12 +1,24 @@
 //! Where files go in and results come out of a stack: the bucket of the first wiring from a bucket,
 //! and the table that its function is told about as `RESULTS_TABLE`.
 
-use crate::failure::CommandError;
 use crate::resource::{Identity, Place};
 use crate::stack::model::{Attribute, Kind, LogicalId, Stack};
 
 /// The environment variable that names the results table to the functions.
 const RESULTS_TABLE: &str = "RESULTS_TABLE";
+
+/// The stack lacks one of the two ends.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
+#[error("the stack `{stack}` has no {what}")]
+#[diagnostic(code(stack::not_a_pipeline), help("{help}"))]
+pub struct NotAPipeline {
+    /// Stack name.
+    pub stack: String,
+    /// What is missing.
+    pub what: &'static str,
+    /// Next step.
+    pub help: &'static str,
+}
 
 /// Way in and way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +39,8 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// Finds both ends of the stack.
-    pub fn of(stack: &Stack, place: &Place) -> Result<Self, CommandError> {
-        let missing = |what, help| CommandError::NotAPipeline {
+    pub fn of(stack: &Stack, place: &Place) -> Result<Self, NotAPipeline> {
+        let missing = |what, help| NotAPipeline {
             stack: stack.name.clone(),
             what,
             help,

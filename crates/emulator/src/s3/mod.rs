@@ -27,12 +27,8 @@ mod state_list;
 mod state_multipart;
 mod state_objects;
 mod state_rules;
-#[cfg(test)]
-mod state_tests;
 mod wire;
 mod wire_chunked;
-#[cfg(test)]
-mod wire_tests;
 
 use std::sync::Arc;
 

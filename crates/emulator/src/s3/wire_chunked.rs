@@ -244,16 +244,17 @@ impl Stream for Verified {
                 }
                 Poll::Ready(Some(Ok(bytes)))
             }
-            None => match self.digest.take() {
-                Some(digest) if hex::encode(digest.finalize()) != self.expected => {
-                    Poll::Ready(Some(Err(Box::new(AwsError::bad_request(
+            None => {
+                let computed = self.digest.take().map(|digest| hex::encode(digest.finalize()));
+                if computed.is_some_and(|computed| computed != self.expected) {
+                    return Poll::Ready(Some(Err(Box::new(AwsError::bad_request(
                         "XAmzContentSHA256Mismatch",
                         "The provided 'x-amz-content-sha256' header does not match what was \
                          computed.",
-                    )))))
+                    )))));
                 }
-                _ => Poll::Ready(None),
-            },
+                Poll::Ready(None)
+            }
         }
     }
 }
