@@ -156,3 +156,19 @@ pub trait Sink: Send + Sync {
     /// Takes one event; must not block.
     fn emit(&self, event: Event);
 }
+
+impl From<crate::package::PackageEvent> for Event {
+    fn from(event: crate::package::PackageEvent) -> Self {
+        use crate::package::PackageEvent;
+        match event {
+            PackageEvent::Started { functions } => Self::PackagingStarted { functions },
+            PackageEvent::Cargo { line } => Self::CargoSaid { line },
+            PackageEvent::Finished { artifact, built, elapsed } => Self::ArtifactReady {
+                function: artifact.function,
+                zip_bytes: artifact.zip_bytes,
+                built,
+                elapsed,
+            },
+        }
+    }
+}

@@ -47,7 +47,8 @@ pub(super) async fn run(global: &Global, args: UpArgs, renderer: &Renderer) -> E
         send::readable(file)?;
     }
     // Starting the target and building need not wait for each other.
-    let build = package::package(&stack, &|event| renderer.emit(event.into()));
+    let tell = |event: package::PackageEvent| renderer.emit(event.into());
+    let build = package::package(&stack, &tell);
     let reach = session::reach(global, &stack, row, true, renderer);
     let (artifacts, target) = futures::join!(build, reach);
     let (artifacts, target) = (artifacts?, target?);

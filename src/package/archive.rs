@@ -67,7 +67,11 @@ impl Zip {
 
     /// Puts the zip under `directory` in one step and removes older artifacts of the same `name`.
     /// An interrupted write leaves no half a zip under the final name.
-    pub fn store(&self, directory: &Path, name: &str) -> Result<PathBuf, (PathBuf, std::io::Error)> {
+    pub fn store(
+        &self,
+        directory: &Path,
+        name: &str,
+    ) -> Result<PathBuf, (PathBuf, std::io::Error)> {
         let file_name = self.file_name(name);
         let path = directory.join(&file_name);
         replace(&path, &self.bytes).map_err(|error| (path.clone(), error))?;
@@ -75,7 +79,10 @@ impl Zip {
         for entry in found {
             let entry = entry.map_err(|error| (directory.to_owned(), error))?;
             let other = entry.file_name();
-            if other.to_str().is_some_and(|other| other != file_name && is_artifact(other, name)) {
+            if other
+                .to_str()
+                .is_some_and(|other| other != file_name && is_artifact(other, name))
+            {
                 match std::fs::remove_file(entry.path()) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                         return Err((entry.path(), error));
@@ -94,7 +101,9 @@ fn is_artifact(file: &str, name: &str) -> bool {
     file.strip_prefix(name)
         .and_then(|rest| rest.strip_prefix('-'))
         .and_then(|rest| rest.strip_suffix(".zip"))
-        .is_some_and(|prefix| prefix.len() == PREFIX && prefix.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .is_some_and(|prefix| {
+            prefix.len() == PREFIX && prefix.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
 }
 
 /// Writes a file so that readers see the old content or the new one, never a part.
@@ -115,7 +124,13 @@ mod tests {
     fn names(directory: &Path) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(directory)
             .expect("the directory")
-            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .map(|entry| {
+                entry
+                    .expect("an entry")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .collect();
         names.sort();
         names
@@ -139,18 +154,33 @@ mod tests {
     #[test]
     fn entries_are_sorted_executable_and_dated_1980() {
         let zip = Zip::new(&[("z.json", b"{}"), (BOOTSTRAP, b"program")]).expect("zipped");
-        assert_eq!(zip, Zip::new(&[(BOOTSTRAP, b"program"), ("z.json", b"{}")]).expect("zipped"));
+        assert_eq!(
+            zip,
+            Zip::new(&[(BOOTSTRAP, b"program"), ("z.json", b"{}")]).expect("zipped")
+        );
         let mut archive = zip::ZipArchive::new(Cursor::new(&zip.bytes)).expect("a zip");
         let mut seen = Vec::new();
         for index in 0..archive.len() {
             let mut file = archive.by_index(index).expect("an entry");
             let mut content = String::new();
             file.read_to_string(&mut content).expect("its content");
-            let date = file.last_modified().map(|date| (date.year(), date.month(), date.day(), date.hour()));
-            seen.push((file.name().to_owned(), file.unix_mode(), date, content));
+            let date = file
+                .last_modified()
+                .map(|date| (date.year(), date.month(), date.day(), date.hour()));
+            seen.push((
+                file.name().expect("a name").into_owned(),
+                file.unix_mode(),
+                date,
+                content,
+            ));
         }
         let entry = |name: &str, content: &str| {
-            (name.to_owned(), Some(0o100_755), Some((1980, 1, 1, 0)), content.to_owned())
+            (
+                name.to_owned(),
+                Some(0o100_755),
+                Some((1980, 1, 1, 0)),
+                content.to_owned(),
+            )
         };
         assert_eq!(seen, [entry(BOOTSTRAP, "program"), entry("z.json", "{}")]);
     }
@@ -158,7 +188,10 @@ mod tests {
     #[test]
     fn the_hash_is_that_of_the_file_in_base64() {
         let zip = Zip::new(&[(BOOTSTRAP, b"program")]).expect("zipped");
-        assert_eq!(STANDARD.decode(zip.code_sha256()).expect("base64"), Sha256::digest(&zip.bytes).to_vec());
+        assert_eq!(
+            STANDARD.decode(zip.code_sha256()).expect("base64"),
+            Sha256::digest(&zip.bytes).to_vec()
+        );
     }
 
     #[test]

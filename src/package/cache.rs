@@ -32,7 +32,10 @@ impl Stamp {
         Ok(Self {
             path: path.to_owned(),
             len: metadata.len(),
-            modified_ns: modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64,
+            modified_ns: modified
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_nanos() as u64,
         })
     }
 }
@@ -59,6 +62,8 @@ pub struct Entry {
 pub struct Index {
     recipe: u32,
     artifacts: BTreeMap<String, Entry>,
+    #[serde(skip)]
+    changed: bool,
 }
 
 impl Default for Index {
@@ -66,6 +71,7 @@ impl Default for Index {
         Self {
             recipe: archive::RECIPE,
             artifacts: BTreeMap::new(),
+            changed: false,
         }
     }
 }
@@ -80,8 +86,11 @@ impl Index {
             .unwrap_or_default()
     }
 
-    /// Writes it in one step.
+    /// Writes it in one step, if there is anything new in it.
     pub fn save(&self, directory: &Path) -> Result<(), (PathBuf, std::io::Error)> {
+        if !self.changed {
+            return Ok(());
+        }
         let path = directory.join(FILE);
         serde_json::to_vec_pretty(self)
             .map_err(std::io::Error::from)
@@ -95,12 +104,14 @@ impl Index {
             .get(name)
             .filter(|entry| entry.architecture == architecture)
             .filter(|entry| {
-                std::fs::metadata(directory.join(&entry.zip)).is_ok_and(|found| found.len() == entry.zip_bytes)
+                std::fs::metadata(directory.join(&entry.zip))
+                    .is_ok_and(|found| found.len() == entry.zip_bytes)
             })
     }
 
     /// Remembers.
     pub fn insert(&mut self, name: String, entry: Entry) {
+        self.changed |= self.artifacts.get(&name) != Some(&entry);
         self.artifacts.insert(name, entry);
     }
 }

@@ -30,8 +30,7 @@ impl CargoOutput {
                 left_out += 1;
             }
         }
-        kept.push_str(&format!("… {left_out} more lines"));
-        Self(kept)
+        Self(format!("{kept}… {left_out} more lines"))
     }
 
     /// The text.
@@ -67,7 +66,9 @@ pub enum PackageError {
     #[error("function `{function}`: {} is not a cargo package", path.display())]
     #[diagnostic(
         code(package::not_a_crate),
-        help("`functions.{function}.crate` has to name a directory whose Cargo.toml has a [package] section")
+        help(
+            "`functions.{function}.crate` has to name a directory whose Cargo.toml has a [package] section"
+        )
     )]
     NotACrate {
         /// Name in the stack.
@@ -110,7 +111,9 @@ pub enum PackageError {
     #[error("function `{function}`: the package `{package}` has several binaries: {}", binaries.join(", "))]
     #[diagnostic(
         code(package::several_binaries),
-        help("name the function's binary `bootstrap` or `{package}` in a [[bin]] section, or give it a crate of its own")
+        help(
+            "name the function's binary `bootstrap` or `{package}` in a [[bin]] section, or give it a crate of its own"
+        )
     )]
     SeveralBinaries {
         /// Name in the stack.
@@ -124,7 +127,9 @@ pub enum PackageError {
     #[error("cannot run cargo (`{program}`)")]
     #[diagnostic(
         code(package::cargo_missing),
-        help("install Rust from https://rustup.rs, open a new terminal so that `cargo` is on the PATH, and run this again")
+        help(
+            "install Rust from https://rustup.rs, open a new terminal so that `cargo` is on the PATH, and run this again"
+        )
     )]
     CargoMissing {
         /// What was run.
@@ -134,7 +139,10 @@ pub enum PackageError {
         source: std::io::Error,
     },
     /// A crate does not compile.
-    #[error("the crate `{package}` does not compile; not built: {}", list("function", functions))]
+    #[error(
+        "the crate `{package}` does not compile; not built: {}",
+        list("function", functions)
+    )]
     #[diagnostic(
         code(package::compile),
         help("correct {}; to repeat the build alone: {command}", path.display())
@@ -154,7 +162,10 @@ pub enum PackageError {
     },
     /// Cargo gave up before or after compiling: dependencies, lock file, network, build script.
     #[error("cargo cannot build {}", list("function", functions))]
-    #[diagnostic(code(package::cargo), help("{hint}to repeat the build alone: {command}"))]
+    #[diagnostic(
+        code(package::cargo),
+        help("{hint}to repeat the build alone: {command}")
+    )]
     Cargo {
         /// Functions that have no artifact because of it.
         functions: Vec<String>,
@@ -168,7 +179,12 @@ pub enum PackageError {
     },
     /// Cargo succeeded without naming the program.
     #[error("function `{function}`: cargo built no binary `{binary}`")]
-    #[diagnostic(code(package::no_executable), help("run `{command}` and look for the binary; a wrapper around cargo may have changed the command"))]
+    #[diagnostic(
+        code(package::no_executable),
+        help(
+            "run `{command}` and look for the binary; a wrapper around cargo may have changed the command"
+        )
+    )]
     NoExecutable {
         /// Name in the stack.
         function: String,
@@ -178,10 +194,14 @@ pub enum PackageError {
         command: String,
     },
     /// The stack wants an instruction set that this build does not make.
-    #[error("function `{function}` wants {wanted}, and functions are built for this machine: {host}")]
+    #[error(
+        "function `{function}` wants {wanted}, and functions are built for this machine: {host}"
+    )]
     #[diagnostic(
         code(package::architecture),
-        help("set `functions.{function}.architecture: host` for this target, or run pipectl on a machine with {wanted}")
+        help(
+            "set `functions.{function}.architecture: host` for this target, or run pipectl on a machine with {wanted}"
+        )
     )]
     Architecture {
         /// Name in the stack.
@@ -195,7 +215,9 @@ pub enum PackageError {
     #[error("function `{function}`: {} is {found}, not a 64-bit Linux program for {wanted}", path.display())]
     #[diagnostic(
         code(package::wrong_binary),
-        help("look for a `build.target` in .cargo/config.toml or CARGO_BUILD_TARGET that builds for another machine")
+        help(
+            "look for a `build.target` in .cargo/config.toml or CARGO_BUILD_TARGET that builds for another machine"
+        )
     )]
     WrongBinary {
         /// Name in the stack.
@@ -223,7 +245,10 @@ pub enum PackageError {
     },
     /// More than one function has an error of its own.
     #[error("{} functions cannot be packaged", errors.len())]
-    #[diagnostic(code(package::several), help("each of them has its own next step below"))]
+    #[diagnostic(
+        code(package::several),
+        help("each of them has its own next step below")
+    )]
     Several {
         /// One error per function, in file order.
         #[related]
@@ -251,7 +276,9 @@ fn file_help(source: &std::io::Error) -> &'static str {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             "the disk is full: free some space and run this again"
         }
-        std::io::ErrorKind::PermissionDenied => "check who owns the file and its directory, and their permissions",
+        std::io::ErrorKind::PermissionDenied => {
+            "check who owns the file and its directory, and their permissions"
+        }
         std::io::ErrorKind::NotFound => "something removed it in the meantime: run this again",
         _ => "check the disk and the permissions of the directory, and run this again",
     }
@@ -267,8 +294,15 @@ mod tests {
         let output = CargoOutput::new(&long);
         assert!(output.as_str().len() < OUTPUT_LIMIT + 32);
         let kept = output.as_str().lines().count() - 1;
-        assert!(output.as_str().ends_with(&format!("something\n… {} more lines", 2000 - kept)));
-        assert_eq!(CargoOutput::new("\nerror: one\n  --> a\n\n").as_str(), "error: one\n  --> a");
+        assert!(
+            output
+                .as_str()
+                .ends_with(&format!("something\n… {} more lines", 2000 - kept))
+        );
+        assert_eq!(
+            CargoOutput::new("\nerror: one\n  --> a\n\n").as_str(),
+            "error: one\n  --> a"
+        );
     }
 
     #[test]
@@ -279,7 +313,10 @@ mod tests {
             path: PathBuf::from("a.zip"),
             source: std::io::Error::from(std::io::ErrorKind::StorageFull),
         };
-        let help = error.help().map(|help| help.to_string()).unwrap_or_default();
+        let help = error
+            .help()
+            .map(|help| help.to_string())
+            .unwrap_or_default();
         assert!(help.starts_with("the disk is full"), "{help}");
     }
 
@@ -290,7 +327,10 @@ mod tests {
             path: PathBuf::from("functions/a"),
         };
         assert!(PackageError::collect(Vec::new()).is_none());
-        assert!(matches!(PackageError::collect(vec![error()]), Some(PackageError::CrateMissing { .. })));
+        assert!(matches!(
+            PackageError::collect(vec![error()]),
+            Some(PackageError::CrateMissing { .. })
+        ));
         let Some(several) = PackageError::collect(vec![error(), error()]) else {
             panic!("two errors are an error");
         };

@@ -110,7 +110,10 @@ mod tests {
             (header(1, 1, 3), "a 32-bit ELF program"),
             (header(2, 2, 62), "a big-endian ELF program"),
             (b"#!/bin/sh\nexec something".to_vec(), "a script"),
-            (b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0\xb8\0\0\0".to_vec(), "a Windows program"),
+            (
+                b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0\xb8\0\0\0".to_vec(),
+                "a Windows program",
+            ),
             (vec![0xab; 32], "of an unknown format"),
             (Vec::new(), "a file of 0 bytes"),
         ];
@@ -122,7 +125,9 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_very_test_is_a_program_for_the_host() {
-        let exe = std::env::current_exe().and_then(std::fs::read).expect("the test binary");
+        let exe = std::env::current_exe()
+            .and_then(std::fs::read)
+            .expect("the test binary");
         assert_eq!(check(&exe, Architecture::Host), Ok(()));
     }
 }

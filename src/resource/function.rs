@@ -210,9 +210,8 @@ fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted 
 fn architecture_name(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::Arm64 => "arm64",
-        Architecture::X86_64 => "x86_64",
         Architecture::Host if cfg!(target_arch = "aarch64") => "arm64",
-        Architecture::Host => "x86_64",
+        Architecture::Host | Architecture::X86_64 => "x86_64",
     }
 }
 
@@ -348,6 +347,6 @@ fn live(function: &GetFunctionOutput, with_code: bool) -> Live {
         url: None,
     };
     live.attrs = attrs;
-    live.state = configuration.state.as_ref().map_or("Active", State::as_str).to_owned();
+    configuration.state.as_ref().map_or("Active", State::as_str).clone_into(&mut live.state);
     live
 }

@@ -47,16 +47,15 @@ impl ResourceKind for QueueKind {
 
     async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
         let name = &wanted.identity.name;
-        let url = match &wanted.identity.url {
-            Some(url) => url.clone(),
-            None => {
-                let answer = cx.clients.sqs.get_queue_url().queue_name(name).send().await;
-                match absent(answer.map_err(failed("GetQueueUrl")), GONE)? {
-                    Some(answer) => answer
-                        .queue_url
-                        .ok_or_else(|| CallError::missing("GetQueueUrl", "QueueUrl"))?,
-                    None => return Ok(Observed::Absent),
-                }
+        let url = if let Some(url) = &wanted.identity.url {
+            url.clone()
+        } else {
+            let answer = cx.clients.sqs.get_queue_url().queue_name(name).send().await;
+            match absent(answer.map_err(failed("GetQueueUrl")), GONE)? {
+                Some(answer) => answer
+                    .queue_url
+                    .ok_or_else(|| CallError::missing("GetQueueUrl", "QueueUrl"))?,
+                None => return Ok(Observed::Absent),
             }
         };
         let attributes = async {

@@ -1,7 +1,6 @@
 //! The validated stack: what every later stage reads. Built only by [`super::resolve`], so a value
 //! of these types is in range, its references exist and its names are legal.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 

@@ -31,6 +31,7 @@ impl Clock for SystemClock {
             .map_or(0, |elapsed| elapsed.as_millis() as i64)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
     async fn sleep_until(&self, deadline_ms: i64) {
         loop {
             let wait = deadline_ms - self.now_ms();

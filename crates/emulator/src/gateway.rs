@@ -179,7 +179,7 @@ async fn query_action(request: Request) -> String {
     let body = Limited::new(request.into_body(), MAX_NAMED_BODY)
         .collect()
         .await
-        .map(|body| body.to_bytes())
+        .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
     sts::form_value(&body, "Action").unwrap_or_else(|| "request without an Action".to_owned())
 }

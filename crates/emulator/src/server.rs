@@ -146,12 +146,7 @@ impl Emulator {
             loopback_only: config.address.is_loopback(),
             stop_asked: emulator.stop_asked.clone(),
         });
-        tokio::spawn(supervise(
-            listener,
-            gateway,
-            emulator.stopped.clone(),
-            lock,
-        ));
+        tokio::spawn(supervise(listener, gateway, emulator.stopped.clone(), lock));
         tracing::info!(endpoint = shared.endpoint, data_dir = %shared.data_dir.display(), "serving");
         Ok(emulator)
     }
@@ -213,9 +208,7 @@ async fn supervise(
     }
     gateway.shared.stop.cancel();
     gateway.services.lambda.stop().await;
-    if !serving.is_finished()
-        && tokio::time::timeout(DRAIN, &mut serving).await.is_err()
-    {
+    if !serving.is_finished() && tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
         tracing::warn!("requests were still in flight after {DRAIN:?}; they are cut off");
         serving.abort();
     }

@@ -97,3 +97,106 @@ pub(super) async fn sweep_until_stopped(state: Arc<State>, shared: Arc<Shared>) 
         pause = SWEEP_EVERY.max(begun.elapsed() * SWEEP_SHARE);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+    use tokio_util::sync::CancellationToken;
+
+    use crate::bus::Bus;
+    use crate::clock::ManualClock;
+
+    use super::*;
+
+    /// A request of the engine's, written as JSON.
+    fn read<T: DeserializeOwned>(json: Value) -> T {
+        serde_json::from_value(json).expect("a request")
+    }
+
+    fn table_with(state: &State, items: &[(&str, i64)]) {
+        let db = &state.database;
+        db.create_table(read(json!({
+            "TableName": "results", "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        })))
+        .expect("a table");
+        db.update_time_to_live(read(json!({
+            "TableName": "results",
+            "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": true},
+        })))
+        .expect("a time to live");
+        for (id, expires_at) in items {
+            db.put_item(read(json!({
+                "TableName": "results",
+                "Item": {"id": {"S": id}, "expires_at": {"N": expires_at.to_string()}},
+            })))
+            .expect("an item");
+        }
+    }
+
+    #[tokio::test]
+    async fn expired_items_go_with_the_next_sweep() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let state = Arc::new(State::open(&dir.path().join("d.sqlite")).expect("opened"));
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs() as i64;
+        table_with(&state, &[("expired", now - 60), ("kept", now + 3600)]);
+        let clock = Arc::new(ManualClock::new(0));
+        let shared = Arc::new(Shared {
+            bus: Bus::default(),
+            clock: clock.clone(),
+            endpoint: String::new(),
+            data_dir: dir.path().to_owned(),
+            stop: CancellationToken::new(),
+        });
+        let sweep = tokio::spawn(sweep_until_stopped(Arc::clone(&state), Arc::clone(&shared)));
+        let swept = async {
+            loop {
+                clock.advance(SWEEP_EVERY.as_millis() as i64);
+                tokio::task::yield_now().await;
+                let left = state
+                    .database
+                    .scan(read(json!({"TableName": "results"})))
+                    .expect("scanned");
+                if left.count == 1 {
+                    break serde_json::to_value(left).expect("JSON");
+                }
+            }
+        };
+        let left = tokio::time::timeout(Duration::from_secs(20), swept)
+            .await
+            .expect("the expired item goes");
+        assert_eq!(left["Items"][0]["id"]["S"], "kept");
+        shared.stop.cancel();
+        sweep.await.expect("the sweep ends with the emulator");
+    }
+
+    #[test]
+    fn commits_survive_without_closing() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("d.sqlite");
+        let state = State::open(&path).expect("opened");
+        table_with(&state, &[("a", 1)]);
+        // As after a kill: the first connection was never closed, and never wrote its log back.
+        let again = State::open(&path).expect("opened again");
+        assert_eq!(again.tables(), 1);
+        let item = again
+            .database
+            .get_item(read(
+                json!({"TableName": "results", "Key": {"id": {"S": "a"}}}),
+            ))
+            .expect("read");
+        assert!(item.item.is_some());
+        assert_eq!(
+            again.time_to_live("results").expect("read"),
+            Some(TimeToLive {
+                attribute: Some("expires_at".to_owned())
+            })
+        );
+        drop(state);
+    }
+}

@@ -244,9 +244,8 @@ mod tests {
     }
 
     fn refusal<Q: DeserializeOwned>(body: &str) -> (&'static str, String) {
-        let error = match parse::<Q>(body) {
-            Ok(_) => panic!("{body} must be refused"),
-            Err(error) => error,
+        let Err(error) = parse::<Q>(body) else {
+            panic!("{body} must be refused");
         };
         let kind = error.error_type().rsplit('#').next().unwrap_or_default();
         (kind, error.to_string())
@@ -271,8 +270,9 @@ mod tests {
             message.contains("ableName") && !message.contains("VALIDATION"),
             "{message}"
         );
-        let (kind, message) =
-            refusal::<GetItemRequest>(r#"{"TableName": "abc", "Key": {"k": {"S": "a", "N": "1"}}}"#);
+        let (kind, message) = refusal::<GetItemRequest>(
+            r#"{"TableName": "abc", "Key": {"k": {"S": "a", "N": "1"}}}"#,
+        );
         assert_eq!(kind, "ValidationException");
         assert!(message.starts_with("Supplied AttributeValue"), "{message}");
     }

@@ -98,7 +98,12 @@ mod tests {
 
     #[test]
     fn other_names_are_refused_on_loopback_only() {
-        for host in ["evil.example:4566", "localhost.evil.example", "10.0.0.1", ""] {
+        for host in [
+            "evil.example:4566",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "",
+        ] {
             assert_eq!(
                 checked(&[(header::HOST, host)], true),
                 Err(Refusal::Host(host.to_owned())),

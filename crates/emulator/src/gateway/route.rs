@@ -142,12 +142,7 @@ fn scope_service(uri: &Uri, headers: &HeaderMap) -> Option<String> {
         .and_then(|value| value.to_str().ok())
         .filter(|value| value.starts_with("AWS4-"))
         .and_then(|value| value.split_once("Credential="))
-        .map(|(_, rest)| {
-            rest.split([',', ' '])
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        });
+        .map(|(_, rest)| rest.split([',', ' ']).next().unwrap_or_default().to_owned());
     let credential = signed.or_else(|| query_value(uri, "X-Amz-Credential"))?;
     let scope = credential.strip_suffix("/aws4_request")?;
     let (_, service) = scope.rsplit_once('/')?;
@@ -176,10 +171,13 @@ fn is_lambda_path(path: &str) -> bool {
     let mut segments = path.split('/').skip(1);
     let version = segments.next().unwrap_or_default();
     let looks_like_a_date = version.len() == 10
-        && version.bytes().enumerate().all(|(index, byte)| match index {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
+        && version
+            .bytes()
+            .enumerate()
+            .all(|(index, byte)| match index {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
     looks_like_a_date
         && segments
             .next()
@@ -262,10 +260,7 @@ mod tests {
             routed("POST", "/2015-03-31/functions/f/invocations", &[]),
             Route::To(Kind::Lambda)
         );
-        assert_eq!(
-            routed("GET", "/2015-03-31/other", &[]),
-            Route::To(Kind::S3)
-        );
+        assert_eq!(routed("GET", "/2015-03-31/other", &[]), Route::To(Kind::S3));
         let form = "application/x-www-form-urlencoded; charset=utf-8";
         assert_eq!(
             routed("POST", "/", &[("content-type", form)]),

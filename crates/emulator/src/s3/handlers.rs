@@ -2,6 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+#[allow(
+    clippy::wildcard_imports,
+    reason = "the table below names the input and output of every operation"
+)]
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
 use tokio::sync::Notify;
@@ -9,7 +13,7 @@ use tokio::sync::Notify;
 use super::state::Store;
 use super::state_errors::invalid_argument;
 use super::state_events::{Caller, Delivery};
-use super::state_objects::Tags;
+use super::state_rows::Tags;
 use crate::config::ACCOUNT;
 use crate::error::AwsError;
 use crate::server::Shared;
@@ -198,8 +202,10 @@ pub(super) fn tags_of_header(header: Option<&str>) -> Result<Tags, AwsError> {
             .decode_utf8()
             .map(std::borrow::Cow::into_owned)
             .map_err(|_| {
-                invalid_argument("The header 'x-amz-tagging' shall be encoded as UTF-8 then \
-                    URLEncoded URL query parameters without tag name duplicates.")
+                invalid_argument(
+                    "The header 'x-amz-tagging' shall be encoded as UTF-8 then \
+                    URLEncoded URL query parameters without tag name duplicates.",
+                )
             })
     };
     let tags = header

@@ -1,22 +1,25 @@
 //! Buckets: make, look at, list, delete, version.
 
-use s3s::dto::*;
+use s3s::dto::{
+    Bucket, BucketCannedACL, BucketLocationConstraint, BucketVersioningStatus,
+    CreateBucketConfiguration, CreateBucketInput, CreateBucketOutput, DeleteBucketInput,
+    DeleteBucketOutput, GetBucketLocationInput, GetBucketLocationOutput, GetBucketVersioningInput,
+    GetBucketVersioningOutput, HeadBucketInput, HeadBucketOutput, ListBucketsInput,
+    ListBucketsOutput, MFADelete, ObjectOwnership, PutBucketVersioningInput,
+    PutBucketVersioningOutput,
+};
 use s3s::{S3Request, S3Result};
 
-use super::handlers::{Core, owner, timestamp};
+use super::handlers::{Core, checked_tags, owner, tags_in, timestamp};
 use super::state::{Bucket as StoredBucket, Document, Versioning};
 use super::state_errors::invalid_argument;
+use super::state_rows::to_json;
+use super::wire_tags::CreateTags;
 use crate::config::REGION;
 use crate::error::AwsError;
 
-/// What a new bucket is born with on AWS: nothing public, no ACLs.
-pub(super) const BORN_WITH: [(Document, &str); 2] = [
-    (
-        Document::PublicAccessBlock,
-        r#"{"block_public_acls":true,"block_public_policy":true,"ignore_public_acls":true,"restrict_public_buckets":true}"#,
-    ),
-    (Document::OwnershipControls, "BucketOwnerEnforced"),
-];
+/// A new bucket on AWS has nothing public, and no ACLs.
+const ALL_BLOCKED: &str = r#"{"block_public_acls":true,"block_public_policy":true,"ignore_public_acls":true,"restrict_public_buckets":true}"#;
 
 impl Core {
     pub(super) async fn create_bucket(
@@ -43,16 +46,29 @@ impl Core {
             .object_ownership
             .as_ref()
             .map_or("BucketOwnerEnforced", ObjectOwnership::as_str);
-        let documents = BORN_WITH.map(|(kind, document)| {
-            if kind == Document::OwnershipControls {
-                (kind, ownership)
-            } else {
-                (kind, document)
-            }
-        });
+        let tags = request
+            .extensions
+            .get::<CreateTags>()
+            .map(|tags| checked_tags(tags_in(tags.0.clone()), 50))
+            .transpose()?;
+        let tagging = tags.as_ref().map(to_json).transpose()?;
+        let mut documents = vec![
+            (Document::PublicAccessBlock, ALL_BLOCKED),
+            (Document::OwnershipControls, ownership),
+        ];
+        documents.extend(tagging.as_deref().map(|tags| (Document::Tagging, tags)));
+        let new = self.store.create_bucket(&input.bucket, &documents)?;
         // aws-behaviours S2: in us-east-1 making one's own bucket again is no fault and changes
-        // nothing here, as there are no ACLs to reset.
-        self.store.create_bucket(&input.bucket, &documents)?;
+        // nothing here, as there are no ACLs to reset; with tags it is one.
+        if !new && tagging.is_some() {
+            return Err(AwsError::new(
+                409,
+                "BucketAlreadyOwnedByYou",
+                "Your previous request to create the named bucket succeeded and you already own \
+                 it.",
+            )
+            .into());
+        }
         Ok(CreateBucketOutput {
             location: Some(format!("/{}", input.bucket)),
         })
@@ -182,7 +198,10 @@ fn check_location(configuration: Option<&CreateBucketConfiguration>) -> Result<(
         return Ok(());
     };
     if configuration.bucket.is_some() || configuration.location.is_some() {
-        return Err(AwsError::not_implemented("S3", "CreateBucket of a directory bucket"));
+        return Err(AwsError::not_implemented(
+            "S3",
+            "CreateBucket of a directory bucket",
+        ));
     }
     match configuration
         .location_constraint

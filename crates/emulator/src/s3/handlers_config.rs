@@ -1,14 +1,32 @@
 //! The configuration documents of a bucket. They are kept and given back; nothing here enforces
 //! policies or lets objects expire.
 
-use s3s::dto::*;
+use s3s::dto::{
+    BucketLifecycleConfiguration, DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput,
+    DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput, DeleteBucketPolicyInput,
+    DeleteBucketPolicyOutput, DeleteBucketTaggingInput, DeleteBucketTaggingOutput,
+    DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput, GetBucketEncryptionInput,
+    GetBucketEncryptionOutput, GetBucketLifecycleConfigurationInput,
+    GetBucketLifecycleConfigurationOutput, GetBucketOwnershipControlsInput,
+    GetBucketOwnershipControlsOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
+    GetBucketTaggingInput, GetBucketTaggingOutput, GetPublicAccessBlockInput,
+    GetPublicAccessBlockOutput, LifecycleRule, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, PutBucketEncryptionInput,
+    PutBucketEncryptionOutput, PutBucketLifecycleConfigurationInput,
+    PutBucketLifecycleConfigurationOutput, PutBucketOwnershipControlsInput,
+    PutBucketOwnershipControlsOutput, PutBucketPolicyInput, PutBucketPolicyOutput,
+    PutBucketTaggingInput, PutBucketTaggingOutput, PutPublicAccessBlockInput,
+    PutPublicAccessBlockOutput, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    TransitionDefaultMinimumObjectSize,
+};
 use s3s::{S3Request, S3Result};
 use serde::de::DeserializeOwned;
 
 use super::handlers::{Core, checked_tags, tags_in, tags_out};
 use super::state::Document;
 use super::state_errors::invalid_argument;
-use super::state_objects::{Tags, to_json};
+use super::state_rows::{Tags, to_json};
 use crate::error::AwsError;
 
 fn absent(code: &str, message: &str) -> AwsError {
@@ -74,8 +92,11 @@ impl Core {
             ignore_public_acls: Some(wanted.ignore_public_acls.unwrap_or(false)),
             restrict_public_buckets: Some(wanted.restrict_public_buckets.unwrap_or(false)),
         };
-        self.store
-            .put_document(&input.bucket, Document::PublicAccessBlock, &to_json(&whole)?)?;
+        self.store.put_document(
+            &input.bucket,
+            Document::PublicAccessBlock,
+            &to_json(&whole)?,
+        )?;
         Ok(PutPublicAccessBlockOutput::default())
     }
 
@@ -146,8 +167,11 @@ impl Core {
         if configuration.rules.len() != 1 {
             return Err(malformed_xml().into());
         }
-        self.store
-            .put_document(&input.bucket, Document::Encryption, &to_json(&configuration)?)?;
+        self.store.put_document(
+            &input.bucket,
+            Document::Encryption,
+            &to_json(&configuration)?,
+        )?;
         Ok(PutBucketEncryptionOutput::default())
     }
 
@@ -187,8 +211,11 @@ impl Core {
         let input = request.input;
         let mut configuration = input.lifecycle_configuration.ok_or_else(malformed_xml)?;
         check_lifecycle(&mut configuration.rules)?;
-        self.store
-            .put_document(&input.bucket, Document::Lifecycle, &to_json(&configuration)?)?;
+        self.store.put_document(
+            &input.bucket,
+            Document::Lifecycle,
+            &to_json(&configuration)?,
+        )?;
         Ok(PutBucketLifecycleConfigurationOutput {
             transition_default_minimum_object_size: Some(smallest_transition()),
         })
@@ -310,7 +337,10 @@ fn check_lifecycle(rules: &mut [LifecycleRule]) -> Result<(), AwsError> {
         if rule.filter.is_none() && rule.prefix.is_none() {
             return Err(malformed_xml());
         }
-        let days = rule.expiration.as_ref().and_then(|expiration| expiration.days);
+        let days = rule
+            .expiration
+            .as_ref()
+            .and_then(|expiration| expiration.days);
         if days.is_some_and(|days| days < 1) {
             return Err(invalid_argument(
                 "'Days' for Expiration action must be a positive integer",

@@ -3,7 +3,12 @@
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use s3s::dto::*;
+use s3s::dto::{
+    Event, FilterRule, FilterRuleName, GetBucketNotificationConfigurationInput,
+    GetBucketNotificationConfigurationOutput, LambdaFunctionConfiguration,
+    NotificationConfigurationFilter, PutBucketNotificationConfigurationInput,
+    PutBucketNotificationConfigurationOutput, S3KeyFilter,
+};
 use s3s::{S3Request, S3Result};
 use uuid::Uuid;
 
@@ -11,7 +16,7 @@ use super::handlers::Core;
 use super::state::Document;
 use super::state_errors::invalid_argument;
 use super::state_events::Delivery;
-use super::state_objects::to_json;
+use super::state_rows::to_json;
 use super::state_rules::{Rule, check};
 use crate::bus::InvokePermission;
 use crate::config::ACCOUNT;
@@ -69,9 +74,8 @@ impl Core {
                 () = self.shared.stop.cancelled() => return,
                 () = again => {}
             }
-            let refused = std::mem::take(
-                &mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner),
-            );
+            let refused =
+                std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner));
             self.deliver(refused);
         }
     }
@@ -85,11 +89,15 @@ impl Core {
         self.store.bucket(&input.bucket)?;
         let unsupported = [
             (
-                wanted.queue_configurations.is_some_and(|list| !list.is_empty()),
+                wanted
+                    .queue_configurations
+                    .is_some_and(|list| !list.is_empty()),
                 "a queue target",
             ),
             (
-                wanted.topic_configurations.is_some_and(|list| !list.is_empty()),
+                wanted
+                    .topic_configurations
+                    .is_some_and(|list| !list.is_empty()),
                 "a topic target",
             ),
             (wanted.event_bridge_configuration.is_some(), "EventBridge"),
@@ -169,7 +177,9 @@ fn rule(configuration: LambdaFunctionConfiguration) -> Result<Rule, AwsError> {
         suffix: None,
     };
     if rule.id.len() > 255 {
-        return Err(invalid_argument("The Id must not be longer than 255 characters"));
+        return Err(invalid_argument(
+            "The Id must not be longer than 255 characters",
+        ));
     }
     if !rule.function_arn.starts_with("arn:") {
         return Err(invalid_argument("The ARN could not be parsed"));

@@ -2,14 +2,18 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use s3s::dto::*;
+use s3s::dto::{
+    CommonPrefix, CommonPrefixList, DeleteMarkerEntry, ETag, EncodingType, ListObjectVersionsInput,
+    ListObjectVersionsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
+    ListObjectsV2Output, Object, ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass,
+};
 use s3s::{S3Request, S3Result};
 
 use super::handlers::{Core, owner, timestamp};
 use super::state_errors::invalid_argument;
 use super::state_events::encode_key;
 use super::state_list::{Entry, Query, Start};
-use super::state_objects::Version;
+use super::state_rows::Version;
 use crate::error::AwsError;
 
 /// The most that one page holds.
@@ -27,7 +31,9 @@ impl Writing {
         match wanted.map(EncodingType::as_str) {
             None => Ok(Self { encoded: false }),
             Some(EncodingType::URL) => Ok(Self { encoded: true }),
-            Some(_) => Err(invalid_argument("Invalid Encoding Method specified in Request")),
+            Some(_) => Err(invalid_argument(
+                "Invalid Encoding Method specified in Request",
+            )),
         }
     }
 
@@ -184,9 +190,7 @@ impl Core {
             max_keys: Some(max),
             key_count: Some((page.entries.len() + page.prefixes.len()) as i32),
             is_truncated: Some(page.next.is_some()),
-            next_continuation_token: page
-                .next
-                .map(|next| URL_SAFE_NO_PAD.encode(next.position)),
+            next_continuation_token: page.next.map(|next| URL_SAFE_NO_PAD.encode(next.position)),
             continuation_token: input.continuation_token,
             contents: Some(
                 page.entries

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use s3s::dto::*;
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm, ChecksumType,
+    CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CreateMultipartUploadInput,
+    CreateMultipartUploadOutput, ETag, Initiator, ListMultipartUploadsInput,
+    ListMultipartUploadsOutput, ListPartsInput, ListPartsOutput, MultipartUpload, Part,
+    StorageClass, UploadPartInput, UploadPartOutput,
+};
 use s3s::{S3Request, S3Result};
 
 use super::handlers::{Core, caller, owner, tags_of_header, timestamp};
@@ -70,7 +76,11 @@ impl Core {
                 "InvalidRequest",
                 format!(
                     "The {} checksum type cannot be used with the {} checksum algorithm.",
-                    if composite { "COMPOSITE" } else { "FULL_OBJECT" },
+                    if composite {
+                        "COMPOSITE"
+                    } else {
+                        "FULL_OBJECT"
+                    },
                     algorithm.name()
                 ),
             )
@@ -276,7 +286,11 @@ impl Core {
         request: S3Request<ListMultipartUploadsInput>,
     ) -> S3Result<ListMultipartUploadsOutput> {
         let input = request.input;
-        if input.delimiter.as_deref().is_some_and(|text| !text.is_empty()) {
+        if input
+            .delimiter
+            .as_deref()
+            .is_some_and(|text| !text.is_empty())
+        {
             return Err(
                 AwsError::not_implemented("S3", "ListMultipartUploads with a delimiter").into(),
             );

@@ -1,11 +1,16 @@
 //! Objects: put, copy, delete, tag. Reading has a file of its own.
 
-use s3s::dto::*;
+use s3s::dto::{
+    ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectTaggingInput, DeleteObjectTaggingOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition, Error,
+    GetObjectTaggingInput, GetObjectTaggingOutput, MetadataDirective, ObjectCannedACL,
+    PutObjectInput, PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput,
+    ServerSideEncryption, StorageClass, TaggingDirective,
+};
 use s3s::{S3Request, S3Result};
 
-use super::handlers::{
-    Core, caller, checked_tags, tags_in, tags_of_header, tags_out, timestamp,
-};
+use super::handlers::{Core, caller, checked_tags, tags_in, tags_of_header, tags_out, timestamp};
 use super::handlers_config::malformed_xml;
 use super::handlers_read::{Conditions, marker_refusal};
 use super::handlers_upload::{Arrival, blocking};
@@ -16,18 +21,20 @@ use crate::error::AwsError;
 /// What a client says about an object; every input that makes one has the same fields.
 macro_rules! attributes {
     ($input:expr) => {
-        $crate::s3::state_objects::Attributes {
+        $crate::s3::state_rows::Attributes {
             content_type: $input.content_type.take(),
             content_encoding: $input.content_encoding.take(),
             content_disposition: $input.content_disposition.take(),
             content_language: $input.content_language.take(),
             cache_control: $input.cache_control.take(),
-            expires_ms: $input
-                .expires
-                .as_ref()
-                .map($crate::s3::handlers::millis),
+            expires_ms: $input.expires.as_ref().map($crate::s3::handlers::millis),
             website_redirect_location: $input.website_redirect_location.take(),
-            metadata: $input.metadata.take().unwrap_or_default().into_iter().collect(),
+            metadata: $input
+                .metadata
+                .take()
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
         }
     };
 }
@@ -71,12 +78,7 @@ pub(super) fn precondition(
     if_match: Option<&ETagCondition>,
     if_none_match: Option<&ETagCondition>,
 ) -> Precondition {
-    let text = |condition: &ETagCondition| {
-        condition
-            .as_etag()
-            .map_or("*", ETag::value)
-            .to_owned()
-    };
+    let text = |condition: &ETagCondition| condition.as_etag().map_or("*", ETag::value).to_owned();
     Precondition {
         if_match: if_match.map(text),
         if_none_match: if_none_match.map(text),
@@ -169,8 +171,18 @@ impl Core {
         };
         refuse_acl(input.acl.as_ref(), false)?;
         let replace = |directive: Option<&str>| directive == Some(MetadataDirective::REPLACE);
-        let new_metadata = replace(input.metadata_directive.as_ref().map(MetadataDirective::as_str));
-        let new_tags = replace(input.tagging_directive.as_ref().map(TaggingDirective::as_str));
+        let new_metadata = replace(
+            input
+                .metadata_directive
+                .as_ref()
+                .map(MetadataDirective::as_str),
+        );
+        let new_tags = replace(
+            input
+                .tagging_directive
+                .as_ref()
+                .map(TaggingDirective::as_str),
+        );
         self.store.bucket(&input.bucket)?;
         let mut source = self
             .store
@@ -206,7 +218,11 @@ impl Core {
             .and_then(|name| Algorithm::parse(name.as_str()))
             .or(source.version.checksum.as_ref().map(|sum| sum.algorithm))
             .unwrap_or(Algorithm::Crc64Nvme);
-        let mut writer = self.store.bodies.create(algorithm, None).map_err(AwsError::from)?;
+        let mut writer = self
+            .store
+            .bodies
+            .create(algorithm, None)
+            .map_err(AwsError::from)?;
         let stored = blocking(move || {
             writer.copy(file)?;
             Ok(writer.finish()?)

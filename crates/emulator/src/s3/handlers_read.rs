@@ -6,7 +6,10 @@ use std::ops::Range as Span;
 use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
-use s3s::dto::*;
+use s3s::dto::{
+    ChecksumMode, ETag, ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput,
+    HeadObjectOutput, Range, StorageClass, StreamingBlob, Timestamp,
+};
 use s3s::{Body, S3Error, S3Request, S3Result};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
@@ -15,7 +18,8 @@ use super::handlers::{Core, timestamp};
 use super::handlers_object::{checksum_type, encrypted, show_checksum};
 use super::handlers_upload::INLINE;
 use super::state_errors::{invalid_argument, no_such_key, precondition_failed};
-use super::state_objects::{Found, Version};
+use super::state_objects::Found;
+use super::state_rows::Version;
 use super::wire::marker_headers;
 use crate::error::AwsError;
 

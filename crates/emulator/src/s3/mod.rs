@@ -18,6 +18,8 @@ mod handlers_list;
 mod handlers_multipart;
 mod handlers_object;
 mod handlers_read;
+#[cfg(test)]
+mod handlers_tests;
 mod handlers_upload;
 mod state;
 mod state_body;
@@ -26,9 +28,17 @@ mod state_events;
 mod state_list;
 mod state_multipart;
 mod state_objects;
+mod state_rows;
 mod state_rules;
+mod state_schema;
+#[cfg(test)]
+mod state_tests;
 mod wire;
 mod wire_chunked;
+mod wire_names;
+mod wire_tags;
+#[cfg(test)]
+mod wire_tests;
 
 use std::sync::Arc;
 
@@ -36,7 +46,6 @@ use s3s::service::S3ServiceBuilder;
 
 use self::handlers::{Api, Core};
 use self::state::Store;
-use crate::error::AwsError;
 use crate::server::{Shared, StartError};
 use crate::service::{Request, Response, Service};
 
@@ -51,8 +60,8 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<S3Service>, StartError> {
     let store = Store::open(&shared.data_dir.join("s3"), Arc::clone(&shared.clock))?;
     let core = Arc::new(Core::new(store, shared));
     let mut builder = S3ServiceBuilder::new(Api(Arc::clone(&core)));
-    builder.set_host(wire::Hosts);
-    builder.set_validation(wire::Names);
+    builder.set_host(wire_names::Hosts);
+    builder.set_validation(wire_names::Names);
     Ok(Arc::new(S3Service {
         core,
         wire: builder.build(),
@@ -62,10 +71,15 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<S3Service>, StartError> {
 impl S3Service {
     /// Hands over the events that an earlier run could not, and keeps on retrying those that the
     /// function service refuses. Called once, inside the runtime, when the bus is connected.
-    pub(crate) fn start(&self) -> Result<(), AwsError> {
-        self.core.deliver(self.core.store.outbox()?);
+    pub(crate) fn start(&self) {
+        match self.core.store.outbox() {
+            Ok(left_over) => self.core.deliver(left_over),
+            Err(error) => tracing::error!(
+                %error,
+                "cannot read the S3 events of an earlier run; they are handed over at the next start"
+            ),
+        }
         tokio::spawn(Arc::clone(&self.core).retry());
-        Ok(())
     }
 }
 
@@ -75,7 +89,7 @@ impl Service for S3Service {
         let caller = wire::caller(&request);
         let method = request.method().clone();
         let now_ms = self.core.shared.clock.now_ms();
-        let response = match wire::incoming(request, caller.clone(), now_ms) {
+        let response = match wire::incoming(request, caller.clone(), now_ms).await {
             Ok(request) => self.wire.call(request).await.unwrap_or_else(|error| {
                 let error: s3s::StdError = error.into();
                 tracing::error!(%error, "s3 could not write its answer");

@@ -10,69 +10,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::state_body::Bodies;
 use super::state_errors::{bucket_not_empty, no_such_bucket};
 use super::state_rules::Rule;
+use super::state_schema::MIGRATIONS;
 use crate::clock::SharedClock;
 use crate::error::AwsError;
 use crate::store::StoreError;
-
-/// Schema, one entry per version of it. Keys are blobs: S3 orders them by their UTF-8 bytes.
-const MIGRATIONS: &[&str] = &["
-    CREATE TABLE buckets (
-        name TEXT PRIMARY KEY,
-        created_ms INTEGER NOT NULL,
-        versioning TEXT NOT NULL DEFAULT 'Unversioned'
-    ) WITHOUT ROWID;
-    CREATE TABLE documents (
-        bucket TEXT NOT NULL REFERENCES buckets(name) ON DELETE CASCADE,
-        kind TEXT NOT NULL,
-        document TEXT NOT NULL,
-        PRIMARY KEY (bucket, kind)
-    ) WITHOUT ROWID;
-    CREATE TABLE counter (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL);
-    INSERT INTO counter VALUES (1, 0);
-    CREATE TABLE versions (
-        seq INTEGER PRIMARY KEY,
-        bucket TEXT NOT NULL REFERENCES buckets(name),
-        key BLOB NOT NULL,
-        version_id TEXT NOT NULL,
-        is_latest INTEGER NOT NULL,
-        delete_marker INTEGER NOT NULL,
-        body TEXT,
-        size INTEGER NOT NULL,
-        etag TEXT NOT NULL,
-        modified_ms INTEGER NOT NULL,
-        storage_class TEXT NOT NULL,
-        attributes TEXT NOT NULL,
-        tags TEXT NOT NULL,
-        checksum TEXT,
-        part_sizes TEXT NOT NULL,
-        UNIQUE (bucket, key, version_id)
-    );
-    CREATE UNIQUE INDEX latest ON versions (bucket, key) WHERE is_latest = 1;
-    CREATE INDEX history ON versions (bucket, key, seq DESC);
-    CREATE TABLE uploads (
-        upload_id TEXT PRIMARY KEY,
-        bucket TEXT NOT NULL REFERENCES buckets(name) ON DELETE CASCADE,
-        key BLOB NOT NULL,
-        started_ms INTEGER NOT NULL,
-        description TEXT NOT NULL
-    ) WITHOUT ROWID;
-    CREATE INDEX uploads_by_key ON uploads (bucket, key, upload_id);
-    CREATE TABLE parts (
-        upload_id TEXT NOT NULL REFERENCES uploads(upload_id) ON DELETE CASCADE,
-        number INTEGER NOT NULL,
-        body TEXT NOT NULL,
-        size INTEGER NOT NULL,
-        etag TEXT NOT NULL,
-        checksum TEXT NOT NULL,
-        modified_ms INTEGER NOT NULL,
-        PRIMARY KEY (upload_id, number)
-    ) WITHOUT ROWID;
-    CREATE TABLE outbox (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        function_arn TEXT NOT NULL,
-        payload TEXT NOT NULL
-    );
-"];
 
 /// The versioning state of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -391,7 +332,9 @@ fn write_document(
 
 fn named_bodies(connection: &Connection) -> rusqlite::Result<HashSet<String>> {
     connection
-        .prepare("SELECT body FROM versions WHERE body IS NOT NULL UNION ALL SELECT body FROM parts")?
+        .prepare(
+            "SELECT body FROM versions WHERE body IS NOT NULL UNION ALL SELECT body FROM parts",
+        )?
         .query_map([], |row| row.get(0))?
         .collect()
 }

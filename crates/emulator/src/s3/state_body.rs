@@ -352,7 +352,11 @@ mod tests {
         let name = body.name.clone();
         body.keep();
         assert!(bodies.read(&name).is_ok());
-        drop(bodies.create(Algorithm::Sha1, Some(Algorithm::Crc32c)).expect("created"));
+        drop(
+            bodies
+                .create(Algorithm::Sha1, Some(Algorithm::Crc32c))
+                .expect("created"),
+        );
         assert_eq!(bodies.sweep(&HashSet::from([name.clone()])).expect("ok"), 0);
         assert_eq!(bodies.sweep(&HashSet::new()).expect("swept"), 1);
     }

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, Row, params};
 
 use super::state::{Store, bucket};
-use super::state_objects::{Version, key_of, version_row};
+use super::state_rows::{Version, key_of, version_row};
 use crate::error::AwsError;
 
 /// Rows read per query.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::state::{Store, bucket};
 use super::state_body::{Algorithm, BodyWriter, Digest, StoredBody, StoredChecksum, md5};
 use super::state_errors::{invalid_part, no_such_upload};
-use super::state_objects::{Attributes, Tags, from_json, key_of, to_json};
+use super::state_rows::{Attributes, Tags, from_json, key_of, to_json};
 use crate::error::AwsError;
 
 /// The smallest part that is not the last one.
@@ -287,7 +287,8 @@ fn choose<'a>(stored: &'a [Part], named: &[NamedPart]) -> Result<Vec<&'a Part>, 
         .collect::<Result<Vec<_>, _>>()?;
     if chosen[..chosen.len() - 1]
         .iter()
-       .any(|part| part.size < SMALLEST_PART) {
+        .any(|part| part.size < SMALLEST_PART)
+    {
         return Err(AwsError::bad_request(
             "EntityTooSmall",
             "Your proposed upload is smaller than the minimum allowed size",

@@ -1,43 +1,21 @@
 //! Objects and their versions: writing, finding, deleting, tagging.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
+use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::state::{Bucket, Store, Versioning, bucket};
 use super::state_body::{StoredBody, StoredChecksum};
-use super::state_errors::{
-    no_such_key, no_such_version, precondition_failed,
-};
+use super::state_errors::{no_such_key, no_such_version, precondition_failed};
 use super::state_events::{Caller, Delivery, Happening, post};
+use super::state_rows::{Attributes, Tags, Version, to_json, version_row};
 use crate::error::AwsError;
 
 /// The id of the version that exists while a bucket is not versioned.
 pub(super) const NULL_VERSION: &str = "null";
 /// Entity tag of no bytes; a delete marker's event carries it.
 const EMPTY_ETAG: &str = "d41d8cd98f00b204e9800998ecf8427e";
-
-/// Tags in the order in which they were given.
-pub(super) type Tags = Vec<(String, String)>;
-
-/// What a client says about an object and gets back with it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Attributes {
-    pub content_type: Option<String>,
-    pub content_encoding: Option<String>,
-    pub content_disposition: Option<String>,
-    pub content_language: Option<String>,
-    pub cache_control: Option<String>,
-    /// Milliseconds since the Unix epoch.
-    pub expires_ms: Option<i64>,
-    pub website_redirect_location: Option<String>,
-    /// `x-amz-meta-*`, names without the prefix.
-    pub metadata: BTreeMap<String, String>,
-}
 
 /// What must hold of the current object for a write to go ahead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,28 +56,6 @@ pub(super) struct Written {
     pub modified_ms: i64,
     /// Events to hand over now.
     pub deliveries: Vec<Delivery>,
-}
-
-/// One version of an object, or a delete marker.
-#[derive(Debug, Clone)]
-pub(super) struct Version {
-    pub sequence: i64,
-    pub key: String,
-    pub version_id: String,
-    pub is_latest: bool,
-    pub delete_marker: bool,
-    pub body: Option<String>,
-    /// Bytes.
-    pub size: u64,
-    /// Without quotes.
-    pub etag: String,
-    /// Milliseconds since the Unix epoch.
-    pub modified_ms: i64,
-    pub storage_class: String,
-    pub attributes: Attributes,
-    pub tags: Tags,
-    pub checksum: Option<StoredChecksum>,
-    pub part_sizes: Vec<u64>,
 }
 
 /// A version that was looked for, with the bucket it is in.
@@ -249,19 +205,23 @@ impl Store {
             caller,
         };
         let mut deleted = Deleted::default();
-        let unnamed = if let Some(target) = target {
-            let id = version_id.and_then(|id| shown(versioning, id));
-            let removed = remove_version(&transaction, bucket_name, key, target)?;
-            if let Some(removed) = &removed {
-                deleted.delete_marker = removed.delete_marker;
-                happening.version_id = id.as_deref();
-                deleted.deliveries = post(&transaction, rules.get(bucket_name), &happening)?;
-            }
-            deleted.version_id = id;
-            removed.and_then(|removed| removed.body).into_iter().collect()
-        } else {
-            let (marker, unnamed) = make_room(&transaction, versioning, bucket_name, key)?;
-            transaction
+        let unnamed =
+            if let Some(target) = target {
+                let id = version_id.and_then(|id| shown(versioning, id));
+                let removed = remove_version(&transaction, bucket_name, key, target)?;
+                if let Some(removed) = &removed {
+                    deleted.delete_marker = removed.delete_marker;
+                    happening.version_id = id.as_deref();
+                    deleted.deliveries = post(&transaction, rules.get(bucket_name), &happening)?;
+                }
+                deleted.version_id = id;
+                removed
+                    .and_then(|removed| removed.body)
+                    .into_iter()
+                    .collect()
+            } else {
+                let (marker, unnamed) = make_room(&transaction, versioning, bucket_name, key)?;
+                transaction
                 .prepare_cached(
                     "INSERT INTO versions (seq, bucket, key, version_id, is_latest, delete_marker,
                         body, size, etag, modified_ms, storage_class, attributes, tags, checksum,
@@ -269,14 +229,14 @@ impl Store {
                      VALUES (?1, ?2, ?3, ?4, 1, 1, NULL, 0, '', ?5, '', '{}', '[]', NULL, '[]')",
                 )?
                 .execute(params![sequence, bucket_name, key.as_bytes(), marker, time_ms])?;
-            happening.event = "s3:ObjectRemoved:DeleteMarkerCreated";
-            happening.etag = Some(EMPTY_ETAG);
-            happening.version_id = Some(&marker);
-            deleted.deliveries = post(&transaction, rules.get(bucket_name), &happening)?;
-            deleted.delete_marker = true;
-            deleted.version_id = Some(marker);
-            unnamed
-        };
+                happening.event = "s3:ObjectRemoved:DeleteMarkerCreated";
+                happening.etag = Some(EMPTY_ETAG);
+                happening.version_id = Some(&marker);
+                deleted.deliveries = post(&transaction, rules.get(bucket_name), &happening)?;
+                deleted.delete_marker = true;
+                deleted.version_id = Some(marker);
+                unnamed
+            };
         transaction.commit()?;
         drop(guard);
         self.bodies.remove(&unnamed);
@@ -421,7 +381,7 @@ fn lookup(
     key: &str,
     version_id: Option<&str>,
 ) -> Result<Version, AwsError> {
-    let found = match version_id {
+    match version_id {
         Some(version_id) => connection
             .prepare_cached(
                 "SELECT * FROM versions WHERE bucket = ?1 AND key = ?2 AND version_id = ?3",
@@ -436,48 +396,7 @@ fn lookup(
             .query_row(params![bucket, key.as_bytes()], version_row)
             .optional()?
             .ok_or_else(no_such_key),
-    };
-    found
-}
-
-/// Reads a whole row of `versions`.
-pub(super) fn version_row(row: &Row<'_>) -> rusqlite::Result<Version> {
-    let checksum: Option<String> = row.get("checksum")?;
-    Ok(Version {
-        sequence: row.get("seq")?,
-        key: key_of(row, "key")?,
-        version_id: row.get("version_id")?,
-        is_latest: row.get("is_latest")?,
-        delete_marker: row.get("delete_marker")?,
-        body: row.get("body")?,
-        size: row.get::<_, i64>("size")? as u64,
-        etag: row.get("etag")?,
-        modified_ms: row.get("modified_ms")?,
-        storage_class: row.get("storage_class")?,
-        attributes: from_json(&row.get::<_, String>("attributes")?)?,
-        tags: from_json(&row.get::<_, String>("tags")?)?,
-        checksum: checksum.as_deref().map(from_json).transpose()?,
-        part_sizes: from_json(&row.get::<_, String>("part_sizes")?)?,
-    })
-}
-
-/// Reads a key, which is stored as its UTF-8 bytes.
-pub(super) fn key_of(row: &Row<'_>, column: &str) -> rusqlite::Result<String> {
-    String::from_utf8(row.get(column)?).map_err(conversion)
-}
-
-/// Reads a JSON column.
-pub(super) fn from_json<T: for<'de> Deserialize<'de>>(text: &str) -> rusqlite::Result<T> {
-    serde_json::from_str(text).map_err(conversion)
-}
-
-fn conversion(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
-}
-
-/// Writes a JSON column.
-pub(super) fn to_json(value: &impl Serialize) -> Result<String, AwsError> {
-    serde_json::to_string(value).map_err(AwsError::internal)
+    }
 }
 
 fn next_sequence(connection: &Connection) -> Result<i64, AwsError> {

@@ -71,8 +71,8 @@ impl Rule {
     }
 
     fn overlaps(&self, other: &Self) -> bool {
-        let prefixes = (text(&self.prefix), text(&other.prefix));
-        let suffixes = (text(&self.suffix), text(&other.suffix));
+        let prefixes = (text(self.prefix.as_ref()), text(other.prefix.as_ref()));
+        let suffixes = (text(self.suffix.as_ref()), text(other.suffix.as_ref()));
         let shared = self.events.iter().any(|mine| {
             other
                 .events
@@ -85,8 +85,8 @@ impl Rule {
     }
 }
 
-fn text(filter: &Option<String>) -> &str {
-    filter.as_deref().unwrap_or_default()
+fn text(filter: Option<&String>) -> &str {
+    filter.map_or("", String::as_str)
 }
 
 /// Does `pattern`, which may end with `*`, cover `event`?

@@ -8,10 +8,8 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use percent_encoding::percent_decode_str;
-use s3s::host::{S3Host, VirtualHost};
 use s3s::stream::DynByteStream;
-use s3s::validation::NameValidation;
-use s3s::{Body, S3Error, S3ErrorCode, S3Result};
+use s3s::{Body, S3Error, S3ErrorCode};
 use time::format_description::FormatItem;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime};
@@ -19,6 +17,8 @@ use uuid::Uuid;
 
 use super::state_events::Caller;
 use super::wire_chunked::{Trailers, Unchunked, Verified};
+use super::wire_tags::take_create_tags;
+use crate::config::ACCOUNT;
 use crate::error::AwsError;
 use crate::service::{Request, Response};
 
@@ -59,20 +59,55 @@ pub(super) fn caller(request: &Request) -> Caller {
 ///
 /// Any credentials do, so signatures come off unverified: s3s would refuse what it cannot verify.
 /// With them go the chunk signatures, which is why the framing is taken off here as well.
-pub(super) fn incoming(
+pub(super) async fn incoming(
     request: Request,
     caller: Caller,
     now_ms: i64,
 ) -> Result<http::Request<Body>, AwsError> {
     let (mut parts, body) = request.into_parts();
     parts.headers.remove(AUTHORIZATION);
+    refuse_unsupported(&parts.headers)?;
     strip_presigning(&mut parts, now_ms)?;
     let body = Body::http_body_unsync(body);
     let trailers = Trailers::default();
     let body = plain_body(&mut parts.headers, body, &trailers)?;
     parts.extensions.insert(caller);
     parts.extensions.insert(trailers);
-    Ok(http::Request::from_parts(parts, body))
+    let mut request = http::Request::from_parts(parts, body);
+    take_create_tags(&mut request).await?;
+    Ok(request)
+}
+
+/// Refuses what no handler would notice: keys of the client's own, KMS, object lock, appending,
+/// another account.
+fn refuse_unsupported(headers: &HeaderMap) -> Result<(), AwsError> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let kms = text("x-amz-server-side-encryption").is_some_and(|kind| kind.starts_with("aws:"));
+    if kms {
+        return Err(AwsError::not_implemented("S3", "encryption with KMS"));
+    }
+    for (name, what) in [
+        (
+            "x-amz-server-side-encryption-customer-algorithm",
+            "encryption with customer keys",
+        ),
+        ("x-amz-object-lock-mode", "object lock"),
+        ("x-amz-object-lock-legal-hold", "object lock"),
+        ("x-amz-write-offset-bytes", "appending to objects"),
+    ] {
+        if headers.contains_key(name) {
+            return Err(AwsError::not_implemented("S3", what));
+        }
+    }
+    for name in [
+        "x-amz-expected-bucket-owner",
+        "x-amz-source-expected-bucket-owner",
+    ] {
+        if text(name).is_some_and(|account| account != ACCOUNT) {
+            return Err(AwsError::new(403, "AccessDenied", "Access Denied"));
+        }
+    }
+    Ok(())
 }
 
 /// Turns the answer of s3s into the gateway's, with AWS's request ids.
@@ -136,7 +171,8 @@ fn strip_presigning(parts: &mut Parts, now_ms: i64) -> Result<(), AwsError> {
     });
     // Version 2 names are common words; they sign only together.
     let is_v2 = |pair: &&str| pair.starts_with("Signature=") || pair.starts_with("AWSAccessKeyId=");
-    let (v2, rest): (Vec<&str>, Vec<&str>) = if rest.iter().filter(|pair| is_v2(pair)).count() == 2 {
+    let (v2, rest): (Vec<&str>, Vec<&str>) = if rest.iter().filter(|pair| is_v2(pair)).count() == 2
+    {
         rest.into_iter()
             .partition(|pair| is_v2(pair) || pair.starts_with("Expires="))
     } else {
@@ -202,8 +238,10 @@ fn expiry(signing: &[&str], v2: &[&str]) -> Result<Option<OffsetDateTime>, AwsEr
             .map(Some)
             .map_err(|_| invalid());
     }
-    let (Some(date), Some(seconds)) = (value(signing, "X-Amz-Date"), value(signing, "X-Amz-Expires"))
-    else {
+    let (Some(date), Some(seconds)) = (
+        value(signing, "X-Amz-Date"),
+        value(signing, "X-Amz-Expires"),
+    ) else {
         return Ok(None);
     };
     let date = PrimitiveDateTime::parse(&date, AMZ_DATE).map_err(|_| invalid())?;
@@ -212,11 +250,7 @@ fn expiry(signing: &[&str], v2: &[&str]) -> Result<Option<OffsetDateTime>, AwsEr
 }
 
 /// Takes the framing off, or checks the payload hash, and makes the headers fit what is left.
-fn plain_body(
-    headers: &mut HeaderMap,
-    body: Body,
-    trailers: &Trailers,
-) -> Result<Body, AwsError> {
+fn plain_body(headers: &mut HeaderMap, body: Body, trailers: &Trailers) -> Result<Body, AwsError> {
     let hash = headers
         .remove("x-amz-content-sha256")
         .and_then(|value| value.to_str().map(str::to_owned).ok())
@@ -262,84 +296,9 @@ pub(super) fn missing_length() -> AwsError {
     )
 }
 
-/// Addressing by host name: `BUCKET.localhost` and `BUCKET.s3.localhost`, with any port. Every
-/// other host is path-style.
-pub(super) struct Hosts;
-
-impl S3Host for Hosts {
-    fn parse_host_header<'a>(&'a self, host: &'a str) -> S3Result<VirtualHost<'a>> {
-        let name = host.split(':').next().unwrap_or(host);
-        let bucket = name
-            .strip_suffix(".localhost")
-            .map(|rest| rest.strip_suffix(".s3").unwrap_or(rest))
-            .filter(|bucket| *bucket != "s3");
-        Ok(match bucket {
-            Some(bucket) => VirtualHost::new("localhost").with_bucket(bucket),
-            None => VirtualHost::new(host),
-        })
-    }
-}
-
-/// Bucket names as AWS has them (aws-behaviours S4). A name that breaks only the newer rules cannot
-/// be made, so it is refused everywhere alike.
-pub(super) struct Names;
-
-impl NameValidation for Names {
-    fn validate_bucket_name(&self, name: &str) -> bool {
-        const PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
-        const SUFFIXES: [&str; 6] = [
-            "-s3alias",
-            "--ol-s3",
-            ".mrap",
-            "--x-s3",
-            "--table-s3",
-            "-an",
-        ];
-        s3s::path::check_bucket_name(name)
-            && !PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-            && !SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_name_buckets_only_under_localhost() {
-        let bucket = |host: &'static str| {
-            let parsed = Hosts.parse_host_header(host).expect("never refused");
-            parsed.bucket().map(str::to_owned)
-        };
-        assert_eq!(bucket("uploads.localhost:4566").as_deref(), Some("uploads"));
-        assert_eq!(bucket("a.b.s3.localhost").as_deref(), Some("a.b"));
-        assert_eq!(bucket("s3.localhost:4566"), None);
-        assert_eq!(bucket("localhost:4566"), None);
-        assert_eq!(bucket("emulator.test"), None);
-    }
-
-    #[test]
-    fn bucket_names_follow_aws() {
-        for good in ["abc", "log-pipeline-uploads", "a.b-c.1"] {
-            assert!(Names.validate_bucket_name(good), "{good}");
-        }
-        for bad in [
-            "ab",
-            "Abc",
-            "a..b",
-            "-ab",
-            "192.168.0.1",
-            "xn--abc",
-            "sthree-abc",
-            "amzn-s3-demo-abc",
-            "abc-s3alias",
-            "abc--x-s3",
-            "abc.mrap",
-            "abc-an",
-        ] {
-            assert!(!Names.validate_bucket_name(bad), "{bad}");
-        }
-    }
 
     #[test]
     fn presigning_comes_off_and_expires() {
@@ -354,11 +313,17 @@ mod tests {
         let signed = "/b/k?versionId=1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20231114T221320Z\
             &X-Amz-Expires=60&X-Amz-Signature=ff";
         let then = 1_700_000_000_000;
-        assert_eq!(strip(signed, then + 60_000), Ok("/b/k?versionId=1".to_owned()));
+        assert_eq!(
+            strip(signed, then + 60_000),
+            Ok("/b/k?versionId=1".to_owned())
+        );
         assert!(strip(signed, then + 60_001).is_err_and(|error| error.code == "AccessDenied"));
         let v2 = "/b/k?AWSAccessKeyId=x&Signature=y&Expires=1700000000";
         assert_eq!(strip(v2, then), Ok("/b/k".to_owned()));
         assert!(strip(v2, then + 1).is_err());
-        assert_eq!(strip("/b?prefix=Expires", 0), Ok("/b?prefix=Expires".to_owned()));
+        assert_eq!(
+            strip("/b?prefix=Expires", 0),
+            Ok("/b?prefix=Expires".to_owned())
+        );
     }
 }

@@ -198,13 +198,11 @@ impl Stream for Unchunked {
                     return Poll::Ready(Some(Ok(piece)));
                 }
             }
-            match ready!(Pin::new(&mut self.inner).poll_next(context)?) {
-                Some(bytes) => self.current = bytes,
-                None => {
-                    self.end()?;
-                    return Poll::Ready(None);
-                }
-            }
+            let Some(bytes) = ready!(Pin::new(&mut self.inner).poll_next(context)?) else {
+                self.end()?;
+                return Poll::Ready(None);
+            };
+            self.current = bytes;
         }
     }
 }
@@ -237,25 +235,23 @@ impl Stream for Verified {
     type Item = Result<Bytes, StdError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match ready!(Pin::new(&mut self.inner).poll_next(context)?) {
-            Some(bytes) => {
-                if let Some(digest) = &mut self.digest {
-                    digest.update(&bytes);
-                }
-                Poll::Ready(Some(Ok(bytes)))
+        if let Some(bytes) = ready!(Pin::new(&mut self.inner).poll_next(context)?) {
+            if let Some(digest) = &mut self.digest {
+                digest.update(&bytes);
             }
-            None => {
-                let computed = self.digest.take().map(|digest| hex::encode(digest.finalize()));
-                if computed.is_some_and(|computed| computed != self.expected) {
-                    return Poll::Ready(Some(Err(Box::new(AwsError::bad_request(
-                        "XAmzContentSHA256Mismatch",
-                        "The provided 'x-amz-content-sha256' header does not match what was \
-                         computed.",
-                    )))));
-                }
-                Poll::Ready(None)
-            }
+            return Poll::Ready(Some(Ok(bytes)));
         }
+        let computed = self
+            .digest
+            .take()
+            .map(|digest| hex::encode(digest.finalize()));
+        if computed.is_some_and(|computed| computed != self.expected) {
+            return Poll::Ready(Some(Err(Box::new(AwsError::bad_request(
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            )))));
+        }
+        Poll::Ready(None)
     }
 }
 

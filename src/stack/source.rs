@@ -1,0 +1,356 @@
+//! The YAML text as a tree in which every node knows its place, so that later checks can underline
+//! what they are about. Reading stops only where the text is no YAML; everything else is collected.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use miette::SourceSpan;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, Error as YamlError, Location};
+
+use super::error::{Code, StackError};
+
+/// A value and where it is written. For what stands behind an alias that is the anchor's text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Spanned<T> {
+    pub(super) value: T,
+    pub(super) span: SourceSpan,
+}
+
+/// A YAML node.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Node {
+    Null,
+    Bool(bool),
+    Int(i128),
+    Float(f64),
+    Text(String),
+    List(Vec<Spanned<Node>>),
+    Map(Vec<Entry>),
+}
+
+/// A key with its value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry {
+    pub(super) key: Spanned<String>,
+    pub(super) value: Spanned<Node>,
+}
+
+impl Entry {
+    /// What to underline: a scalar, else the key that a map or list belongs to.
+    pub(super) fn mark(&self) -> SourceSpan {
+        match self.value.value {
+            Node::Map(_) | Node::List(_) | Node::Null => self.key.span,
+            _ => self.value.span,
+        }
+    }
+}
+
+impl Node {
+    /// The type, as told to people.
+    pub(super) fn what(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "true or false",
+            Self::Int(_) | Self::Float(_) => "a number",
+            Self::Text(_) => "text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+        }
+    }
+
+    /// The entries of a map; none of anything else.
+    pub(super) fn entries(&self) -> &[Entry] {
+        match self {
+            Self::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The entry of a map under a key.
+    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.key.value == key)
+    }
+}
+
+impl Spanned<Node> {
+    /// What to underline for a list item: a scalar, else the first key or item.
+    pub(super) fn mark(&self) -> SourceSpan {
+        match &self.value {
+            Node::Map(entries) => entries.first().map_or(self.span, |entry| entry.key.span),
+            Node::List(items) => items.first().map_or(self.span, Self::mark),
+            _ => self.span,
+        }
+    }
+
+    /// Calls `see` with the place of every key and scalar below, and of the node itself.
+    pub(super) fn spans(&self, see: &mut impl FnMut(SourceSpan)) {
+        see(self.span);
+        match &self.value {
+            Node::Map(entries) => {
+                for entry in entries {
+                    see(entry.key.span);
+                    entry.value.spans(see);
+                }
+            }
+            Node::List(items) => items.iter().for_each(|item| item.spans(see)),
+            _ => {}
+        }
+    }
+}
+
+/// Parses a text. Duplicate keys stay in the tree: [`duplicates`] tells of them.
+pub(super) fn parse(text: &str) -> Result<Spanned<Node>, StackError> {
+    let options = serde_saphyr::options! {
+        // So that both places can be shown, and all of them.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // `yes` and `on` are text, as in YAML 1.2.
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+    };
+    serde_saphyr::from_str_with_options::<serde_saphyr::Spanned<Node>>(text, options)
+        .map(Spanned::from)
+        .map_err(|error| syntax(text, &error))
+}
+
+impl<T> From<serde_saphyr::Spanned<T>> for Spanned<T> {
+    fn from(spanned: serde_saphyr::Spanned<T>) -> Self {
+        Self {
+            value: spanned.value,
+            span: byte_span(&spanned.defined).unwrap_or_else(|| (0, 0).into()),
+        }
+    }
+}
+
+fn byte_span(location: &Location) -> Option<SourceSpan> {
+    let span = location.span();
+    let offset = usize::try_from(span.byte_offset()?).ok()?;
+    let length = usize::try_from(span.byte_len()?).ok()?;
+    Some((offset, length).into())
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Int(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Int(value.into()))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Node, E> {
+        Ok(Node::Int(value))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element::<serde_saphyr::Spanned<Node>>()? {
+            list.push(item.into());
+        }
+        Ok(Node::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((key, value)) =
+            map.next_entry::<serde_saphyr::Spanned<String>, serde_saphyr::Spanned<Node>>()?
+        {
+            entries.push(Entry {
+                key: key.into(),
+                value: value.into(),
+            });
+        }
+        Ok(Node::Map(entries))
+    }
+}
+
+/// Keys that stand twice in one map.
+pub(super) fn duplicates(node: &Node, errors: &mut Vec<StackError>) {
+    match node {
+        Node::Map(entries) => {
+            let mut first: BTreeMap<&str, SourceSpan> = BTreeMap::new();
+            for entry in entries {
+                let key = entry.key.value.as_str();
+                if let Some(earlier) = first.get(key) {
+                    errors.push(
+                        StackError::new(
+                            Code::DuplicateKey,
+                            format!("`{key}` is there twice"),
+                            "keep one of the two; if both are meant, give one another name",
+                        )
+                        .at(entry.key.span, "again here")
+                        .at(*earlier, "first here"),
+                    );
+                } else {
+                    first.insert(key, entry.key.span);
+                }
+                duplicates(&entry.value.value, errors);
+            }
+        }
+        Node::List(items) => items.iter().for_each(|item| duplicates(&item.value, errors)),
+        _ => {}
+    }
+}
+
+/// What the YAML library said, with a place in bytes and a next step.
+fn syntax(text: &str, error: &YamlError) -> StackError {
+    let plain = error.without_snippet();
+    let (message, help) = match plain {
+        YamlError::MultipleDocuments { .. } => (
+            "there is more than one YAML document".to_owned(),
+            "write one stack per file and remove the `---` between them",
+        ),
+        YamlError::RecursiveReferencesRequireWeakTypes { .. } => (
+            "an alias stands inside its own anchor".to_owned(),
+            "move the anchor to a value that does not contain the alias",
+        ),
+        YamlError::NullIntoString { .. } | YamlError::Unexpected { .. } => (
+            "a key is not text".to_owned(),
+            "use a plain word as key, in quotes if YAML would read it as something else",
+        ),
+        YamlError::Budget { .. }
+        | YamlError::AliasReplayLimitExceeded { .. }
+        | YamlError::AliasReplayStackDepthExceeded { .. }
+        | YamlError::AliasExpansionLimitExceeded { .. } => (
+            format!("the file expands to more than a stack can be: {}", sentence(plain)),
+            "use fewer aliases and less nesting",
+        ),
+        _ => (
+            format!("this is not YAML that can be read: {}", sentence(plain)),
+            "correct the line; indent with spaces, and put text with `: `, `#` or a leading `*`, `&`, `!` in quotes",
+        ),
+    };
+    let error = StackError::new(Code::Syntax, message, help);
+    match plain.location() {
+        Some(location) => error.at(place(text, &location), "here"),
+        None => error,
+    }
+}
+
+/// The library's message without the line and column that the label shows anyway.
+fn sentence(error: &YamlError) -> String {
+    let message = error.to_string();
+    match message.rsplit_once(" at line ") {
+        Some((sentence, _)) => sentence.to_owned(),
+        None => message,
+    }
+}
+
+/// The place in bytes; scanner errors have a line and a column (in characters) only.
+fn place(text: &str, location: &Location) -> SourceSpan {
+    if let Some(span) = byte_span(location).filter(|span| span.offset() + span.len() <= text.len()) {
+        return span;
+    }
+    let line = usize::try_from(location.line()).unwrap_or(1).max(1) - 1;
+    let column = usize::try_from(location.column()).unwrap_or(1).max(1) - 1;
+    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let rest = text[start..].lines().next().unwrap_or_default();
+    match rest.char_indices().nth(column) {
+        Some((at, character)) => (start + at, character.len_utf8()).into(),
+        None => (start + rest.len(), 0).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut<'a>(text: &'a str, span: SourceSpan) -> &'a str {
+        &text[span.offset()..span.offset() + span.len()]
+    }
+
+    #[test]
+    fn every_key_and_scalar_knows_its_bytes() {
+        for text in ["é: 'ü'\r\nqueues: { a: 30s }\r\n", "\u{feff}é: 'ü'\nqueues: { a: 30s }\n"] {
+            let tree = parse(text).expect("valid YAML");
+            let umlaut = tree.value.get("é").expect("the key");
+            assert_eq!((cut(text, umlaut.key.span), cut(text, umlaut.value.span)), ("é", "'ü'"));
+            let queue = tree.value.get("queues").and_then(|e| e.value.value.get("a")).expect("the key");
+            assert_eq!((cut(text, queue.key.span), cut(text, queue.mark())), ("a", "30s"));
+        }
+    }
+
+    #[test]
+    fn aliases_and_merges_point_at_the_anchored_text() {
+        let text = "a: &x { t: 30s }\nb: *x\nc:\n  <<: *x\n  u: 1\n";
+        let tree = parse(text).expect("valid YAML");
+        for key in ["a", "b", "c"] {
+            let entry = tree.value.get(key).and_then(|e| e.value.value.get("t")).expect("the key");
+            assert_eq!(entry.value.span.offset(), 11, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_yaml_has_one_error_with_a_place() {
+        let cases = [
+            ("a: [1\nb: 2\n", ":"),
+            ("a: \"open\n", "\""),
+            ("a: 1\n---\nb: 2\n", ""),
+            ("a: &x [*x]\n", "*x"),
+            ("? {a: b}\n: c\n", "{"),
+            ("~: c\n", "~"),
+            ("a: !Ref x\n", "x"),
+            ("ü: b: c\n", ":"),
+            ("a:\n\tb: 1\n", "b"),
+        ];
+        for (text, place) in cases {
+            let error = parse(text).expect_err(text);
+            assert_eq!(error.code(), Code::Syntax, "{text}");
+            assert_eq!(error.places().map(|span| cut(text, span)).collect::<Vec<_>>(), [place], "{text}");
+        }
+    }
+
+    #[test]
+    fn aliases_cannot_make_a_small_file_large() {
+        use std::fmt::Write as _;
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..9 {
+            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+            writeln!(text, "a{level}: &a{level} [{aliases}]").expect("writing to a string");
+        }
+        let error = parse(&text).expect_err("a bomb");
+        assert!(error.to_string().starts_with("the file expands"), "{error}");
+    }
+
+    #[test]
+    fn all_duplicates_are_told_with_both_places() {
+        let text = "a: 1\nb: { c: 1, c: 2 }\na: 2\na: 3\n";
+        let mut errors = Vec::new();
+        duplicates(&parse(text).expect("valid YAML").value, &mut errors);
+        let mut places: Vec<Vec<usize>> =
+            errors.iter().map(|e| e.places().map(|span| span.offset()).collect()).collect();
+        places.sort();
+        assert_eq!(places, [[16, 10], [23, 0], [28, 0]]);
+    }
+}
