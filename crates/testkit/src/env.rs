@@ -1,16 +1,13 @@
 //! A project of its own for one test, and the program run in it.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::invocation::Invocation;
 use crate::redact::Redactor;
 use crate::{Transcript, http, process};
 
-/// How long one run may take. The first one in a fresh clone builds the functions.
-const DEADLINE: Duration = Duration::from_mins(20);
 /// How long the emulator may take to stop before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -51,12 +48,12 @@ pub fn repository() -> PathBuf {
 /// the repository. On drop an emulator that serves the project is stopped and everything is removed.
 #[derive(Debug)]
 pub struct TestEnv {
-    binary: PathBuf,
-    project: PathBuf,
+    pub(crate) binary: PathBuf,
+    pub(crate) project: PathBuf,
     home: PathBuf,
     stop_patience: Duration,
     // Last: the directory goes after everything in it.
-    directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 /// Who serves the embedded target of the project, by its own record.
@@ -140,16 +137,7 @@ impl TestEnv {
 
     /// A run of the program that can still be changed.
     pub fn invocation<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Invocation<'_> {
-        Invocation {
-            env: self,
-            arguments: arguments
-                .iter()
-                .map(|argument| argument.as_ref().to_owned())
-                .collect(),
-            variables: Vec::new(),
-            stdin: Vec::new(),
-            deadline: DEADLINE,
-        }
+        Invocation::new(self, arguments)
     }
 
     /// Takes out of `text` what differs between runs, as in transcripts.
@@ -207,7 +195,7 @@ impl TestEnv {
     }
 
     /// The environment of the program: a home of its own, the real cargo, nothing of AWS.
-    fn variables(&self) -> Vec<(OsString, OsString)> {
+    pub(crate) fn variables(&self) -> Vec<(OsString, OsString)> {
         let kept = std::env::vars_os().filter(|(name, _)| {
             name.to_str().is_some_and(|name| {
                 KEPT.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -241,118 +229,6 @@ impl Drop for TestEnv {
     }
 }
 
-/// One run of the program.
-#[derive(Debug)]
-#[must_use = "call run()"]
-pub struct Invocation<'e> {
-    env: &'e TestEnv,
-    arguments: Vec<OsString>,
-    variables: Vec<(OsString, OsString)>,
-    stdin: Vec<u8>,
-    deadline: Duration,
-}
-
-impl Invocation<'_> {
-    /// Sets an environment variable.
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.variables.push((name.into(), value.into()));
-        self
-    }
-
-    /// Feeds stdin, which is empty otherwise.
-    pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
-        self.stdin = input.into();
-        self
-    }
-
-    /// Kills the program after this long instead of 20 minutes.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
-    /// The command that runs, for tests that watch the program while it does. Streams are not set.
-    pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.env.binary);
-        command
-            .args(&self.arguments)
-            .current_dir(&self.env.project)
-            .env_clear()
-            .envs(self.env.variables())
-            .envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    /// Runs to the end.
-    ///
-    /// # Panics
-    /// When the program cannot be started or is not done by the deadline; the message has what it
-    /// wrote until then.
-    #[track_caller]
-    pub fn run(self) -> Transcript {
-        let streams =
-            tempfile::tempdir_in(self.env.directory.path()).expect("a directory for the streams");
-        let path = |name: &str| streams.path().join(name);
-        std::fs::write(path("stdin"), &self.stdin).expect("the input");
-        let input = std::fs::File::open(path("stdin")).expect("the input");
-        let mut command = self.command();
-        command.stdin(Stdio::from(input));
-        let shown = self.shown();
-        let mut child = match process::start(&mut command, &path("stdout"), &path("stderr")) {
-            Ok(child) => child,
-            Err(error) => panic!("cannot run {}: {error}", self.env.binary.display()),
-        };
-        let ended = process::wait(&mut child, self.deadline);
-        let read = |name: &str| {
-            String::from_utf8_lossy(&std::fs::read(path(name)).unwrap_or_default()).into_owned()
-        };
-        let (stdout, stderr) = (read("stdout"), read("stderr"));
-        match ended {
-            Ok(status) => Transcript {
-                command: shown,
-                redacted: (self.env.redact(&stdout), self.env.redact(&stderr)),
-                stdout,
-                stderr,
-                code: status.code(),
-                status: match status.signal() {
-                    Some(signal) => format!("signal: {signal}"),
-                    None => format!("exit status: {}", status.code().unwrap_or_default()),
-                },
-            },
-            Err(error) => panic!("{shown}: {error}\n--- stdout\n{stdout}--- stderr\n{stderr}"),
-        }
-    }
-
-    /// As a user types it.
-    fn shown(&self) -> String {
-        let plain = |word: &str| {
-            !word.is_empty()
-                && word
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c))
-        };
-        let words = self.arguments.iter().map(|argument| {
-            let word = self.env.redact(&argument.to_string_lossy());
-            if plain(&word) {
-                word
-            } else {
-                format!("'{}'", word.replace('\'', r"'\''"))
-            }
-        });
-        let variables = self.variables.iter().map(|(name, value)| {
-            format!(
-                "{}={}",
-                name.to_string_lossy(),
-                self.env.redact(&value.to_string_lossy())
-            )
-        });
-        let mut shown: Vec<String> = variables.collect();
-        shown.push("pipectl".to_owned());
-        shown.extend(words);
-        shown.join(" ")
-    }
-}
-
 /// Copies a file or a directory. One that is not there is left out: a test that needs it says so.
 fn copy(from: &Path, to: &Path) {
     if from.is_dir() {
@@ -370,6 +246,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
     use std::time::Instant;
 
     use super::*;

@@ -5,13 +5,16 @@
 //! - [`http`] asks a server directly, past everything that is under test.
 //! - [`endpoints`] starts other emulators, for suites that run on each of them.
 
+mod dates;
 pub mod endpoints;
 mod env;
 pub mod http;
+mod invocation;
 mod process;
 pub mod redact;
 mod transcript;
 
 pub use endpoints::{Endpoint, Skip};
-pub use env::{EmulatorRecord, Invocation, TestEnv, repository};
+pub use env::{EmulatorRecord, TestEnv, repository};
+pub use invocation::Invocation;
 pub use transcript::Transcript;

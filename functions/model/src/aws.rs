@@ -44,6 +44,14 @@ fn endpoint() -> Option<String> {
     std::env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty())
 }
 
+/// An environment variable that the function cannot do without.
+pub fn required(name: &str) -> Result<String, String> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| format!("the environment variable {name} is not set"))
+}
+
 /// Milliseconds since the Unix epoch by this machine's clock.
 pub fn now_ms() -> i64 {
     SystemTime::now()

@@ -13,8 +13,8 @@ async fn main() -> Result<(), Error> {
     let effects = AwsEffects {
         sqs: aws_sdk_sqs::Client::new(&config),
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
-        queue_url: required("JOBS_QUEUE_URL")?,
-        table: required("RESULTS_TABLE")?,
+        queue_url: aws::required("JOBS_QUEUE_URL")?,
+        table: aws::required("RESULTS_TABLE")?,
     };
     let max_file_bytes = match std::env::var("MAX_FILE_BYTES") {
         Ok(text) => Some(text.parse().map_err(|_| format!("MAX_FILE_BYTES is not a number of bytes: {text}"))?),
@@ -33,11 +33,4 @@ async fn main() -> Result<(), Error> {
         handle(event.payload, &limits, aws::is_cold(), effects).await.map_err(Error::from)
     }))
     .await
-}
-
-fn required(name: &str) -> Result<String, String> {
-    std::env::var(name)
-        .ok()
-        .filter(|value| !value.is_empty())
-        .ok_or_else(|| format!("the environment variable {name} is not set"))
 }

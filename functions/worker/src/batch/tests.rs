@@ -1,0 +1,155 @@
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::sync::Mutex;
+
+use super::*;
+use crate::analyse::analyse;
+use model::SCHEMA;
+
+/// A world in memory: objects by key, results by job id, jobs set aside.
+#[derive(Default)]
+struct World {
+    objects: BTreeMap<&'static str, Vec<u8>>,
+    results: Mutex<BTreeMap<String, JobResult>>,
+    aside: Mutex<Vec<(String, String)>>,
+    /// DynamoDB does not answer.
+    table_away: bool,
+}
+
+impl Effects for World {
+    async fn analyse(&self, job: &ProcessingJob) -> Result<Statistics, Failure> {
+        let Some(bytes) = self.objects.get(job.key.as_str()) else {
+            return Err(Failure::Permanent(Reason::new("not_found", "not there")));
+        };
+        Ok(analyse(&job.key, Cursor::new(bytes.clone()))?)
+    }
+
+    async fn write(&self, result: &JobResult) -> Result<Written, Failure> {
+        if self.table_away {
+            return Err(Failure::Transient("the table is away".to_owned()));
+        }
+        let mut results = self.results.lock().expect("no holder panics");
+        if results.get(&result.job_id).is_some_and(|found| found.status == Outcome::Done) {
+            return Ok(Written::Duplicate);
+        }
+        results.insert(result.job_id.clone(), result.clone());
+        Ok(Written::New)
+    }
+
+    async fn set_aside(&self, body: &str, _job_id: &str, reason: &Reason) -> Result<(), Failure> {
+        let entry = (body.to_owned(), reason.code.clone());
+        self.aside.lock().expect("no holder panics").push(entry);
+        Ok(())
+    }
+}
+
+const GOOD: &str = r#"{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","service":"s","message":"m"}"#;
+
+fn world() -> World {
+    World {
+        objects: [("good.log", GOOD.as_bytes().to_vec()), ("binary.log", vec![0, 1, 2, 10])].into(),
+        ..World::default()
+    }
+}
+
+fn job(key: &str) -> String {
+    let job = ProcessingJob {
+        schema: SCHEMA,
+        job_id: model::job_id("b", key, Some("v"), None),
+        bucket: "b".to_owned(),
+        key: key.to_owned(),
+        version_id: Some("v".to_owned()),
+        etag: None,
+        size: 1,
+        event_ms: Some(1),
+        trigger_start_ms: 2,
+        sent_ms: 3,
+        trigger_cold: false,
+    };
+    serde_json::to_string(&job).expect("JSON")
+}
+
+fn event(bodies: &[String]) -> SqsEvent {
+    let records: Vec<_> = bodies
+        .iter()
+        .enumerate()
+        .map(|(index, body)| {
+            serde_json::json!({"messageId": format!("m{index}"), "body": body, "messageAttributes": {},
+                "attributes": {"ApproximateReceiveCount": "2", "SentTimestamp": "5"}})
+        })
+        .collect();
+    serde_json::from_value(serde_json::json!({ "Records": records })).expect("an event")
+}
+
+fn failures(response: &SqsBatchResponse) -> Vec<&str> {
+    response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_good_file_is_one_result_however_often_it_is_delivered() {
+    let world = world();
+    let response = handle(event(&[job("good.log"), job("good.log")]), true, &world).await;
+    assert!(failures(&response).is_empty());
+    let response = handle(event(&[job("good.log")]), false, &world).await;
+    assert!(failures(&response).is_empty());
+    let results = world.results.lock().expect("no holder panics");
+    assert_eq!(results.len(), 1);
+    let result = results.values().next().expect("one");
+    assert_eq!((result.status, result.lines, result.receive_count), (Outcome::Done, 1, 2));
+    assert_eq!(result.timings.queued_ms, Some(5));
+    assert!(result.timings.worker_cold);
+    assert!(world.aside.lock().expect("no holder panics").is_empty());
+}
+
+#[tokio::test]
+async fn a_permanent_fault_is_a_failed_result_and_one_job_set_aside_with_its_reason() {
+    let world = world();
+    let response = handle(event(&[job("binary.log"), job("gone.log"), job("good.log")]), false, &world).await;
+    assert!(failures(&response).is_empty(), "all are acknowledged");
+    let results = world.results.lock().expect("no holder panics");
+    let failed: Vec<_> = results
+        .values()
+        .filter(|result| result.status == Outcome::Failed)
+        .map(|result| result.reason.as_ref().map_or("", |reason| reason.code.as_str()))
+        .collect();
+    assert_eq!(failed.len(), 2);
+    let mut aside = world.aside.lock().expect("no holder panics").clone();
+    aside.sort();
+    assert_eq!(
+        aside,
+        [(job("binary.log"), "no_record".to_owned()), (job("gone.log"), "not_found".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_job_is_set_aside_as_it_came() {
+    let world = world();
+    let response = handle(event(&["not a job".to_owned()]), false, &world).await;
+    assert!(failures(&response).is_empty());
+    let aside = world.aside.lock().expect("no holder panics").clone();
+    assert_eq!(aside, [("not a job".to_owned(), "bad_message".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_transient_fault_is_reported_and_nothing_is_set_aside() {
+    let world = World { table_away: true, ..world() };
+    let response = handle(event(&[job("good.log"), job("binary.log")]), false, &world).await;
+    let mut failed = failures(&response);
+    failed.sort_unstable();
+    assert_eq!(failed, ["m0", "m1"]);
+    assert!(world.aside.lock().expect("no holder panics").is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_result_is_healed_by_a_redrive_and_a_done_one_never_replaced() {
+    let mut world = world();
+    let body = job("late.log");
+    handle(event(std::slice::from_ref(&body)), false, &world).await;
+    world.objects.insert("late.log", GOOD.as_bytes().to_vec());
+    handle(event(std::slice::from_ref(&body)), false, &world).await;
+    world.objects.remove("late.log");
+    handle(event(&[body]), false, &world).await;
+    let results = world.results.lock().expect("no holder panics");
+    assert_eq!(results.values().next().map(|r| r.status), Some(Outcome::Done));
+    assert_eq!(world.aside.lock().expect("no holder panics").len(), 1);
+}

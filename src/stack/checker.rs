@@ -1,0 +1,118 @@
+//! What reading and checking share: the merged tree, where things are in it, and the errors so far.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use miette::SourceSpan;
+
+use super::error::{Code, StackError};
+use super::model::Kind;
+use super::names::BadName;
+use super::source::{Entry, Node, Spanned};
+
+/// The state of one pass over a tree.
+pub(super) struct Checker<'a> {
+    /// The text, for places inside of scalars.
+    pub(super) text: &'a str,
+    /// The tree, overrides already merged.
+    pub(super) tree: &'a Spanned<Node>,
+    /// Directory that paths are relative to.
+    pub(super) root: &'a Path,
+    errors: RefCell<Vec<StackError>>,
+    unsound: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(text: &'a str, tree: &'a Spanned<Node>, root: &'a Path) -> Self {
+        Self {
+            text,
+            tree,
+            root,
+            errors: RefCell::default(),
+            unsound: RefCell::default(),
+        }
+    }
+
+    pub(super) fn push(&self, error: StackError) {
+        self.errors.borrow_mut().push(error);
+    }
+
+    /// An illegal name, underlined.
+    pub(super) fn push_name(&self, code: Code, span: SourceSpan, result: Result<(), BadName>) {
+        if let Err(bad) = result {
+            self.push(StackError::new(code, bad.message, bad.help).at(span, "this name"));
+        }
+    }
+
+    pub(super) fn into_errors(self) -> Vec<StackError> {
+        self.errors.into_inner()
+    }
+
+    /// Remembers that the value at `path` was refused, so that what is compared with it later does
+    /// not echo the same fault.
+    pub(super) fn unsound(&self, path: &[&str]) {
+        self.unsound.borrow_mut().insert(path.join("\n"));
+    }
+
+    /// Was everything at these paths read without an error?
+    pub(super) fn sound(&self, paths: &[&[&str]]) -> bool {
+        let unsound = self.unsound.borrow();
+        paths.iter().all(|path| !unsound.contains(&path.join("\n")))
+    }
+
+    /// The entries of a section.
+    pub(super) fn section(&self, kind: Kind) -> &'a [Entry] {
+        match self.tree.value.get(kind.section()) {
+            Some(entry) => entry.value.value.entries(),
+            None => &[],
+        }
+    }
+
+    /// Names in a section, whether or not their values are in order.
+    pub(super) fn names(&self, kind: Kind) -> impl Iterator<Item = &'a str> {
+        self.section(kind).iter().map(|entry| entry.key.value.as_str())
+    }
+
+    /// What to underline for a path: its value, else the nearest key above it that is written.
+    pub(super) fn place(&self, path: &[&str]) -> SourceSpan {
+        let mut node = self.tree;
+        let mut span = node.mark();
+        for part in path {
+            if let Some(entry) = node.value.get(part) {
+                node = &entry.value;
+                span = entry.mark();
+            } else if let (Node::List(items), Ok(index)) = (&node.value, part.parse::<usize>()) {
+                let Some(item) = items.get(index) else { break };
+                node = item;
+                span = item.mark();
+            } else {
+                break;
+            }
+        }
+        span
+    }
+
+    /// Is there something in the file at this path, rather than a default?
+    pub(super) fn written(&self, path: &[&str]) -> bool {
+        let mut node = self.tree;
+        path.iter().all(|part| match node.value.get(part) {
+            Some(entry) => {
+                node = &entry.value;
+                true
+            }
+            None => match (&node.value, part.parse::<usize>()) {
+                (Node::List(items), Ok(index)) if index < items.len() => {
+                    node = &items[index];
+                    true
+                }
+                _ => false,
+            },
+        })
+    }
+
+    /// The text of a span.
+    pub(super) fn slice(&self, span: SourceSpan) -> &'a str {
+        self.text.get(span.offset()..span.offset() + span.len()).unwrap_or_default()
+    }
+}
