@@ -34,7 +34,7 @@ pub struct StackStatus {
     pub target: &'static str,
     /// Endpoint.
     pub endpoint: String,
-    /// Resources in the order in which they depend on one another.
+    /// Resources, kind by kind.
     pub resources: Vec<ResourceStatus>,
     /// Newest results of the last day.
     pub last_results: Vec<JobResult>,

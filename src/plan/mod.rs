@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::graph::Graph;
 use crate::resource::attrs::{Change, Identities, Live, Observed, Wanted, compare};
 use crate::stack::model::{Kind, LogicalId};
 
@@ -215,24 +216,20 @@ pub fn down(wanted: &[Wanted], observed: &BTreeMap<LogicalId, Observed>) -> Plan
     }
 }
 
-/// Dependencies first; among equals in the order of their ids. Steps whose dependencies are not
-/// in the plan keep their place: [`check`] reports them.
+/// Dependencies first; among equals in the order of their ids. A ring leaves the order of the ids:
+/// the resolver refuses rings, and [`check`] names what comes too early.
 fn in_order(mut steps: Vec<Step>) -> Vec<Step> {
     steps.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut ordered: Vec<Step> = Vec::with_capacity(steps.len());
-    let mut placed: BTreeSet<LogicalId> = BTreeSet::new();
-    while !steps.is_empty() {
-        let ids: BTreeSet<&LogicalId> = steps.iter().map(|step| &step.id).collect();
-        let ready = steps
-            .iter()
-            .position(|step| step.after.iter().all(|id| placed.contains(id) || !ids.contains(id)))
-            // A ring: the resolver refuses those, and the check names what is left.
-            .unwrap_or(0);
-        let step = steps.remove(ready);
-        placed.insert(step.id.clone());
-        ordered.push(step);
+    let ids: BTreeSet<LogicalId> = steps.iter().map(|step| step.id.clone()).collect();
+    let edges = steps.iter().flat_map(|step| {
+        let present = step.after.iter().filter(|id| ids.contains(id));
+        present.map(|id| (step.id.clone(), id.clone()))
+    });
+    if let Ok(order) = Graph::new(ids.clone(), edges).order() {
+        let position: BTreeMap<LogicalId, usize> = order.into_iter().zip(0..).collect();
+        steps.sort_by_key(|step| position.get(&step.id).copied());
     }
-    ordered
+    steps
 }
 
 #[cfg(test)]

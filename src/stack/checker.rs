@@ -71,7 +71,9 @@ impl<'a> Checker<'a> {
 
     /// Names in a section, whether or not their values are in order.
     pub(super) fn names(&self, kind: Kind) -> impl Iterator<Item = &'a str> {
-        self.section(kind).iter().map(|entry| entry.key.value.as_str())
+        self.section(kind)
+            .iter()
+            .map(|entry| entry.key.value.as_str())
     }
 
     /// What to underline for a path: its value, else the nearest key above it that is written.
@@ -93,26 +95,24 @@ impl<'a> Checker<'a> {
         span
     }
 
+    /// The node at a path, unless a default stands for it.
+    pub(super) fn node(&self, path: &[&str]) -> Option<&'a Node> {
+        path.iter()
+            .try_fold(&self.tree.value, |node, part| match node {
+                Node::List(items) => Some(&items.get(part.parse::<usize>().ok()?)?.value),
+                _ => Some(&node.get(part)?.value.value),
+            })
+    }
+
     /// Is there something in the file at this path, rather than a default?
     pub(super) fn written(&self, path: &[&str]) -> bool {
-        let mut node = self.tree;
-        path.iter().all(|part| match node.value.get(part) {
-            Some(entry) => {
-                node = &entry.value;
-                true
-            }
-            None => match (&node.value, part.parse::<usize>()) {
-                (Node::List(items), Ok(index)) if index < items.len() => {
-                    node = &items[index];
-                    true
-                }
-                _ => false,
-            },
-        })
+        self.node(path).is_some()
     }
 
     /// The text of a span.
     pub(super) fn slice(&self, span: SourceSpan) -> &'a str {
-        self.text.get(span.offset()..span.offset() + span.len()).unwrap_or_default()
+        self.text
+            .get(span.offset()..span.offset() + span.len())
+            .unwrap_or_default()
     }
 }

@@ -176,22 +176,24 @@ impl Diagnostic for StackError {
         if self.labels.is_empty() {
             return None;
         }
-        Some(Box::new(self.labels.iter().enumerate().map(|(index, (span, label))| {
-            let label = Some(label.clone());
-            if index == 0 {
-                LabeledSpan::new_primary_with_span(label, *span)
-            } else {
-                LabeledSpan::new_with_span(label, *span)
-            }
-        })))
+        Some(Box::new(self.labels.iter().enumerate().map(
+            |(index, (span, label))| {
+                let label = Some(label.clone());
+                if index == 0 {
+                    LabeledSpan::new_primary_with_span(label, *span)
+                } else {
+                    LabeledSpan::new_with_span(label, *span)
+                }
+            },
+        )))
     }
 }
 
 /// All errors of one stack file, in the order of their places.
 #[derive(Debug, thiserror::Error)]
-#[error("the stack file {file} is not valid: {}", count(.errors.len()))]
+#[error("{summary}")]
 pub struct StackErrors {
-    file: String,
+    summary: String,
     source_code: Option<Box<NamedSource<String>>>,
     errors: Vec<StackError>,
 }
@@ -208,18 +210,18 @@ impl StackErrors {
             }
         }
         let file = file.display().to_string();
-        let source = NamedSource::new(file.clone(), text.to_owned()).with_language("yaml");
+        let source = NamedSource::new(&file, text.to_owned()).with_language("yaml");
         Self {
-            file,
+            summary: format!("{file} is not valid: {}", count(seen.len())),
             source_code: Some(Box::new(source)),
             errors: seen,
         }
     }
 
-    /// An error about the file as a whole.
-    pub(super) fn of_file(file: &Path, error: StackError) -> Self {
+    /// An error about a file as a whole, or about which file it is.
+    pub(super) fn without_text(error: StackError) -> Self {
         Self {
-            file: file.display().to_string(),
+            summary: "there is no stack file to read".to_owned(),
             source_code: None,
             errors: vec![error],
         }
@@ -245,14 +247,20 @@ impl Diagnostic for StackErrors {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
-        Some(Box::new("nothing was changed; correct the file and run the command again"))
+        Some(Box::new(
+            "nothing was changed; correct the file and run the command again",
+        ))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source_code.as_deref().map(|source| source as &dyn SourceCode)
+        self.source_code
+            .as_deref()
+            .map(|source| source as &dyn SourceCode)
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(self.errors.iter().map(|error| error as &dyn Diagnostic)))
+        Some(Box::new(
+            self.errors.iter().map(|error| error as &dyn Diagnostic),
+        ))
     }
 }

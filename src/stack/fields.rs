@@ -55,7 +55,12 @@ impl Shape {
     pub(super) fn note(self) -> Option<String> {
         match self {
             Self::Flag => Some("default false".to_owned()),
-            Self::Number { unit, min, max, default } => {
+            Self::Number {
+                unit,
+                min,
+                max,
+                default,
+            } => {
                 let mut note = format!("{} to {}", unit.show(min), unit.show(max));
                 if let Some(default) = default {
                     note.push_str("; default ");
@@ -70,20 +75,41 @@ impl Shape {
 }
 
 const fn required(name: &'static str) -> Field {
-    Field { name, required: true, shape: Shape::Other }
+    Field {
+        name,
+        required: true,
+        shape: Shape::Other,
+    }
 }
 
 const fn optional(name: &'static str) -> Field {
-    Field { name, required: false, shape: Shape::Other }
+    Field {
+        name,
+        required: false,
+        shape: Shape::Other,
+    }
 }
 
 const fn flag(name: &'static str) -> Field {
-    Field { name, required: false, shape: Shape::Flag }
+    Field {
+        name,
+        required: false,
+        shape: Shape::Flag,
+    }
 }
 
 const fn number(name: &'static str, unit: Unit, range: (u32, u32), default: Option<u32>) -> Field {
-    let shape = Shape::Number { unit, min: range.0, max: range.1, default };
-    Field { name, required: false, shape }
+    let shape = Shape::Number {
+        unit,
+        min: range.0,
+        max: range.1,
+        default,
+    };
+    Field {
+        name,
+        required: false,
+        shape,
+    }
 }
 
 pub(super) const STACK: Section = Section {
@@ -157,7 +183,11 @@ pub(super) const KEY: Section = Section {
     definition: "TypedKey",
     fields: &[
         required("name"),
-        Field { name: "type", required: false, shape: Shape::Word(&["string", "number", "binary"]) },
+        Field {
+            name: "type",
+            required: false,
+            shape: Shape::Word(&["string", "number", "binary"]),
+        },
     ],
 };
 
@@ -168,7 +198,11 @@ pub(super) const FUNCTION: Section = Section {
         required("crate"),
         number("memory", Unit::Megabytes, (128, 10_240), Some(128)),
         number("timeout", Unit::Seconds, (1, 900), Some(3)),
-        Field { name: "architecture", required: false, shape: Shape::Word(&["host", "arm64", "x86_64"]) },
+        Field {
+            name: "architecture",
+            required: false,
+            shape: Shape::Word(&["host", "arm64", "x86_64"]),
+        },
         optional("environment"),
         optional("access"),
         optional("on_failure"),
@@ -213,11 +247,21 @@ pub(super) const TEMPLATE: Section = Section {
 
 /// All of them.
 pub(super) const SECTIONS: &[&Section] = &[
-    &STACK, &BUCKET, &QUEUE, &DEAD_LETTER, &TABLE, &INDEX, &KEY, &FUNCTION, &ACCESS, &WIRING, &TEMPLATE,
+    &STACK,
+    &BUCKET,
+    &QUEUE,
+    &DEAD_LETTER,
+    &TABLE,
+    &INDEX,
+    &KEY,
+    &FUNCTION,
+    &ACCESS,
+    &WIRING,
+    &TEMPLATE,
 ];
 
 /// Days that CloudWatch Logs can keep log events.
 pub(super) const LOG_RETENTION_DAYS: &[u32] = &[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1_096, 1_827, 2_192, 2_557, 2_922, 3_288,
-    3_653,
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1_096, 1_827, 2_192, 2_557,
+    2_922, 3_288, 3_653,
 ];

@@ -15,14 +15,19 @@ pub(super) struct BadName {
 }
 
 fn bad(message: impl Into<String>, help: impl Into<String>) -> BadName {
-    BadName { message: message.into(), help: help.into() }
+    BadName {
+        message: message.into(),
+        help: help.into(),
+    }
 }
 
 /// The stack's name: begins every physical name, so the strictest kind decides.
 pub(super) fn stack(name: &str) -> Result<(), BadName> {
     let legal = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.len() <= 30
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if legal {
         return Ok(());
     }
@@ -36,10 +41,18 @@ pub(super) fn stack(name: &str) -> Result<(), BadName> {
 pub(super) fn resource(kind: Kind, stack: &str, id: &str) -> Result<(), BadName> {
     let (legal, longest, alphabet): (fn(char) -> bool, usize, &str) = match kind {
         // aws-behaviours S4
-        Kind::Bucket => (|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-', 63, "a-z, 0-9 and `-`"),
+        Kind::Bucket => (
+            |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-',
+            63,
+            "a-z, 0-9 and `-`",
+        ),
         Kind::Queue => (word, 80, WORD),
         Kind::Table => (word, 255, WORD),
-        Kind::Template => (|c| c.is_ascii_alphanumeric() || c == '-', 128, "letters, digits and `-`"),
+        Kind::Template => (
+            |c| c.is_ascii_alphanumeric() || c == '-',
+            128,
+            "letters, digits and `-`",
+        ),
         // Functions, and the roles that carry their names.
         _ => (word, 64, WORD),
     };
@@ -54,19 +67,36 @@ pub(super) fn resource(kind: Kind, stack: &str, id: &str) -> Result<(), BadName>
         ));
     }
     let physical = format!("{stack}-{id}");
-    let room = longest - if kind == Kind::Bucket { BUCKET_SUFFIX } else { 0 };
+    let room = longest
+        - if kind == Kind::Bucket {
+            BUCKET_SUFFIX
+        } else {
+            0
+        };
     if physical.len() > room {
         let why = if kind == Kind::Bucket {
-            format!("{longest} are allowed and AWS needs {BUCKET_SUFFIX} of them for account and region")
+            format!(
+                "{longest} are allowed and AWS needs {BUCKET_SUFFIX} of them for account and region"
+            )
         } else {
             format!("{longest} are allowed")
         };
         return Err(bad(
-            format!("the {label}'s name `{physical}` has {} characters; {why}", physical.len()),
-            format!("shorten it or the stack's name by {}", physical.len() - room),
+            format!(
+                "the {label}'s name `{physical}` has {} characters; {why}",
+                physical.len()
+            ),
+            format!(
+                "shorten it or the stack's name by {}",
+                physical.len() - room
+            ),
         ));
     }
-    if kind == Kind::Bucket { bucket(&physical) } else { Ok(()) }
+    if kind == Kind::Bucket {
+        bucket(&physical)
+    } else {
+        Ok(())
+    }
 }
 
 const WORD: &str = "letters, digits, `-` and `_`";
@@ -80,7 +110,9 @@ fn bucket(physical: &str) -> Result<(), BadName> {
     for prefix in ["xn--", "sthree-", "amzn-s3-demo-"] {
         if physical.starts_with(prefix) {
             return Err(bad(
-                format!("the bucket's name `{physical}` begins with `{prefix}`, which S3 keeps for itself"),
+                format!(
+                    "the bucket's name `{physical}` begins with `{prefix}`, which S3 keeps for itself"
+                ),
                 "rename the stack",
             ));
         }
@@ -88,7 +120,9 @@ fn bucket(physical: &str) -> Result<(), BadName> {
     for suffix in ["-s3alias", "--ol-s3", "--x-s3", "--table-s3", "-an"] {
         if physical.ends_with(suffix) {
             return Err(bad(
-                format!("the bucket's name `{physical}` ends with `{suffix}`, which S3 keeps for itself"),
+                format!(
+                    "the bucket's name `{physical}` ends with `{suffix}`, which S3 keeps for itself"
+                ),
                 "rename the bucket",
             ));
         }
@@ -152,7 +186,10 @@ pub(super) fn attribute(name: &str) -> Result<(), BadName> {
     if (1..=255).contains(&name.len()) {
         return Ok(());
     }
-    Err(bad("the name of an attribute has 1 to 255 bytes", "shorten it"))
+    Err(bad(
+        "the name of an attribute has 1 to 255 bytes",
+        "shorten it",
+    ))
 }
 
 /// Name of a table's index.
@@ -182,7 +219,10 @@ pub(super) fn plain(name: &str) -> Result<(), BadName> {
     if !name.is_empty() && name.chars().all(word) {
         return Ok(());
     }
-    Err(bad(format!("`{name}` cannot be a name here"), format!("use {WORD}")))
+    Err(bad(
+        format!("`{name}` cannot be a name here"),
+        format!("use {WORD}"),
+    ))
 }
 
 #[cfg(test)]
@@ -217,17 +257,33 @@ mod tests {
             (Kind::Queue, "pipe", "", false),
         ];
         for (kind, stack, id, legal) in cases {
-            assert_eq!(resource(*kind, stack, id).is_ok(), *legal, "{kind:?} {stack}-{id}");
+            assert_eq!(
+                resource(*kind, stack, id).is_ok(),
+                *legal,
+                "{kind:?} {stack}-{id}"
+            );
         }
     }
 
     #[test]
     fn stacks_and_parts_have_rules_too() {
-        for (name, legal) in [("a", true), ("log-pipeline", true), ("1a", false), ("A", false), ("", false)] {
+        for (name, legal) in [
+            ("a", true),
+            ("log-pipeline", true),
+            ("1a", false),
+            ("A", false),
+            ("", false),
+        ] {
             assert_eq!(stack(name).is_ok(), legal, "{name}");
         }
         assert!(stack(&"a".repeat(30)).is_ok() && stack(&"a".repeat(31)).is_err());
-        for (name, legal) in [("RUST_LOG", true), ("A", false), ("1A", false), ("A-B", false), ("AWS_REGION", false)] {
+        for (name, legal) in [
+            ("RUST_LOG", true),
+            ("A", false),
+            ("1A", false),
+            ("A-B", false),
+            ("AWS_REGION", false),
+        ] {
             assert_eq!(variable(name).is_ok(), legal, "{name}");
         }
         assert!(index("by_day").is_ok() && index("by").is_err());

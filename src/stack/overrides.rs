@@ -12,15 +12,27 @@ use super::source::{Entry, Node, Spanned};
 use super::suggest::{did_you_mean, quoted};
 
 /// Sections whose names must be in the stack already.
-const RESOURCES: &[Kind] = &[Kind::Bucket, Kind::Queue, Kind::Table, Kind::Function, Kind::Template];
+const RESOURCES: &[Kind] = &[
+    Kind::Bucket,
+    Kind::Queue,
+    Kind::Table,
+    Kind::Function,
+    Kind::Template,
+];
 
 /// Sections that a target may override.
 fn sections() -> impl Iterator<Item = &'static str> {
-    STACK.names().filter(|name| !matches!(*name, "stack" | "targets"))
+    STACK
+        .names()
+        .filter(|name| !matches!(*name, "stack" | "targets"))
 }
 
-/// `base` with `over` laid on top: maps by key, everything else as a whole.
+/// `base` with `over` laid on top: maps by key, everything else as a whole. A key with nothing after
+/// it takes no map or list away.
 pub(super) fn merge(base: &Spanned<Node>, over: &Spanned<Node>) -> Spanned<Node> {
+    if over.value == Node::Null && matches!(base.value, Node::Map(_) | Node::List(_)) {
+        return base.clone();
+    }
     let (Node::Map(base_entries), Node::Map(over_entries)) = (&base.value, &over.value) else {
         return over.clone();
     };
@@ -34,7 +46,12 @@ pub(super) fn merge(base: &Spanned<Node>, over: &Spanned<Node>) -> Spanned<Node>
             None => entry.clone(),
         })
         .collect();
-    entries.extend(over_entries.iter().filter(|entry| base.value.get(&entry.key.value).is_none()).cloned());
+    entries.extend(
+        over_entries
+            .iter()
+            .filter(|entry| base.value.get(&entry.key.value).is_none())
+            .cloned(),
+    );
     Spanned {
         value: Node::Map(entries),
         span: base.span,
@@ -44,7 +61,10 @@ pub(super) fn merge(base: &Spanned<Node>, over: &Spanned<Node>) -> Spanned<Node>
 /// The overrides of one target, cleaned of what cannot be merged; that is told in `errors`.
 pub(super) fn applicable(base: &Node, over: &Entry, errors: &mut Vec<StackError>) -> Spanned<Node> {
     let target = &over.key.value;
-    let empty = |span: SourceSpan| Spanned { value: Node::Map(Vec::new()), span };
+    let empty = |span: SourceSpan| Spanned {
+        value: Node::Map(Vec::new()),
+        span,
+    };
     match &over.value.value {
         Node::Map(_) => {}
         Node::Null => return empty(over.value.span),
@@ -52,7 +72,10 @@ pub(super) fn applicable(base: &Node, over: &Entry, errors: &mut Vec<StackError>
             errors.push(
                 StackError::new(
                     Code::WrongType,
-                    format!("the overrides for `{target}` must be a map, not {}", other.what()),
+                    format!(
+                        "the overrides for `{target}` must be a map, not {}",
+                        other.what()
+                    ),
                     format!("its sections are {}", quoted(sections())),
                 )
                 .at(over.mark(), "map is expected here"),
@@ -68,13 +91,21 @@ pub(super) fn applicable(base: &Node, over: &Entry, errors: &mut Vec<StackError>
                 format!("a target may override {}", quoted(sections()))
             });
             errors.push(
-                StackError::new(Code::UnknownSection, format!("a target cannot override `{name}`"), help)
-                    .at(section.key.span, "unknown section"),
+                StackError::new(
+                    Code::UnknownSection,
+                    format!("a target cannot override `{name}`"),
+                    help,
+                )
+                .at(section.key.span, "unknown section"),
             );
             continue;
         }
         let is_resource = RESOURCES.iter().any(|kind| kind.section() == name);
-        kept.push(if is_resource { known_only(base, section, target, errors) } else { section.clone() });
+        kept.push(if is_resource {
+            known_only(base, section, target, errors)
+        } else {
+            section.clone()
+        });
     }
     Spanned {
         value: Node::Map(kept),
@@ -85,7 +116,9 @@ pub(super) fn applicable(base: &Node, over: &Entry, errors: &mut Vec<StackError>
 /// A section of resources without those that the stack does not have.
 fn known_only(base: &Node, section: &Entry, target: &str, errors: &mut Vec<StackError>) -> Entry {
     let name = section.key.value.as_str();
-    let there = base.get(name).map_or(&[][..], |entry| entry.value.value.entries());
+    let there = base
+        .get(name)
+        .map_or(&[][..], |entry| entry.value.value.entries());
     let Node::Map(entries) = &section.value.value else {
         return section.clone();
     };
@@ -100,8 +133,12 @@ fn known_only(base: &Node, section: &Entry, target: &str, errors: &mut Vec<Stack
         let help = did_you_mean(id, names(), || {
             format!("add `{id}` to `{name}` of the stack; overrides only change what is there")
         });
-        let message = format!("the target `{target}` overrides `{name}.{id}`, which the stack does not have");
-        errors.push(StackError::new(Code::UnknownOverride, message, help).at(entry.key.span, "not in the stack"));
+        let message =
+            format!("the target `{target}` overrides `{name}.{id}`, which the stack does not have");
+        errors.push(
+            StackError::new(Code::UnknownOverride, message, help)
+                .at(entry.key.span, "not in the stack"),
+        );
     }
     Entry {
         key: section.key.clone(),
@@ -120,10 +157,14 @@ pub(super) fn caused_by(over: &Spanned<Node>, errors: Vec<StackError>) -> Vec<St
     });
     let inside = |place: SourceSpan| {
         spans.iter().any(|span| {
-            span.offset() <= place.offset() && place.offset() + place.len() <= span.offset() + span.len()
+            span.offset() <= place.offset()
+                && place.offset() + place.len() <= span.offset() + span.len()
         })
     };
-    errors.into_iter().filter(|error| error.places().any(inside)).collect()
+    errors
+        .into_iter()
+        .filter(|error| error.places().any(inside))
+        .collect()
 }
 
 #[cfg(test)]
@@ -132,7 +173,9 @@ mod tests {
     use crate::stack::source::parse;
 
     fn text<'a>(node: &'a Node, path: &[&str]) -> &'a Node {
-        path.iter().fold(node, |node, part| &node.get(part).expect("the path").value.value)
+        path.iter().fold(node, |node, part| {
+            &node.get(part).expect("the path").value.value
+        })
     }
 
     #[test]
@@ -150,7 +193,13 @@ mod tests {
     #[test]
     fn merging_nothing_changes_nothing() {
         let base = parse("a: { b: 1 }\nc: [1]\n").expect("valid YAML");
-        let nothing = parse("{}").expect("valid YAML");
-        assert_eq!(merge(&base, &nothing), base);
+        for nothing in ["{}", "", "a:\n", "a: {}\nc: ~\n"] {
+            let merged = merge(&base, &parse(nothing).expect("valid YAML")).value;
+            assert_eq!(text(&merged, &["a", "b"]), &Node::Int(1), "{nothing}");
+            assert!(
+                matches!(text(&merged, &["c"]), Node::List(items) if items.len() == 1),
+                "{nothing}"
+            );
+        }
     }
 }

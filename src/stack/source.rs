@@ -114,6 +114,22 @@ pub(super) fn parse(text: &str) -> Result<Spanned<Node>, StackError> {
         .map_err(|error| syntax(text, &error))
 }
 
+/// Parses a stack file: as [`parse`], and the whole must be a map.
+pub(super) fn parse_stack(text: &str) -> Result<Spanned<Node>, StackError> {
+    let tree = parse(text)?;
+    if matches!(tree.value, Node::Map(_) | Node::Null) {
+        return Ok(tree);
+    }
+    let message = format!(
+        "a stack file must be a map of sections, not {}",
+        tree.value.what()
+    );
+    Err(
+        StackError::new(Code::WrongType, message, "begin with `stack: NAME`")
+            .at(tree.mark(), "map is expected here"),
+    )
+}
+
 impl<T> From<serde_saphyr::Spanned<T>> for Spanned<T> {
     fn from(spanned: serde_saphyr::Spanned<T>) -> Self {
         Self {
@@ -218,7 +234,9 @@ pub(super) fn duplicates(node: &Node, errors: &mut Vec<StackError>) {
                 duplicates(&entry.value.value, errors);
             }
         }
-        Node::List(items) => items.iter().for_each(|item| duplicates(&item.value, errors)),
+        Node::List(items) => items
+            .iter()
+            .for_each(|item| duplicates(&item.value, errors)),
         _ => {}
     }
 }
@@ -239,11 +257,8 @@ fn syntax(text: &str, error: &YamlError) -> StackError {
             "a key is not text".to_owned(),
             "use a plain word as key, in quotes if YAML would read it as something else",
         ),
-        YamlError::Budget { .. }
-        | YamlError::AliasReplayLimitExceeded { .. }
-        | YamlError::AliasReplayStackDepthExceeded { .. }
-        | YamlError::AliasExpansionLimitExceeded { .. } => (
-            format!("the file expands to more than a stack can be: {}", sentence(plain)),
+        _ if beyond_budget(plain) => (
+            "the file is larger than a stack can be".to_owned(),
             "use fewer aliases and less nesting",
         ),
         _ => (
@@ -258,10 +273,22 @@ fn syntax(text: &str, error: &YamlError) -> StackError {
     }
 }
 
+/// Did the text go beyond what the library expands, as files do that are made to?
+fn beyond_budget(error: &YamlError) -> bool {
+    match error {
+        YamlError::Budget { .. }
+        | YamlError::AliasReplayLimitExceeded { .. }
+        | YamlError::AliasReplayStackDepthExceeded { .. }
+        | YamlError::AliasExpansionLimitExceeded { .. } => true,
+        YamlError::AliasError { error, .. } => beyond_budget(error),
+        _ => false,
+    }
+}
+
 /// The library's message without the line and column that the label shows anyway.
 fn sentence(error: &YamlError) -> String {
     let message = error.to_string();
-    match message.rsplit_once(" at line ") {
+    match message.split_once(" at line ") {
         Some((sentence, _)) => sentence.to_owned(),
         None => message,
     }
@@ -269,7 +296,8 @@ fn sentence(error: &YamlError) -> String {
 
 /// The place in bytes; scanner errors have a line and a column (in characters) only.
 fn place(text: &str, location: &Location) -> SourceSpan {
-    if let Some(span) = byte_span(location).filter(|span| span.offset() + span.len() <= text.len()) {
+    if let Some(span) = byte_span(location).filter(|span| span.offset() + span.len() <= text.len())
+    {
         return span;
     }
     let line = usize::try_from(location.line()).unwrap_or(1).max(1) - 1;
@@ -279,78 +307,5 @@ fn place(text: &str, location: &Location) -> SourceSpan {
     match rest.char_indices().nth(column) {
         Some((at, character)) => (start + at, character.len_utf8()).into(),
         None => (start + rest.len(), 0).into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cut<'a>(text: &'a str, span: SourceSpan) -> &'a str {
-        &text[span.offset()..span.offset() + span.len()]
-    }
-
-    #[test]
-    fn every_key_and_scalar_knows_its_bytes() {
-        for text in ["é: 'ü'\r\nqueues: { a: 30s }\r\n", "\u{feff}é: 'ü'\nqueues: { a: 30s }\n"] {
-            let tree = parse(text).expect("valid YAML");
-            let umlaut = tree.value.get("é").expect("the key");
-            assert_eq!((cut(text, umlaut.key.span), cut(text, umlaut.value.span)), ("é", "'ü'"));
-            let queue = tree.value.get("queues").and_then(|e| e.value.value.get("a")).expect("the key");
-            assert_eq!((cut(text, queue.key.span), cut(text, queue.mark())), ("a", "30s"));
-        }
-    }
-
-    #[test]
-    fn aliases_and_merges_point_at_the_anchored_text() {
-        let text = "a: &x { t: 30s }\nb: *x\nc:\n  <<: *x\n  u: 1\n";
-        let tree = parse(text).expect("valid YAML");
-        for key in ["a", "b", "c"] {
-            let entry = tree.value.get(key).and_then(|e| e.value.value.get("t")).expect("the key");
-            assert_eq!(entry.value.span.offset(), 11, "{key}");
-        }
-    }
-
-    #[test]
-    fn a_text_that_is_no_yaml_has_one_error_with_a_place() {
-        let cases = [
-            ("a: [1\nb: 2\n", ":"),
-            ("a: \"open\n", "\""),
-            ("a: 1\n---\nb: 2\n", ""),
-            ("a: &x [*x]\n", "*x"),
-            ("? {a: b}\n: c\n", "{"),
-            ("~: c\n", "~"),
-            ("a: !Ref x\n", "x"),
-            ("ü: b: c\n", ":"),
-            ("a:\n\tb: 1\n", "b"),
-        ];
-        for (text, place) in cases {
-            let error = parse(text).expect_err(text);
-            assert_eq!(error.code(), Code::Syntax, "{text}");
-            assert_eq!(error.places().map(|span| cut(text, span)).collect::<Vec<_>>(), [place], "{text}");
-        }
-    }
-
-    #[test]
-    fn aliases_cannot_make_a_small_file_large() {
-        use std::fmt::Write as _;
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..9 {
-            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-            writeln!(text, "a{level}: &a{level} [{aliases}]").expect("writing to a string");
-        }
-        let error = parse(&text).expect_err("a bomb");
-        assert!(error.to_string().starts_with("the file expands"), "{error}");
-    }
-
-    #[test]
-    fn all_duplicates_are_told_with_both_places() {
-        let text = "a: 1\nb: { c: 1, c: 2 }\na: 2\na: 3\n";
-        let mut errors = Vec::new();
-        duplicates(&parse(text).expect("valid YAML").value, &mut errors);
-        let mut places: Vec<Vec<usize>> =
-            errors.iter().map(|e| e.places().map(|span| span.offset()).collect()).collect();
-        places.sort();
-        assert_eq!(places, [[16, 10], [23, 0], [28, 0]]);
     }
 }

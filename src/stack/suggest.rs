@@ -1,7 +1,10 @@
 //! "Did you mean": the one place that decides what is close enough.
 
 /// The candidate that `word` was probably meant to be.
-pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn closest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let lower = word.to_lowercase();
     candidates
         .into_iter()
@@ -13,7 +16,10 @@ pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
             let close = slips <= (lower.chars().count() / 3).max(1);
             // `timeout` where only `visibility_timeout` exists.
             let part = lower.len() >= 4 && other.split(['_', '-']).any(|part| part == lower);
-            (close || part).then_some((slips, candidate))
+            // `queu`, `retention_period`: cut short or made longer.
+            let prefix =
+                lower.len() >= 3 && (other.starts_with(&lower) || lower.starts_with(&other));
+            (close || part || prefix).then_some((slips, candidate))
         })
         .min()
         .map(|(_, candidate)| candidate)
@@ -43,13 +49,21 @@ mod tests {
 
     #[test]
     fn slips_are_found_and_strangers_are_not() {
-        let fields = ["visibility_timeout", "retention", "delay", "dead_letter", "retain"];
+        let fields = [
+            "visibility_timeout",
+            "retention",
+            "delay",
+            "dead_letter",
+            "retain",
+        ];
         for (word, meant) in [
             ("visiblity_timeout", Some("visibility_timeout")),
             ("timeout", Some("visibility_timeout")),
             ("dead-letter", Some("dead_letter")),
             ("Retain", Some("retain")),
             ("retian", Some("retain")),
+            ("retention_period", Some("retention")),
+            ("visib", Some("visibility_timeout")),
             ("fifo", None),
             ("x", None),
         ] {

@@ -101,11 +101,15 @@ impl Unit {
             ));
         }
         let Some((_, size)) = self.suffixes().iter().find(|(known, _)| *known == suffix) else {
-            let same_but_case = self.suffixes().iter().find(|(known, _)| known.eq_ignore_ascii_case(suffix));
+            let same_but_case = self
+                .suffixes()
+                .iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(suffix));
             return Err(match (same_but_case, suffix, self) {
-                (Some((known, _)), ..) => {
-                    bad(format!("`{suffix}` is not a unit here"), format!("write `{number}{known}`"))
-                }
+                (Some((known, _)), ..) => bad(
+                    format!("`{suffix}` is not a unit here"),
+                    format!("write `{number}{known}`"),
+                ),
                 (None, "ms", Self::Seconds) => bad(
                     "AWS counts this in whole seconds, not milliseconds".to_owned(),
                     write(),
@@ -138,7 +142,13 @@ mod tests {
 
     #[test]
     fn units_are_read() {
-        for (text, seconds) in [("0s", 0), ("180s", 180), ("5m", 300), ("2h", 7_200), ("14d", 1_209_600)] {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("180s", 180),
+            ("5m", 300),
+            ("2h", 7_200),
+            ("14d", 1_209_600),
+        ] {
             assert_eq!(Unit::Seconds.parse(text), Ok(seconds), "{text}");
         }
         assert_eq!(Unit::Days.parse("30d"), Ok(30));
@@ -152,7 +162,11 @@ mod tests {
             (Unit::Seconds, "180", "write `180s`"),
             (Unit::Seconds, "500ms", "write `30s`, `5m`, `2h` or `14d`"),
             (Unit::Seconds, "30S", "write `30s`"),
-            (Unit::Seconds, "1.5h", "use a smaller unit; write `30s`, `5m`, `2h` or `14d`"),
+            (
+                Unit::Seconds,
+                "1.5h",
+                "use a smaller unit; write `30s`, `5m`, `2h` or `14d`",
+            ),
             (Unit::Seconds, "soon", "write `30s`, `5m`, `2h` or `14d`"),
             (Unit::Seconds, "-5s", "write `30s`, `5m`, `2h` or `14d`"),
             (Unit::Days, "24h", "write `30d`"),
@@ -160,17 +174,29 @@ mod tests {
             (Unit::Megabytes, "256 MB", "write `256MB` or `1GB`"),
         ] {
             let refused = unit.parse(text).expect_err(text);
-            assert_eq!((refused.code, refused.help.as_str()), (Code::BadUnit, help), "{text}");
+            assert_eq!(
+                (refused.code, refused.help.as_str()),
+                (Code::BadUnit, help),
+                "{text}"
+            );
         }
-        let large = Unit::Seconds.parse("99999999999999999999d").expect_err("too large");
+        let large = Unit::Seconds
+            .parse("99999999999999999999d")
+            .expect_err("too large");
         assert_eq!(large.code, Code::OutOfRange);
     }
 
     #[test]
     fn what_is_shown_can_be_read_again() {
         for unit in [Unit::Seconds, Unit::Days, Unit::Megabytes] {
-            for value in [0, 1, 59, 60, 180, 600, 601, 900, 3_600, 43_200, 86_400, 1_209_600] {
-                assert_eq!(unit.parse(&unit.show(value)), Ok(value.into()), "{value} {unit:?}");
+            for value in [
+                0, 1, 59, 60, 180, 600, 601, 900, 3_600, 43_200, 86_400, 1_209_600,
+            ] {
+                assert_eq!(
+                    unit.parse(&unit.show(value)),
+                    Ok(value.into()),
+                    "{value} {unit:?}"
+                );
             }
         }
         assert_eq!(Unit::Seconds.show(1_209_600), "14d");

@@ -25,7 +25,9 @@ pub struct ReceivedMessage {
     /// System attributes: `ApproximateReceiveCount`, `SentTimestamp`, `SenderId`,
     /// `ApproximateFirstReceiveTimestamp` …
     pub attributes: BTreeMap<String, String>,
-    /// Message attributes in SQS's JSON form: name → `{"DataType": …, "StringValue": …}`.
+    /// Message attributes in the form of Lambda's records: name → `{"stringValue": …,
+    /// "stringListValues": [], "binaryListValues": [], "dataType": …}`, with `binaryValue`
+    /// (base64) in place of `stringValue` where the type is binary.
     pub message_attributes: BTreeMap<String, serde_json::Value>,
 }
 

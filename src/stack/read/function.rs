@@ -14,14 +14,20 @@ use crate::stack::suggest::quoted;
 
 pub(super) fn read(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Function> {
     let reader = Reader::open(cx, entry, path, &FUNCTION)?;
-    let architectures = [Architecture::Host, Architecture::Arm64, Architecture::X86_64];
+    let architectures = [
+        Architecture::Host,
+        Architecture::Arm64,
+        Architecture::X86_64,
+    ];
     let function = Function {
         name: entry.key.value.clone(),
         crate_dir: reader.text("crate").unwrap_or_default().into(),
         memory: Megabytes(reader.number("memory").unwrap_or_default()),
         timeout: Seconds(reader.number("timeout").unwrap_or_default()),
         architecture: architectures[reader.word("architecture")],
-        environment: texts(&reader, "environment", |name| (Code::BadVariable, names::variable(name))),
+        environment: texts(&reader, "environment", |name| {
+            (Code::BadVariable, names::variable(name))
+        }),
         access: access(cx, &reader),
         on_failure: on_failure(cx, &reader),
         async_retries: reader.number("async_retries").unwrap_or_default(),
@@ -41,7 +47,9 @@ fn on_failure(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Option<String> {
 fn log_retention(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Days {
     let days = reader.number("log_retention").unwrap_or_default();
     if !LOG_RETENTION_DAYS.contains(&days) {
-        let nearest = LOG_RETENTION_DAYS.iter().min_by_key(|allowed| allowed.abs_diff(days));
+        let nearest = LOG_RETENTION_DAYS
+            .iter()
+            .min_by_key(|allowed| allowed.abs_diff(days));
         let all: Vec<String> = LOG_RETENTION_DAYS.iter().map(u32::to_string).collect();
         let help = format!(
             "write `{}d`; CloudWatch Logs keeps log events for {} days",
@@ -49,8 +57,12 @@ fn log_retention(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Days {
             all.join(", ")
         );
         cx.push(
-            StackError::new(Code::UnknownValue, format!("`log_retention` cannot be {days} days"), help)
-                .at(cx.place(&reader.path("log_retention")), "unknown value"),
+            StackError::new(
+                Code::UnknownValue,
+                format!("`log_retention` cannot be {days} days"),
+                help,
+            )
+            .at(cx.place(&reader.path("log_retention")), "unknown value"),
         );
     }
     Days(days)
@@ -67,7 +79,12 @@ fn access(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Vec<Access> {
 }
 
 /// `{ read: buckets.uploads }`.
-fn access_item(cx: &Checker<'_>, item: &Spanned<Node>, access: &[&str], index: usize) -> Option<Access> {
+fn access_item(
+    cx: &Checker<'_>,
+    item: &Spanned<Node>,
+    access: &[&str],
+    index: usize,
+) -> Option<Access> {
     let index = index.to_string();
     let path = [access, &[index.as_str()]].concat();
     let reader = Reader::open_item(cx, item, &path, &ACCESS)?;
@@ -106,13 +123,21 @@ fn access_item(cx: &Checker<'_>, item: &Spanned<Node>, access: &[&str], index: u
 /// The actions that a kind knows.
 fn actions_of(kind: Kind) -> &'static [(&'static str, AccessAction)] {
     match kind {
-        Kind::Bucket | Kind::Table => &[("read", AccessAction::Read), ("write", AccessAction::Write)],
+        Kind::Bucket | Kind::Table => {
+            &[("read", AccessAction::Read), ("write", AccessAction::Write)]
+        }
         Kind::Queue => &[("send", AccessAction::Send), ("read", AccessAction::Read)],
         _ => &[],
     }
 }
 
-fn possible(cx: &Checker<'_>, name: &str, action: AccessAction, id: &LogicalId, reader: &Reader<'_, '_>) -> bool {
+fn possible(
+    cx: &Checker<'_>,
+    name: &str,
+    action: AccessAction,
+    id: &LogicalId,
+    reader: &Reader<'_, '_>,
+) -> bool {
     let actions = actions_of(id.kind);
     if actions.iter().any(|(_, known)| *known == action) {
         return true;
@@ -121,11 +146,18 @@ fn possible(cx: &Checker<'_>, name: &str, action: AccessAction, id: &LogicalId, 
     let help = if actions.is_empty() {
         format!("a {label} is reached by wiring only; remove the entry")
     } else {
-        format!("use {} for a {label}", quoted(actions.iter().map(|(name, _)| *name)))
+        format!(
+            "use {} for a {label}",
+            quoted(actions.iter().map(|(name, _)| *name))
+        )
     };
     cx.push(
-        StackError::new(Code::AccessNotPossible, format!("`{name}` is nothing one can do with a {label}"), help)
-            .at(cx.place(&reader.path(name)), format!("this is a {label}")),
+        StackError::new(
+            Code::AccessNotPossible,
+            format!("`{name}` is nothing one can do with a {label}"),
+            help,
+        )
+        .at(cx.place(&reader.path(name)), format!("this is a {label}")),
     );
     false
 }

@@ -35,8 +35,16 @@ pub(super) fn stack(cx: &Checker<'_>, file: &Path) -> Parsed {
         cx.push_name(Code::BadName, entry.value.span, names::stack(written));
     }
     // With an unusable name, resources are judged by themselves.
-    let name = if names::stack(written).is_ok() { written } else { "s" };
-    let resources = Resources { cx, top: &top, stack: name };
+    let name = if names::stack(written).is_ok() {
+        written
+    } else {
+        "s"
+    };
+    let resources = Resources {
+        cx,
+        top: &top,
+        stack: name,
+    };
     let mut parsed = Parsed {
         stack: Stack {
             name: written.to_owned(),
@@ -45,7 +53,9 @@ pub(super) fn stack(cx: &Checker<'_>, file: &Path) -> Parsed {
             buckets: resources.read(Kind::Bucket, |entry, path| bucket(cx, entry, path)),
             queues: resources.read(Kind::Queue, |entry, path| queue::read(cx, entry, path)),
             tables: resources.read(Kind::Table, |entry, path| table::read(cx, entry, path)),
-            functions: resources.read(Kind::Function, |entry, path| function::read(cx, entry, path)),
+            functions: resources.read(Kind::Function, |entry, path| {
+                function::read(cx, entry, path)
+            }),
             notifications: Vec::new(),
             mappings: Vec::new(),
             templates: resources.read(Kind::Template, |entry, path| template(cx, entry, path)),
@@ -56,7 +66,11 @@ pub(super) fn stack(cx: &Checker<'_>, file: &Path) -> Parsed {
     };
     wiring::read(cx, &top, &mut parsed);
     for target in top.map("targets") {
-        cx.push_name(Code::BadName, target.key.span, names::plain(&target.key.value));
+        cx.push_name(
+            Code::BadName,
+            target.key.span,
+            names::plain(&target.key.value),
+        );
     }
     top.finish();
     parsed
@@ -102,7 +116,9 @@ fn template(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Template> 
     let template = Template {
         name: entry.key.value.clone(),
         file: reader.text("file").unwrap_or_default().into(),
-        parameters: texts(&reader, "parameters", |name| (Code::BadName, names::parameter(name))),
+        parameters: texts(&reader, "parameters", |name| {
+            (Code::BadName, names::parameter(name))
+        }),
     };
     reader.finish();
     Some(template)

@@ -47,11 +47,17 @@ fn unknown_queue(cx: &Checker<'_>, reader: &Reader<'_, '_>, name: &str) {
     let help = if bare != name && cx.names(Kind::Queue).any(|known| known == bare) {
         format!("write `{bare}`: a dead letter queue is always one of `queues`")
     } else {
-        did_you_mean(bare, cx.names(Kind::Queue), || format!("add `{bare}` to `queues`"))
+        did_you_mean(bare, cx.names(Kind::Queue), || {
+            format!("add `{bare}` to `queues`")
+        })
     };
     cx.unsound(&reader.path("queue"));
     cx.push(
-        StackError::new(Code::UnknownReference, format!("there is no queue `{name}`"), help)
-            .at(cx.place(&reader.path("queue")), "leads nowhere"),
+        StackError::new(
+            Code::UnknownReference,
+            format!("there is no queue `{name}`"),
+            help,
+        )
+        .at(cx.place(&reader.path("queue")), "leads nowhere"),
     );
 }

@@ -26,16 +26,7 @@ pub(super) struct Reader<'r, 'a> {
 impl<'r, 'a> Reader<'r, 'a> {
     /// The whole file.
     pub(super) fn top(cx: &'r Checker<'a>, section: &'static Section) -> Self {
-        let at = cx.tree.mark();
-        let entries = match &cx.tree.value {
-            Node::Map(entries) => entries.as_slice(),
-            Node::Null => &[],
-            other => {
-                cx.push(wrong_type(at, "the file", "a map of sections", other, "begin with `stack: NAME`"));
-                &[]
-            }
-        };
-        Self::new(cx, section, &[], at, entries)
+        Self::new(cx, section, &[], cx.tree.mark(), cx.tree.value.entries())
     }
 
     /// The map of an entry; a key with nothing after it is an empty map.
@@ -70,7 +61,13 @@ impl<'r, 'a> Reader<'r, 'a> {
             Node::Null => &[],
             other => {
                 let help = format!("its fields are {}", quoted(section.names()));
-                cx.push(wrong_type(value.mark(), section.what, "a map", other, &help));
+                cx.push(wrong_type(
+                    value.mark(),
+                    section.what,
+                    "a map",
+                    other,
+                    &help,
+                ));
                 cx.unsound(path);
                 return None;
             }
@@ -104,14 +101,25 @@ impl<'r, 'a> Reader<'r, 'a> {
                 continue;
             }
             let is_top = self.path.is_empty();
-            let (code, noun) =
-                if is_top { (Code::UnknownSection, "section") } else { (Code::UnknownField, "field") };
+            let (code, noun) = if is_top {
+                (Code::UnknownSection, "section")
+            } else {
+                (Code::UnknownField, "field")
+            };
             let help = did_you_mean(name, self.section.names(), || {
-                format!("the {noun}s of {} are {}", self.section.what, quoted(self.section.names()))
+                format!(
+                    "the {noun}s of {} are {}",
+                    self.section.what,
+                    quoted(self.section.names())
+                )
             });
             self.cx.push(
-                StackError::new(code, format!("{} has no {noun} `{name}`", self.section.what), help)
-                    .at(entry.key.span, format!("unknown {noun}")),
+                StackError::new(
+                    code,
+                    format!("{} has no {noun} `{name}`", self.section.what),
+                    help,
+                )
+                .at(entry.key.span, format!("unknown {noun}")),
             );
         }
     }
@@ -130,8 +138,14 @@ impl<'r, 'a> Reader<'r, 'a> {
     /// The entry of a field, if it is written.
     pub(super) fn get(&self, name: &str) -> Option<&'a Entry> {
         let field = self.section.field(name);
-        debug_assert!(field.is_some(), "{name} is not in the table of {}", self.section.definition);
-        self.taken.borrow_mut().extend(field.map(|field| field.name));
+        debug_assert!(
+            field.is_some(),
+            "{name} is not in the table of {}",
+            self.section.definition
+        );
+        self.taken
+            .borrow_mut()
+            .extend(field.map(|field| field.name));
         self.entries.iter().find(|entry| entry.key.value == name)
     }
 
@@ -148,8 +162,12 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub(super) fn missing(&self, name: &str, help: &str) {
         self.unsound(name);
         self.cx.push(
-            StackError::new(Code::MissingField, format!("{} has no `{name}`", self.section.what), help)
-                .at(self.at, format!("`{name}` is missing here")),
+            StackError::new(
+                Code::MissingField,
+                format!("{} has no `{name}`", self.section.what),
+                help,
+            )
+            .at(self.at, format!("`{name}` is missing here")),
         );
     }
 
@@ -157,7 +175,13 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub(super) fn wrong_type(&self, entry: &Entry, expected: &str, help: &str) {
         self.unsound(&entry.key.value);
         let subject = format!("`{}`", entry.key.value);
-        self.cx.push(wrong_type(entry.mark(), &subject, expected, &entry.value.value, help));
+        self.cx.push(wrong_type(
+            entry.mark(),
+            &subject,
+            expected,
+            &entry.value.value,
+            help,
+        ));
     }
 
     /// A field that is true or false.
@@ -179,8 +203,12 @@ impl<'r, 'a> Reader<'r, 'a> {
             Node::Text(text) if text.is_empty() => {
                 self.unsound(name);
                 self.cx.push(
-                    StackError::new(Code::UnknownValue, format!("`{name}` is empty"), "write a value or remove it")
-                        .at(entry.value.span, "empty"),
+                    StackError::new(
+                        Code::UnknownValue,
+                        format!("`{name}` is empty"),
+                        "write a value or remove it",
+                    )
+                    .at(entry.value.span, "empty"),
                 );
                 None
             }
@@ -200,29 +228,47 @@ impl<'r, 'a> Reader<'r, 'a> {
     /// A field that is one of a few words, as its index; the first is the default.
     pub(super) fn word(&self, name: &str) -> usize {
         let Some(Shape::Word(words)) = self.section.field(name).map(|field| field.shape) else {
-            debug_assert!(false, "{name} is not a word in the table of {}", self.section.definition);
+            debug_assert!(
+                false,
+                "{name} is not a word in the table of {}",
+                self.section.definition
+            );
             return 0;
         };
         let (Some(entry), Some(text)) = (self.get(name), self.text(name)) else {
             return 0;
         };
-        words.iter().position(|word| *word == text).unwrap_or_else(|| {
-            self.unsound(name);
-            let help = did_you_mean(text, words.iter().copied(), || {
-                format!("use one of {}", quoted(words.iter().copied()))
-            });
-            let message = format!("`{name}` cannot be `{text}`");
-            self.cx
-                .push(StackError::new(Code::UnknownValue, message, help).at(entry.value.span, "unknown value"));
-            0
-        })
+        words
+            .iter()
+            .position(|word| *word == text)
+            .unwrap_or_else(|| {
+                self.unsound(name);
+                let help = did_you_mean(text, words.iter().copied(), || {
+                    format!("use one of {}", quoted(words.iter().copied()))
+                });
+                let message = format!("`{name}` cannot be `{text}`");
+                self.cx.push(
+                    StackError::new(Code::UnknownValue, message, help)
+                        .at(entry.value.span, "unknown value"),
+                );
+                0
+            })
     }
 
     /// A field that is a quantity in its range; its default when it is absent or refused.
     pub(super) fn number(&self, name: &str) -> Option<u32> {
-        let Some(Shape::Number { unit, min, max, default }) = self.section.field(name).map(|field| field.shape)
+        let Some(Shape::Number {
+            unit,
+            min,
+            max,
+            default,
+        }) = self.section.field(name).map(|field| field.shape)
         else {
-            debug_assert!(false, "{name} is not a number in the table of {}", self.section.definition);
+            debug_assert!(
+                false,
+                "{name} is not a number in the table of {}",
+                self.section.definition
+            );
             return None;
         };
         let Some(entry) = self.get(name) else {
@@ -231,7 +277,8 @@ impl<'r, 'a> Reader<'r, 'a> {
         let refuse = |bad: BadQuantity| {
             self.unsound(name);
             let message = format!("`{name}`: {}", bad.message);
-            self.cx.push(StackError::new(bad.code, message, bad.help).at(entry.mark(), "this value"));
+            self.cx
+                .push(StackError::new(bad.code, message, bad.help).at(entry.mark(), "this value"));
             default
         };
         let written = self.cx.slice(entry.value.span);
@@ -240,16 +287,21 @@ impl<'r, 'a> Reader<'r, 'a> {
             (Node::Int(_) | Node::Float(_), Unit::Seconds | Unit::Days | Unit::Megabytes) => {
                 return refuse(unit.without_unit(written));
             }
-            (Node::Text(text), Unit::Seconds | Unit::Days | Unit::Megabytes) => match unit.parse(text) {
-                Ok(value) => Some(value),
-                Err(bad) => return refuse(bad),
-            },
+            (Node::Text(text), Unit::Seconds | Unit::Days | Unit::Megabytes) => {
+                match unit.parse(text) {
+                    Ok(value) => Some(value),
+                    Err(bad) => return refuse(bad),
+                }
+            }
             _ => {
                 self.wrong_type(entry, unit.what(), &format!("write {}", unit.example()));
                 return default;
             }
         };
-        match value.and_then(|value| u32::try_from(value).ok()).filter(|value| (min..=max).contains(value)) {
+        match value
+            .and_then(|value| u32::try_from(value).ok())
+            .filter(|value| (min..=max).contains(value))
+        {
             Some(value) => Some(value),
             None => refuse(BadQuantity {
                 code: Code::OutOfRange,
@@ -286,7 +338,9 @@ impl<'r, 'a> Reader<'r, 'a> {
     /// Everything was asked for. The table and the readers cannot drift apart.
     pub(super) fn finish(self) {
         debug_assert!(
-            self.section.names().all(|name| self.taken.borrow().contains(name)),
+            self.section
+                .names()
+                .all(|name| self.taken.borrow().contains(name)),
             "{}: only {:?} were read",
             self.section.definition,
             self.taken.borrow()
@@ -295,7 +349,20 @@ impl<'r, 'a> Reader<'r, 'a> {
 }
 
 /// A refused type.
-pub(super) fn wrong_type(at: SourceSpan, subject: &str, expected: &str, found: &Node, help: &str) -> StackError {
-    StackError::new(Code::WrongType, format!("{subject} must be {expected}, not {}", found.what()), help)
-        .at(at, format!("{} is expected here", expected.trim_start_matches("a ")))
+pub(super) fn wrong_type(
+    at: SourceSpan,
+    subject: &str,
+    expected: &str,
+    found: &Node,
+    help: &str,
+) -> StackError {
+    StackError::new(
+        Code::WrongType,
+        format!("{subject} must be {expected}, not {}", found.what()),
+        help,
+    )
+    .at(
+        at,
+        format!("{} is expected here", expected.trim_start_matches("a ")),
+    )
 }

@@ -22,7 +22,10 @@ fn attributes(kind: Kind) -> &'static [Attribute] {
 
 /// Kinds as they are listed in help: `buckets.NAME`.
 fn patterns(kinds: &[Kind]) -> String {
-    let patterns: Vec<String> = kinds.iter().map(|kind| format!("{}.NAME", kind.section())).collect();
+    let patterns: Vec<String> = kinds
+        .iter()
+        .map(|kind| format!("{}.NAME", kind.section()))
+        .collect();
     quoted(patterns.iter().map(String::as_str))
 }
 
@@ -38,14 +41,20 @@ pub(super) fn resource(
         !section.is_empty() && !name.is_empty() && !name.contains('.') && !section.contains('$')
     }) else {
         // A bare name that is unique among the allowed kinds is easy to complete.
-        let meant = allowed.iter().find(|kind| cx.names(**kind).any(|name| name == text));
+        let meant = allowed
+            .iter()
+            .find(|kind| cx.names(**kind).any(|name| name == text));
         let help = match meant {
             Some(kind) => format!("write `{}.{text}`", kind.section()),
             None => format!("write {}", patterns(allowed)),
         };
         cx.push(
-            StackError::new(Code::MalformedReference, format!("`{subject}` does not name a resource"), help)
-                .at(at, "not a reference"),
+            StackError::new(
+                Code::MalformedReference,
+                format!("`{subject}` does not name a resource"),
+                help,
+            )
+            .at(at, "not a reference"),
         );
         return None;
     };
@@ -66,12 +75,22 @@ pub(super) fn resource(
 
 /// A resource that exists, or an error.
 fn known(cx: &Checker<'_>, section: &str, name: &str, at: SourceSpan) -> Option<LogicalId> {
-    let Some(kind) = NAMEABLE.iter().copied().find(|kind| kind.section() == section) else {
+    let Some(kind) = NAMEABLE
+        .iter()
+        .copied()
+        .find(|kind| kind.section() == section)
+    else {
         let sections = NAMEABLE.iter().map(|kind| kind.section());
-        let help = did_you_mean(section, sections, || format!("write {}", patterns(NAMEABLE)));
+        let help = did_you_mean(section, sections, || {
+            format!("write {}", patterns(NAMEABLE))
+        });
         cx.push(
-            StackError::new(Code::UnknownReference, format!("nothing can be named in `{section}`"), help)
-                .at(at, "leads nowhere"),
+            StackError::new(
+                Code::UnknownReference,
+                format!("nothing can be named in `{section}`"),
+                help,
+            )
+            .at(at, "leads nowhere"),
         );
         return None;
     };
@@ -79,7 +98,9 @@ fn known(cx: &Checker<'_>, section: &str, name: &str, at: SourceSpan) -> Option<
         return Some(LogicalId::new(kind, name));
     }
     // The same name in another section is the likelier slip than another name.
-    let elsewhere = NAMEABLE.iter().find(|other| cx.names(**other).any(|known| known == name));
+    let elsewhere = NAMEABLE
+        .iter()
+        .find(|other| cx.names(**other).any(|known| known == name));
     let help = match elsewhere {
         Some(other) => format!("did you mean `{}.{name}`?", other.section()),
         None => did_you_mean(name, cx.names(kind), || {
@@ -92,8 +113,12 @@ fn known(cx: &Checker<'_>, section: &str, name: &str, at: SourceSpan) -> Option<
         }),
     };
     cx.push(
-        StackError::new(Code::UnknownReference, format!("there is no {} `{name}`", kind.label()), help)
-            .at(at, "leads nowhere"),
+        StackError::new(
+            Code::UnknownReference,
+            format!("there is no {} `{name}`", kind.label()),
+            help,
+        )
+        .at(at, "leads nowhere"),
     );
     None
 }
@@ -122,7 +147,11 @@ fn parse(cx: &Checker<'_>, text: &str, at: SourceSpan) -> Text {
     let mut parts = Vec::new();
     let mut literal = String::new();
     let mut rest = text;
-    let mut places = Places { raw: cx.slice(at), at, cursor: 0 };
+    let mut places = Places {
+        raw: cx.slice(at),
+        at,
+        cursor: 0,
+    };
     while let Some(start) = rest.find("${") {
         if rest[..start].ends_with('$') {
             literal.push_str(&rest[..start - 1]);
@@ -169,7 +198,11 @@ fn reference(cx: &Checker<'_>, inner: &str, at: SourceSpan) -> Option<Reference>
     };
     let id = known(cx, section, name, at)?;
     let available = attributes(id.kind);
-    if let Some(attribute) = available.iter().copied().find(|known| known.as_str() == attribute) {
+    if let Some(attribute) = available
+        .iter()
+        .copied()
+        .find(|known| known.as_str() == attribute)
+    {
         return Some(Reference { id, attribute });
     }
     let words = || available.iter().map(|attribute| attribute.as_str());
@@ -177,7 +210,9 @@ fn reference(cx: &Checker<'_>, inner: &str, at: SourceSpan) -> Option<Reference>
         StackError::new(
             Code::AttributeNotAvailable,
             format!("a {} has no `{attribute}`", id.kind.label()),
-            did_you_mean(attribute, words(), || format!("use one of {}", quoted(words()))),
+            did_you_mean(attribute, words(), || {
+                format!("use one of {}", quoted(words()))
+            }),
         )
         .at(at, "this attribute"),
     );

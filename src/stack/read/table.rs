@@ -17,14 +17,21 @@ pub(super) fn read(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Tab
     let sort_key = key(cx, &reader, "sort_key");
     let ttl = reader.text("ttl");
     if let Some(ttl) = ttl {
-        cx.push_name(Code::BadName, cx.place(&reader.path("ttl")), names::attribute(ttl));
+        cx.push_name(
+            Code::BadName,
+            cx.place(&reader.path("ttl")),
+            names::attribute(ttl),
+        );
     }
     let indexes = reader.map("indexes");
     if indexes.len() > MAX_INDEXES {
         cx.push(
             StackError::new(
                 Code::OutOfRange,
-                format!("the table has {} indexes; {MAX_INDEXES} are allowed", indexes.len()),
+                format!(
+                    "the table has {} indexes; {MAX_INDEXES} are allowed",
+                    indexes.len()
+                ),
                 "remove indexes that no query needs",
             )
             .at(cx.place(&reader.path("indexes")), "these indexes"),
@@ -37,7 +44,10 @@ pub(super) fn read(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Tab
         partition_key: partition_key.unwrap_or_else(nothing),
         sort_key,
         ttl: ttl.map(str::to_owned),
-        indexes: indexes.iter().filter_map(|entry| index(cx, entry, &indexes_path)).collect(),
+        indexes: indexes
+            .iter()
+            .filter_map(|entry| index(cx, entry, &indexes_path))
+            .collect(),
         retain: reader.flag("retain"),
     };
     reader.finish();

@@ -20,10 +20,16 @@ const EVENTS: &[(&str, &str)] = &[
     ("object-created-put", "s3:ObjectCreated:Put"),
     ("object-created-post", "s3:ObjectCreated:Post"),
     ("object-created-copy", "s3:ObjectCreated:Copy"),
-    ("object-created-multipart", "s3:ObjectCreated:CompleteMultipartUpload"),
+    (
+        "object-created-multipart",
+        "s3:ObjectCreated:CompleteMultipartUpload",
+    ),
     ("object-removed", "s3:ObjectRemoved:*"),
     ("object-removed-delete", "s3:ObjectRemoved:Delete"),
-    ("object-removed-marker", "s3:ObjectRemoved:DeleteMarkerCreated"),
+    (
+        "object-removed-marker",
+        "s3:ObjectRemoved:DeleteMarkerCreated",
+    ),
 ];
 
 /// S3's events that have no word of ours; these names are accepted as they are.
@@ -49,6 +55,14 @@ const OTHER_EVENTS: &[&str] = &[
     "s3:Replication:OperationReplicatedAfterThreshold",
 ];
 
+/// Every way to write an event.
+pub(in crate::stack) fn event_names() -> impl Iterator<Item = &'static str> {
+    let words = EVENTS.iter().map(|(word, _)| *word);
+    words
+        .chain(EVENTS.iter().map(|(_, name)| *name))
+        .chain(OTHER_EVENTS.iter().copied())
+}
+
 pub(super) fn read(cx: &Checker<'_>, top: &Reader<'_, '_>, parsed: &mut Parsed) {
     for (index, item) in top.list("wiring").iter().enumerate() {
         let index = index.to_string();
@@ -69,7 +83,9 @@ fn one(cx: &Checker<'_>, reader: &Reader<'_, '_>, index: &str, parsed: &mut Pars
 
     let filter = |field: &str| {
         // An empty filter is as good as none, so `prefix: ""` is no error.
-        let empty = reader.get(field).is_some_and(|e| e.value.value == Node::Text(String::new()));
+        let empty = reader
+            .get(field)
+            .is_some_and(|e| e.value.value == Node::Text(String::new()));
         let text = if empty { None } else { reader.text(field) }.unwrap_or_default();
         if text.len() > MAX_KEY {
             cx.push(
@@ -90,36 +106,47 @@ fn one(cx: &Checker<'_>, reader: &Reader<'_, '_>, index: &str, parsed: &mut Pars
     let max_concurrency = reader.number("max_concurrency");
 
     let Some(from) = from else { return };
-    match from.kind {
-        Kind::Bucket => {
-            refuse(cx, reader, WIRING_FROM_QUEUE, place("from"), "queue", "bucket");
-            if reader.get("events").is_none() {
-                reader.missing("events", "add `events: [object-created]`");
-            }
-            if let (Some(to), Some(events)) = (to, events) {
-                parsed.notifications.push(index.to_owned());
-                parsed.stack.notifications.push(Notification {
-                    bucket: from.name,
-                    function: to.name,
-                    events,
-                    prefix,
-                    suffix,
-                });
-            }
+    if from.kind == Kind::Bucket {
+        refuse(
+            cx,
+            reader,
+            WIRING_FROM_QUEUE,
+            place("from"),
+            "queue",
+            "bucket",
+        );
+        if reader.get("events").is_none() {
+            reader.missing("events", "add `events: [object-created]`");
         }
-        _ => {
-            refuse(cx, reader, WIRING_FROM_BUCKET, place("from"), "bucket", "queue");
-            if let Some(to) = to {
-                parsed.mappings.push(index.to_owned());
-                parsed.stack.mappings.push(Mapping {
-                    queue: from.name,
-                    function: to.name,
-                    batch,
-                    window,
-                    max_concurrency,
-                });
-            }
+        if let (Some(to), Some(events)) = (to, events) {
+            parsed.notifications.push(index.to_owned());
+            parsed.stack.notifications.push(Notification {
+                bucket: from.name,
+                function: to.name,
+                events,
+                prefix,
+                suffix,
+            });
         }
+        return;
+    }
+    refuse(
+        cx,
+        reader,
+        WIRING_FROM_BUCKET,
+        place("from"),
+        "bucket",
+        "queue",
+    );
+    if let Some(to) = to {
+        parsed.mappings.push(index.to_owned());
+        parsed.stack.mappings.push(Mapping {
+            queue: from.name,
+            function: to.name,
+            batch,
+            window,
+            max_concurrency,
+        });
     }
 }
 
@@ -159,8 +186,12 @@ fn events(cx: &Checker<'_>, reader: &Reader<'_, '_>, index: &str) -> Option<Vec<
     };
     if items.is_empty() {
         cx.push(
-            StackError::new(Code::UnknownValue, "`events` is empty", "write `events: [object-created]`")
-                .at(entry.key.span, "no event"),
+            StackError::new(
+                Code::UnknownValue,
+                "`events` is empty",
+                "write `events: [object-created]`",
+            )
+            .at(entry.key.span, "no event"),
         );
         return None;
     }
@@ -172,7 +203,8 @@ fn events(cx: &Checker<'_>, reader: &Reader<'_, '_>, index: &str) -> Option<Vec<
             _ => false,
         });
         if let Some(earlier) = earlier {
-            let place = |index: usize| cx.place(&[&path[..], &[index.to_string().as_str()]].concat());
+            let place =
+                |index: usize| cx.place(&[&path[..], &[index.to_string().as_str()]].concat());
             cx.push(
                 StackError::new(
                     Code::OverlappingNotifications,
@@ -184,7 +216,10 @@ fn events(cx: &Checker<'_>, reader: &Reader<'_, '_>, index: &str) -> Option<Vec<
             );
         }
     }
-    names.into_iter().map(|name| name.map(str::to_owned)).collect()
+    names
+        .into_iter()
+        .map(|name| name.map(str::to_owned))
+        .collect()
 }
 
 /// S3's name of one event.
@@ -206,11 +241,16 @@ fn event<'a>(cx: &Checker<'_>, item: &'a Spanned<Node>) -> Option<&'a str> {
         .or_else(|| OTHER_EVENTS.iter().copied().find(|name| name == word));
     if known.is_none() {
         let words = || EVENTS.iter().map(|(short, _)| *short);
-        let all = words().chain(EVENTS.iter().map(|(_, name)| *name)).chain(OTHER_EVENTS.iter().copied());
-        let help = did_you_mean(word, all, || format!("use one of {}", quoted(words())));
+        let help = did_you_mean(word, event_names(), || {
+            format!("use one of {}", quoted(words()))
+        });
         cx.push(
-            StackError::new(Code::UnknownValue, format!("there is no event `{word}`"), help)
-                .at(item.span, "unknown event"),
+            StackError::new(
+                Code::UnknownValue,
+                format!("there is no event `{word}`"),
+                help,
+            )
+            .at(item.span, "unknown event"),
         );
     }
     known
@@ -219,7 +259,8 @@ fn event<'a>(cx: &Checker<'_>, item: &'a Spanned<Node>) -> Option<&'a str> {
 /// Do two of S3's event names have an event in common?
 pub(in crate::stack) fn same_event(a: &str, b: &str) -> bool {
     let covers = |wide: &str, narrow: &str| {
-        wide.strip_suffix('*').is_some_and(|family| narrow.starts_with(family))
+        wide.strip_suffix('*')
+            .is_some_and(|family| narrow.starts_with(family))
     };
     a == b || covers(a, b) || covers(b, a)
 }

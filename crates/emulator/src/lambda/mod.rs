@@ -1,1 +1,315 @@
-//! lambda.
+//! Lambda: functions as real `bootstrap` processes, invoked directly, by events, and by queues.
+
+mod async_invoke;
+mod code;
+mod handlers;
+mod handlers_mappings;
+mod mapping;
+mod policy;
+mod runtime;
+mod state;
+mod wire;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+
+use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::Method;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::{FunctionPort, InvokePermission};
+use crate::error::AwsError;
+use crate::server::{Shared, StartError};
+use crate::service::{Request, Response, Service};
+use crate::store;
+use handlers::Call;
+use runtime::{Lines, NotBegun, Outcome, Runtime, Surroundings};
+use state::{Function, Mapping, State, function_name};
+
+/// AWS Lambda.
+pub(crate) struct LambdaService {
+    shared: Arc<Shared>,
+    state: State,
+    runtime: Runtime,
+    /// Pollers by the UUID of their mapping.
+    pollers: Mutex<HashMap<String, CancellationToken>>,
+    /// Held while a mapping is added: two at once must not both find none.
+    adding: Mutex<()>,
+    generation: AtomicU64,
+    /// Lines of functions' output, until the writer is started.
+    lines: Mutex<Option<mpsc::UnboundedReceiver<Lines>>>,
+    /// This service as background tasks need it.
+    own: OnceLock<Weak<LambdaService>>,
+}
+
+/// Opens the store.
+pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LambdaService>, StartError> {
+    let directory = shared.data_dir.join("lambda");
+    let path = directory.join("lambda.sqlite");
+    let connection = store::open(&path, state::MIGRATIONS)?;
+    let state = State::new(connection, &directory).map_err(|error| StartError::Tables {
+        path,
+        message: error.to_string(),
+    })?;
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let runtime = Runtime::new(Surroundings {
+        clock: shared.clock.clone(),
+        endpoint: shared.endpoint.clone(),
+        code: state.code.clone(),
+        lines: sender,
+    });
+    let generation = state.functions().iter().map(|function| function.generation).max().unwrap_or(0);
+    let service = Arc::new(LambdaService {
+        shared,
+        state,
+        runtime,
+        pollers: Mutex::default(),
+        adding: Mutex::default(),
+        generation: AtomicU64::new(generation),
+        lines: Mutex::new(Some(receiver)),
+        own: OnceLock::new(),
+    });
+    // Set once, here.
+    let _ = service.own.set(Arc::downgrade(&service));
+    Ok(service)
+}
+
+impl LambdaService {
+    /// Starts what goes on in the background, and takes up what was accepted before a stop.
+    pub(crate) fn start(self: &Arc<Self>) {
+        let lines = self.lines.lock().expect("no holder panics").take();
+        if let Some(lines) = lines {
+            let logs = self.shared.bus.logs().clone();
+            let own = Arc::downgrade(self);
+            let exists = move |name: &str| own.upgrade().is_some_and(|own| own.state.function(name).is_ok());
+            tokio::spawn(runtime::write(lines, logs, exists));
+        }
+        let own = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = own.runtime.reclaim() => {}
+                () = own.shared.stop.cancelled() => {}
+            }
+        });
+        for mapping in self.state.mappings() {
+            self.poll_mapping(&mapping);
+        }
+        match self.state.pending() {
+            Ok(all) => {
+                for pending in all {
+                    tokio::spawn(async_invoke::settle(Arc::clone(self), pending));
+                }
+            }
+            Err(error) => tracing::error!(%error, "accepted invocations cannot be read"),
+        }
+    }
+
+    /// Ends every process of a function and waits until they are gone.
+    pub(crate) async fn stop(&self) {
+        for (_, poller) in self.pollers().drain() {
+            poller.cancel();
+        }
+        self.runtime.stop().await;
+    }
+
+    /// Answers `/_lambda/{token}/…`: the Runtime API of one environment.
+    pub(crate) async fn runtime_api(&self, request: Request) -> Response {
+        self.runtime.api(request).await
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
+    }
+
+    fn next_generation(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn pollers(&self) -> MutexGuard<'_, HashMap<String, CancellationToken>> {
+        self.pollers.lock().expect("no holder panics")
+    }
+
+    fn own(&self) -> Option<Arc<Self>> {
+        self.own.get().and_then(Weak::upgrade)
+    }
+
+    /// Stores a function whose code or configuration changed; environments of before are retired.
+    fn change(&self, mut function: Function) -> Result<Arc<Function>, AwsError> {
+        function.generation = self.next_generation();
+        function.modified_ms = self.now_ms();
+        let function = self.state.put_function(function)?;
+        self.runtime.retire(&function.name);
+        Ok(function)
+    }
+
+    fn remove_unused_code(&self, directory: &str) {
+        if self.state.functions().iter().any(|function| function.code_dir == directory) {
+            return;
+        }
+        let path = self.state.code.join(directory);
+        if let Err(error) = std::fs::remove_dir_all(&path) {
+            tracing::warn!(%error, path = %path.display(), "unused code stays");
+        }
+    }
+
+    fn add_mapping(&self, mapping: Mapping) -> Result<Arc<Mapping>, AwsError> {
+        let _adding = self.adding.lock().expect("no holder panics");
+        let same = |other: &Arc<Mapping>| other.queue_arn == mapping.queue_arn && other.function == mapping.function;
+        if let Some(existing) = self.state.mappings().into_iter().find(same) {
+            return Err(handlers_mappings::duplicate(&existing));
+        }
+        let mapping = self.state.put_mapping(mapping)?;
+        self.poll_mapping(&mapping);
+        Ok(mapping)
+    }
+
+    /// Starts the poller of a mapping, instead of the one before; none while it is disabled.
+    fn poll_mapping(&self, mapping: &Arc<Mapping>) {
+        self.stop_polling(&mapping.uuid);
+        let Some(own) = self.own().filter(|_| mapping.enabled) else {
+            return;
+        };
+        let stop = CancellationToken::new();
+        self.pollers().insert(mapping.uuid.clone(), stop.clone());
+        tokio::spawn(mapping::poll(own, Arc::clone(mapping), stop));
+    }
+
+    fn stop_polling(&self, uuid: &str) {
+        if let Some(poller) = self.pollers().remove(uuid) {
+            poller.cancel();
+        }
+    }
+
+    fn accept(&self, name: &str, payload: &[u8]) -> Result<String, AwsError> {
+        let function = self.state.function(name)?;
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let pending = self.state.accept(&function.name, &request_id, payload)?;
+        if let Some(own) = self.own() {
+            tokio::spawn(async_invoke::settle(own, pending));
+        }
+        Ok(request_id)
+    }
+
+    async fn invoke(&self, name: &str, request: Request) -> Result<Response, AwsError> {
+        let header = |name: &str| {
+            request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        let (kind, log_type) = (header("x-amz-invocation-type"), header("x-amz-log-type"));
+        let function = self.state.function(name)?;
+        let payload = body_of(request).await?;
+        match kind.as_str() {
+            "DryRun" => return Ok(wire::answer(204, &Value::Null)),
+            "Event" => {
+                self.accept(&function.name, &payload)?;
+                return Ok(wire::answer(202, &Value::Null));
+            }
+            _ => {}
+        }
+        let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let finished = self.runtime.invoke(&function, &request_id, payload).await.map_err(|error| match error {
+            NotBegun::Throttled => AwsError::new(429, "TooManyRequestsException", "Rate Exceeded."),
+            NotBegun::Failed(error) => error,
+        })?;
+        let mut builder = http::Response::builder()
+            .status(200)
+            .header("content-type", "application/json")
+            .header("x-amzn-requestid", &request_id)
+            .header("x-amz-executed-version", "$LATEST");
+        if log_type == "Tail" {
+            builder = builder.header("x-amz-log-result", STANDARD.encode(&finished.log_tail));
+        }
+        let body = match finished.outcome.error(&request_id) {
+            Some((word, error)) => {
+                builder = builder.header("x-amz-function-error", word);
+                Body::from(error.to_string())
+            }
+            None => match finished.outcome {
+                Outcome::Answered(bytes) => Body::from(bytes),
+                _ => Body::empty(),
+            },
+        };
+        builder.body(body).map_err(AwsError::internal)
+    }
+}
+
+async fn body_of(request: Request) -> Result<Bytes, AwsError> {
+    let body = request.into_body().collect().await;
+    body.map(http_body_util::Collected::to_bytes)
+        .map_err(|error| AwsError::bad_request("InvalidRequestContentException", error.to_string()))
+}
+
+fn decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+#[async_trait::async_trait]
+impl Service for LambdaService {
+    async fn call(&self, request: Request) -> Response {
+        let path = request.uri().path().to_owned();
+        // The first part is the version of the API, which differs by operation.
+        let parts: Vec<String> = path.trim_matches('/').split('/').skip(1).map(decoded).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        if let ["functions", name, "invocations"] = parts.as_slice()
+            && request.method() == Method::POST
+        {
+            let name = (*name).to_owned();
+            return self.invoke(&name, request).await.unwrap_or_else(|error| wire::error(&error));
+        }
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let query = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .enumerate()
+            .map(|(index, pair)| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                let name = decoded(name);
+                // Tag keys come as one parameter several times.
+                let name = if name == "tagKeys" { format!("tagKeys{index}") } else { name };
+                (name, decoded(&value.replace('+', " ")))
+            })
+            .collect();
+        let method = request.method().clone();
+        let body = match body_of(request).await {
+            Ok(body) if body.is_empty() => Ok(json!({})),
+            Ok(body) => serde_json::from_slice(&body)
+                .map_err(|error| AwsError::bad_request("InvalidRequestContentException", error.to_string())),
+            Err(error) => Err(error),
+        };
+        let answer = body.and_then(|body| handlers::dispatch(self, &Call { method, path: parts, query, body }));
+        match answer {
+            Ok((status, body)) => wire::answer(status, &body),
+            Err(error) => wire::error(&error),
+        }
+    }
+
+    fn resources(&self) -> u64 {
+        (self.state.functions().len() + self.state.mappings().len()) as u64
+    }
+}
+
+impl FunctionPort for LambdaService {
+    fn permission(
+        &self,
+        function_arn: &str,
+        principal: &str,
+        source_arn: &str,
+        source_account: &str,
+    ) -> InvokePermission {
+        match self.state.function(function_arn) {
+            Ok(function) => policy::permission(&function.policy, principal, source_arn, source_account),
+            Err(_) => InvokePermission::NoFunction,
+        }
+    }
+
+    fn invoke_async(&self, function_arn: &str, payload: Bytes) -> Result<(), AwsError> {
+        self.accept(function_name(function_arn), &payload).map(|_| ())
+    }
+}

@@ -1,0 +1,77 @@
+//! Files that a stack names: crates of functions, templates.
+
+use std::path::Path;
+
+use crate::stack::checker::Checker;
+use crate::stack::error::{Code, StackError};
+use crate::stack::model::Stack;
+use crate::stack::suggest::did_you_mean;
+
+pub(super) fn check(cx: &Checker<'_>, stack: &Stack) {
+    for function in &stack.functions {
+        let written = function.crate_dir.display().to_string();
+        let directory = cx.root.join(&function.crate_dir);
+        // A refused path is empty.
+        if written.is_empty() || directory.join("Cargo.toml").is_file() {
+            continue;
+        }
+        let message = if directory.is_dir() {
+            format!("`{written}` has no Cargo.toml")
+        } else {
+            format!("there is no directory `{written}`")
+        };
+        let help = did_you_mean_path(cx.root, &function.crate_dir, |path| {
+            path.join("Cargo.toml").is_file()
+        })
+        .unwrap_or_else(|| {
+            format!(
+                "make it with `cargo new {written}`, or correct the path; it is relative to {}",
+                cx.root.display()
+            )
+        });
+        cx.push(StackError::new(Code::CrateNotFound, message, help).at(
+            cx.place(&["functions", &function.name, "crate"]),
+            "no crate here",
+        ));
+    }
+    for template in &stack.templates {
+        let written = template.file.display().to_string();
+        if written.is_empty() || cx.root.join(&template.file).is_file() {
+            continue;
+        }
+        let help = did_you_mean_path(cx.root, &template.file, Path::is_file).unwrap_or_else(|| {
+            format!(
+                "paths are relative to {}; correct the path",
+                cx.root.display()
+            )
+        });
+        cx.push(
+            StackError::new(
+                Code::TemplateNotFound,
+                format!("there is no file `{written}`"),
+                help,
+            )
+            .at(
+                cx.place(&["templates", &template.name, "file"]),
+                "no file here",
+            ),
+        );
+    }
+}
+
+/// A neighbour with a name that is close, as help.
+fn did_you_mean_path(root: &Path, path: &Path, fits: impl Fn(&Path) -> bool) -> Option<String> {
+    let parent = path.parent()?;
+    let name = path.file_name()?.to_string_lossy();
+    // Not being able to look is no error of the stack's: then there is no suggestion.
+    let entries = std::fs::read_dir(root.join(parent)).ok()?;
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| fits(&entry.path()))
+        .map(|entry| parent.join(entry.file_name()).display().to_string())
+        .collect();
+    names.sort();
+    let full = parent.join(name.as_ref()).display().to_string();
+    let help = did_you_mean(&full, names.iter().map(String::as_str), String::new);
+    (!help.is_empty()).then_some(help)
+}

@@ -1,0 +1,170 @@
+//! The main job from an empty project to an empty project.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use super::{empty, project};
+
+/// A stack without functions: nothing to build.
+const STORES: &str = "stack: demo
+buckets: { files: { versioning: true } }
+queues:
+  jobs: { dead_letter: { queue: jobs-dlq, max_receives: 3 } }
+  jobs-dlq: {}
+tables: { items: { partition_key: id, ttl: expires_at } }
+outputs: { bucket: \"${buckets.files.name}\", queue: \"${queues.jobs.url}\" }
+";
+
+#[test]
+fn stores_only() {
+    let env = empty();
+    env.write("stacks/demo.yaml", STORES);
+    let up = env.pipectl(&["up"]).expect_success();
+    assert_eq!(up.stdout.lines().count(), 2, "{}", up.unredacted());
+    assert_snapshot!("stores_no_op", env.pipectl(&["up"]));
+    assert_snapshot!("stores_status", env.pipectl(&["status"]));
+
+    env.write("stacks/demo.yaml", STORES.replace("max_receives: 3", "max_receives: 4").replace("jobs-dlq: {}", "jobs-dlq: { retention: 14d }"));
+    let changed = env.pipectl(&["up"]).expect_success();
+    assert!(changed.stderr.contains("retention: 345600 → 1209600"), "{}", changed.unredacted());
+    assert!(changed.stderr.contains("dead_letter.max_receives: 3 → 4"), "{}", changed.unredacted());
+
+    let down = env.pipectl(&["down", "--output", "json"]).expect_success().json();
+    assert_eq!(down["data"]["deleted"].as_array().map(Vec::len), Some(4));
+    assert_eq!(down["data"]["emulator_stopped"], true);
+    assert!(env.emulator().is_none(), "no process is left");
+}
+
+#[test]
+fn the_main_job() {
+    let env = project();
+    let up = env.pipectl(&["up", "--smoke", "samples/app-1000.ndjson"]).expect_success();
+    assert_snapshot!("up_smoke", up);
+
+    let results = env.pipectl(&["results", "--output", "json"]).expect_success().json();
+    let result = &results["data"]["results"][0];
+    let counted = count(include_str!("../../samples/app-1000.ndjson"));
+    assert_eq!(result["lines"], 1_000);
+    assert_eq!(result["levels"], counted);
+    assert_snapshot!("results", env.pipectl(&["results"]));
+    assert_snapshot!("status", env.pipectl(&["status"]));
+    assert_snapshot!("up_no_op", env.pipectl(&["up"]));
+    assert_snapshot!("env", env.pipectl(&["env"]));
+    assert_snapshot!("down_refused", env.pipectl(&["down"]));
+    env.pipectl(&["down", "--force"]).expect_success();
+    assert!(env.emulator().is_none(), "no process is left");
+    assert_snapshot!("down_again", env.pipectl(&["down"]));
+}
+
+/// Records by level, counted by other means than the worker's.
+fn count(text: &str) -> Value {
+    let mut levels = serde_json::Map::new();
+    for line in text.lines() {
+        let record: Value = serde_json::from_str(line).expect("a sample line is JSON");
+        let level = record["level"].as_str().expect("a level").to_owned();
+        let count = levels.get(&level).and_then(Value::as_u64).unwrap_or(0);
+        levels.insert(level, (count + 1).into());
+    }
+    levels.into()
+}
+
+#[test]
+fn every_kind_of_file_ends_as_it_should() {
+    let env = project();
+    env.pipectl(&["up"]).expect_success();
+    env.write("binary.ndjson", [0u8, 159, 146, 150, 10, 255, 0]);
+    env.write("empty.log", "");
+    env.write("picture.png", "not a log");
+    env.write("a b+c ü%2B😀.ndjson", include_str!("../../samples/app-100.ndjson"));
+
+    let send = |file: &str| {
+        let transcript = env.pipectl(&["send", file, "--output", "json"]);
+        let json = transcript.json();
+        (transcript.code, json["data"]["sent"][0]["result"].clone(), json)
+    };
+    let (code, result, _) = send("samples/app-malformed.ndjson");
+    assert_eq!((code, &result["status"]), (Some(0), &"done".into()));
+    assert_eq!((&result["lines"], &result["malformed"]), (&100.into(), &10.into()));
+    assert_eq!(result["malformed_positions"][0], 7);
+
+    let (code, result, json) = send("binary.ndjson");
+    assert_eq!((code, &result["status"], &result["reason"]["code"]), (Some(1), &"failed".into(), &"no_record".into()), "{json}");
+    assert_eq!(json["error"]["code"], "send::not_done");
+    let (code, result, _) = send("empty.log");
+    assert_eq!((code, &result["status"], &result["reason"]["code"]), (Some(1), &"rejected".into(), &"empty".into()));
+    let (code, result, _) = send("picture.png");
+    assert_eq!((code, &result["reason"]["code"]), (Some(1), &"wrong_suffix".into()));
+    let (code, result, _) = send("a b+c ü%2B😀.ndjson");
+    assert_eq!((code, &result["key"]), (Some(0), &"logs/a b+c ü%2B😀.ndjson".into()));
+
+    // The same file twice is two versions, and two results.
+    let (_, first, _) = send("samples/app-100.ndjson");
+    let (_, second, _) = send("samples/app-100.ndjson");
+    assert_ne!(first["job_id"], second["job_id"]);
+
+    let status = env.pipectl(&["status", "--output", "json"]).expect_success().json();
+    let resources = status["data"]["targets"][0]["resources"].as_array().expect("resources").clone();
+    let depth = |id: &str| {
+        let found = resources.iter().find(|resource| resource["id"] == id).expect("the queue");
+        found["facts"]["visible"].as_i64().expect("a count")
+    };
+    assert_eq!((depth("queues.jobs-dlq"), depth("queues.jobs"), depth("queues.uploads-dlq")), (1, 0, 0));
+    let results = env.pipectl(&["results", "--output", "json"]).expect_success().json();
+    assert_eq!(results["data"]["results"].as_array().map(Vec::len), Some(7));
+
+    let several = env.pipectl(&["send", "samples/app-100.ndjson", "empty.log", "samples/app-500.ndjson"]);
+    assert_eq!(several.code, Some(1));
+    assert_snapshot!("send_several", several);
+    env.pipectl(&["down", "--force"]).expect_success();
+    assert!(env.emulator().is_none(), "no process is left");
+}
+
+#[test]
+fn a_stack_that_was_up_is_there_after_the_emulator_was_killed() {
+    let env = empty();
+    env.write("stacks/demo.yaml", STORES);
+    env.pipectl(&["up"]).expect_success();
+    let before = env.emulator().expect("running");
+    let killed = std::process::Command::new("kill").args(["-9", &before.pid.to_string()]).status();
+    assert!(killed.expect("kill runs").success());
+    assert!(pipectl_testkit::process::gone(before.pid, std::time::Duration::from_secs(10)));
+    let again = env.pipectl(&["up"]).expect_success();
+    assert!(again.stderr.contains("nothing to do"), "{}", again.unredacted());
+    let after = env.emulator().expect("running again");
+    assert_ne!(before.pid, after.pid);
+    assert_eq!(before.endpoint, after.endpoint, "the port is used again");
+    env.pipectl(&["down"]).expect_success();
+}
+
+#[test]
+fn two_ups_at_once_end_as_one() {
+    let env = empty();
+    env.write("stacks/demo.yaml", STORES);
+    let children: Vec<_> = (0..3)
+        .map(|_| {
+            let mut command = env.invocation(&["up"]).command();
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+            command.spawn().expect("started")
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().expect("ended");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let status = env.pipectl(&["status", "--output", "json"]).expect_success().json();
+    let resources = status["data"]["targets"][0]["resources"].as_array().expect("resources");
+    assert!(resources.iter().all(|resource| resource["healthy"] == true), "{status}");
+    env.pipectl(&["down"]).expect_success();
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_so() {
+    let env = empty();
+    env.write("stacks/demo.yaml", STORES);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let transcript = env.pipectl(&["emulator", "--port", &port]);
+    assert_eq!(transcript.code, Some(1), "{}", transcript.unredacted());
+    assert!(transcript.stderr.contains("is taken"), "{}", transcript.unredacted());
+    assert!(transcript.stderr.contains("--port"), "{}", transcript.unredacted());
+}
