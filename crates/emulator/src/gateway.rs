@@ -117,7 +117,6 @@ impl Gateway {
                 "NotFound",
                 "there are GET /_pipectl/health and POST /_pipectl/stop",
             )),
-            Route::RuntimeApi => services.lambda.runtime_api(request).await,
             Route::To(Kind::S3) => services.s3.call(request).await,
             Route::To(Kind::Sqs) => services.sqs.call(request).await,
             Route::To(Kind::Lambda) => services.lambda.call(request).await,

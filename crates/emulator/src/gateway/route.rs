@@ -29,8 +29,6 @@ pub(super) enum Route {
     Stop,
     /// Anything else under `/_pipectl/`.
     UnknownOwn,
-    /// The Runtime API of the functions this emulator runs.
-    RuntimeApi,
     /// One of our services.
     To(Kind),
     /// A query-protocol request of an AWS service that is not served; its operation is the
@@ -79,9 +77,6 @@ pub(super) fn route(method: &Method, uri: &Uri, headers: &HeaderMap) -> Route {
             (&Method::POST, "stop") => Route::Stop,
             _ => Route::UnknownOwn,
         };
-    }
-    if path.starts_with("/_lambda/") {
-        return Route::RuntimeApi;
     }
     if let Some(service) = scope_service(uri, headers) {
         return match service.as_str() {
@@ -317,9 +312,5 @@ mod tests {
         );
         assert_eq!(routed("POST", "/_pipectl/stop", &[]), Route::Stop);
         assert_eq!(routed("GET", "/_pipectl/stop", &[]), Route::UnknownOwn);
-        assert_eq!(
-            routed("GET", "/_lambda/e/2018-06-01/runtime/invocation/next", &[]),
-            Route::RuntimeApi
-        );
     }
 }

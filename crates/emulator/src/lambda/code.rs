@@ -97,7 +97,7 @@ fn write_all(archive: &mut ZipArchive<Cursor<&[u8]>>, directory: &Path) -> Resul
     let mut left = MAX_UNZIPPED_BYTES;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|error| invalid(format!("The zip is damaged: {error}")))?;
-        let name = entry.name().to_owned();
+        let name = entry.name().map_err(|error| invalid(format!("The zip is damaged: {error}")))?.into_owned();
         // Names that lead out of the directory, and links, are no part of any honest artifact.
         let path: PathBuf = entry.enclosed_name().ok_or_else(|| invalid(format!("The zip has an illegal path: {name}")))?;
         if entry.is_symlink() {

@@ -119,11 +119,6 @@ impl LambdaService {
         self.runtime.stop().await;
     }
 
-    /// Answers `/_lambda/{token}/…`: the Runtime API of one environment.
-    pub(crate) async fn runtime_api(&self, request: Request) -> Response {
-        self.runtime.api(request).await
-    }
-
     fn now_ms(&self) -> i64 {
         self.shared.clock.now_ms()
     }
@@ -198,10 +193,8 @@ impl LambdaService {
     }
 
     async fn invoke(&self, name: &str, request: Request) -> Result<Response, AwsError> {
-        let header = |name: &str| {
-            request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-        };
-        let (kind, log_type) = (header("x-amz-invocation-type"), header("x-amz-log-type"));
+        let (kind, log_type) =
+            (header(&request, "x-amz-invocation-type"), header(&request, "x-amz-log-type"));
         let function = self.state.function(name)?;
         let payload = body_of(request).await?;
         match kind.as_str() {
@@ -238,6 +231,10 @@ impl LambdaService {
         };
         builder.body(body).map_err(AwsError::internal)
     }
+}
+
+fn header(request: &Request, name: &str) -> String {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
 async fn body_of(request: Request) -> Result<Bytes, AwsError> {

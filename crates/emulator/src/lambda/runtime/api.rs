@@ -1,50 +1,72 @@
 //! The Lambda Runtime API and the part of the Extensions API that runtimes use themselves.
+//!
+//! Every environment has a listener of its own, as on AWS: `AWS_LAMBDA_RUNTIME_API` is a host and a
+//! port, and clients of the Runtime API are written for that.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::{Method, StatusCode};
+use axum::serve::ListenerExt as _;
+use http::{Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::json;
+use tokio::net::TcpListener;
 
-use super::{Environment, Outcome, Runtime};
+use super::{Environment, Outcome};
 use crate::lambda::state::function_arn;
 use crate::service::{Request, Response};
 
-impl Runtime {
-    /// Answers `/_lambda/{token}/…`.
-    pub(in crate::lambda) async fn api(&self, request: Request) -> Response {
-        let path = request.uri().path().to_owned();
-        let mut parts = path.trim_start_matches("/_lambda/").splitn(2, '/');
-        let (token, path) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let Some(environment) = self.environment(token) else {
-            return error(StatusCode::FORBIDDEN, "no such environment");
-        };
-        let parts: Vec<&str> = path.split('/').collect();
-        match (request.method().clone(), parts.as_slice()) {
-            (Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => next(&environment).await,
-            (Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-                let id = (*id).to_owned();
-                accept(&environment, &id, request, Outcome::Answered).await
-            }
-            (Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
-                let id = (*id).to_owned();
-                accept(&environment, &id, request, Outcome::Error).await
-            }
-            (Method::POST, ["2018-06-01", "runtime", "init", "error"]) => match request.into_body().collect().await {
-                Ok(body) => {
-                    environment.init_failed(&body.to_bytes());
-                    accepted()
-                }
-                Err(cause) => error(StatusCode::BAD_REQUEST, &cause.to_string()),
-            },
-            (Method::POST, ["2020-01-01", "extension", "register"]) => register(&environment),
-            (Method::GET, ["2020-01-01", "extension", "event", "next"]) => {
-                // Environments are ended by a signal; no event comes before it.
-                std::future::pending().await
-            }
-            (_, _) => error(StatusCode::NOT_FOUND, "no such operation of the Runtime API"),
+/// Serves one environment until it has ended.
+pub(super) async fn serve(listener: TcpListener, environment: Arc<Environment>) {
+    let listener = listener.tap_io(|stream| {
+        // Without it small answers wait for acknowledgements.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
         }
+    });
+    let served = environment.clone();
+    let app = axum::Router::new().fallback(move |request: Request| {
+        let environment = served.clone();
+        async move { answer(&environment, request).await }
+    });
+    tokio::select! {
+        result = axum::serve(listener, app) => {
+            if let Err(error) = result {
+                tracing::error!(%error, "the Runtime API of an environment ended");
+            }
+        }
+        () = environment.has_ended() => {}
+    }
+}
+
+async fn answer(environment: &Arc<Environment>, request: Request) -> Response {
+    // No web page is a runtime.
+    if request.headers().contains_key(header::ORIGIN) {
+        return error(StatusCode::FORBIDDEN, "the Runtime API is for the function's process");
+    }
+    let path = request.uri().path().to_owned();
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match (request.method().clone(), parts.as_slice()) {
+        (Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => next(environment).await,
+        (Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
+            accept(environment, id, request, Outcome::Answered).await
+        }
+        (Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
+            accept(environment, id, request, Outcome::Error).await
+        }
+        (Method::POST, ["2018-06-01", "runtime", "init", "error"]) => match request.into_body().collect().await {
+            Ok(body) => {
+                environment.init_failed(&body.to_bytes());
+                accepted()
+            }
+            Err(cause) => error(StatusCode::BAD_REQUEST, &cause.to_string()),
+        },
+        (Method::POST, ["2020-01-01", "extension", "register"]) => register(environment),
+        (Method::GET, ["2020-01-01", "extension", "event", "next"]) => {
+            // Environments are ended by a signal; no event comes before it.
+            std::future::pending().await
+        }
+        (_, _) => error(StatusCode::NOT_FOUND, "no such operation of the Runtime API"),
     }
 }
 
@@ -74,10 +96,14 @@ async fn accept(
     request: Request,
     outcome: impl FnOnce(bytes::Bytes) -> Outcome,
 ) -> Response {
-    match request.into_body().collect().await {
-        Ok(body) if environment.answer(id, outcome(body.to_bytes())) => accepted(),
-        Ok(_) => error(StatusCode::BAD_REQUEST, "that is not the invocation at work"),
-        Err(cause) => error(StatusCode::BAD_REQUEST, &cause.to_string()),
+    let body = match request.into_body().collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(cause) => return error(StatusCode::BAD_REQUEST, &cause.to_string()),
+    };
+    if environment.answer(id, outcome(body)) {
+        accepted()
+    } else {
+        error(StatusCode::BAD_REQUEST, "that is not the invocation at work")
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use super::api;
 use super::output::{self, Lines, Stream};
 use super::{Finished, Invocation, MAX_RESPONSE_BYTES, Surroundings};
 use crate::config::REGION;
@@ -110,8 +111,9 @@ impl Environment {
             uuid::Uuid::new_v4().simple()
         );
         let directory = surroundings.code.join(&function.code_dir);
-        let authority = surroundings.endpoint.trim_start_matches("http://");
-        let api = format!("{authority}/_lambda/{token}");
+        let (listener, api) = listen().map_err(|error| {
+            AwsError::new(500, "ServiceException", format!("no port for the Runtime API: {error}"))
+        })?;
         let mut child = Command::new(directory.join("bootstrap"))
             .env_clear()
             .envs(variables(function, &directory, &api, &surroundings.endpoint, &log_group, &log_stream))
@@ -146,6 +148,7 @@ impl Environment {
             ended: AtomicBool::new(false),
             end_asked: Notify::new(),
         });
+        tokio::spawn(api::serve(listener, environment.clone()));
         let streams = [
             child.stdout.take().map(Stream::Out),
             child.stderr.take().map(Stream::Err),
@@ -337,10 +340,16 @@ impl Environment {
     /// Asks the process to end and waits until it has.
     pub(super) async fn end_and_wait(&self) {
         self.end();
-        let mut exited = self.exited.subscribe();
-        if tokio::time::timeout(GRACE * 6, exited.wait_for(Option::is_some)).await.is_err() {
+        if tokio::time::timeout(GRACE * 6, self.has_ended()).await.is_err() {
             tracing::error!(function = self.function, pid = self.pid, "a function's process does not end");
         }
+    }
+
+    /// Returns once the process has ended.
+    pub(super) async fn has_ended(&self) {
+        let mut exited = self.exited.subscribe();
+        // The sender lives as long as this.
+        let _ = exited.wait_for(Option::is_some).await;
     }
 
     fn has_exited(&self, how: String) {
@@ -365,6 +374,14 @@ impl Environment {
             let _ = rustix::process::kill_process_group(pid, signal);
         }
     }
+}
+
+/// A loopback port that the system picks, and its address.
+fn listen() -> std::io::Result<(tokio::net::TcpListener, String)> {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?.to_string();
+    Ok((tokio::net::TcpListener::from_std(listener)?, address))
 }
 
 fn how(status: ExitStatus) -> String {

@@ -92,10 +92,6 @@ impl Runtime {
         self.pools.lock().expect("no holder panics")
     }
 
-    pub(super) fn environment(&self, token: &str) -> Option<Arc<Environment>> {
-        self.pools().values().find_map(|pool| pool.all.get(token).cloned())
-    }
-
     /// Runs one invocation to its end.
     pub(super) async fn invoke(
         &self,
