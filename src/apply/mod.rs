@@ -11,7 +11,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::event::{Event, Sink};
 use crate::plan::{Action, Plan, Step};
-use crate::resource::{self, CallError, Context, Identities, Identity, Wanted};
+use crate::resource::{self, CallError, Context, Identities, Identity, Observed, Wanted};
 use crate::stack::model::LogicalId;
 
 /// A step that failed.
@@ -165,7 +165,15 @@ async fn act(
     }
     let live = match (step.action, &step.live) {
         (Action::Update, Some(live)) => live.clone(),
-        _ => kind.ensure(cx, &resolved).await?,
+        _ => match kind.ensure(cx, &resolved).await {
+            Ok(live) => live,
+            // Another `up` made it since it was observed: what is ours by now only needs the sync.
+            Err(error) if error.says_taken() => match kind.observe(cx, wanted).await? {
+                Observed::Owned(live) => live,
+                Observed::Absent | Observed::Unowned(_) => return Err(error),
+            },
+            Err(error) => return Err(error),
+        },
     };
     kind.sync(cx, &resolved, &live).await?;
     Ok(Some(live.identity))

@@ -250,7 +250,7 @@ pub fn status(stack: &str, targets: &[StackStatus]) -> String {
             let facts: Vec<String> = resource
                 .facts
                 .iter()
-                .map(|(name, value)| format!("{} {}", short(value), name.replace('_', " ")))
+                .map(|(name, value)| format!("{} {}", name.replace('_', " "), short(value)))
                 .collect();
             rows.add_row([resource.id.to_string(), state, resource.name.clone(), facts.join(", ")]);
         }

@@ -127,34 +127,31 @@ impl ResourceKind for BucketKind {
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
         let name = &wanted.identity.name;
         let region = cx.place.target.region();
-        // aws-behaviours S1
-        let configuration = (region != "us-east-1").then(|| {
-            CreateBucketConfiguration::builder()
-                .location_constraint(BucketLocationConstraint::from(region))
-                .build()
-        });
+        let tags: Vec<Tag> = cx
+            .tags(&wanted.id)
+            .into_iter()
+            .map(|(key, value)| Tag::builder().key(key).value(value).build())
+            .collect::<Result<_, _>>()
+            .map_err(|e| CallError::local("CreateBucket", e.to_string()))?;
+        // With its tags from the first moment: nobody ever sees a bucket of ours without them.
+        // Outside us-east-1 the region is told, there it must not be. // aws-behaviours S1
+        let configuration = CreateBucketConfiguration::builder()
+            .set_tags(Some(tags.clone()))
+            .set_location_constraint((region != "us-east-1").then(|| BucketLocationConstraint::from(region)))
+            .build();
         let answer = cx
             .clients
             .s3
             .create_bucket()
             .bucket(name)
-            .set_create_bucket_configuration(configuration)
+            .create_bucket_configuration(configuration)
             .send()
             .await;
         // aws-behaviours S2
         absent(answer.map_err(failed("CreateBucket")), &["BucketAlreadyOwnedByYou"])?;
-        // Tags first: a bucket that an interrupted run leaves behind is known to be ours.
-        let mut tagging = Tagging::builder();
-        for (key, value) in cx.tags(&wanted.id) {
-            tagging = tagging.tag_set(
-                Tag::builder()
-                    .key(key)
-                    .value(value)
-                    .build()
-                    .map_err(|e| CallError::local("PutBucketTagging", e.to_string()))?,
-            );
-        }
-        let tagging = tagging
+        // Endpoints that look like S3 may pass over tags that come with the creation.
+        let tagging = Tagging::builder()
+            .set_tag_set(Some(tags))
             .build()
             .map_err(|e| CallError::local("PutBucketTagging", e.to_string()))?;
         cx.clients

@@ -45,6 +45,19 @@ impl CallError {
         }
     }
 
+    /// Does it say that something of that name is there already? // aws-behaviours Q3, L6, D1, C1, E1
+    pub fn says_taken(&self) -> bool {
+        const CODES: &[&str] = &[
+            "BucketAlreadyOwnedByYou",
+            "QueueNameExists",
+            "QueueAlreadyExists",
+            "ResourceAlreadyExistsException",
+            "ResourceConflictException",
+            "ResourceInUseException",
+        ];
+        CODES.iter().any(|code| self.is(code))
+    }
+
     /// Does the code end in this? Codes come bare or with a namespace in front.
     pub fn is(&self, code: &str) -> bool {
         self.code.ends_with(code)

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::Value;
 
-use super::{empty, project};
+use super::{empty, project, succeed};
 
 /// A stack without functions: nothing to build.
 const STORES: &str = "stack: demo
@@ -51,7 +51,7 @@ fn the_main_job() {
     assert_snapshot!("up_no_op", env.pipectl(&["up"]));
     assert_snapshot!("env", env.pipectl(&["env"]));
     assert_snapshot!("down_refused", env.pipectl(&["down"]));
-    env.pipectl(&["down", "--force"]).expect_success();
+    succeed(&env, &["down", "--force"]);
     assert!(env.emulator().is_none(), "no process is left");
     assert_snapshot!("down_again", env.pipectl(&["down"]));
 }
@@ -71,7 +71,7 @@ fn count(text: &str) -> Value {
 #[test]
 fn every_kind_of_file_ends_as_it_should() {
     let env = project();
-    env.pipectl(&["up"]).expect_success();
+    succeed(&env, &["up"]);
     env.write("binary.ndjson", [0u8, 159, 146, 150, 10, 255, 0]);
     env.write("empty.log", "");
     env.write("picture.png", "not a log");
@@ -115,7 +115,7 @@ fn every_kind_of_file_ends_as_it_should() {
     let several = env.pipectl(&["send", "samples/app-100.ndjson", "empty.log", "samples/app-500.ndjson"]);
     assert_eq!(several.code, Some(1));
     assert_snapshot!("send_several", several);
-    env.pipectl(&["down", "--force"]).expect_success();
+    succeed(&env, &["down", "--force"]);
     assert!(env.emulator().is_none(), "no process is left");
 }
 
@@ -123,7 +123,7 @@ fn every_kind_of_file_ends_as_it_should() {
 fn a_stack_that_was_up_is_there_after_the_emulator_was_killed() {
     let env = empty();
     env.write("stacks/demo.yaml", STORES);
-    env.pipectl(&["up"]).expect_success();
+    succeed(&env, &["up"]);
     let before = env.emulator().expect("running");
     let killed = std::process::Command::new("kill").args(["-9", &before.pid.to_string()]).status();
     assert!(killed.expect("kill runs").success());
@@ -133,7 +133,7 @@ fn a_stack_that_was_up_is_there_after_the_emulator_was_killed() {
     let after = env.emulator().expect("running again");
     assert_ne!(before.pid, after.pid);
     assert_eq!(before.endpoint, after.endpoint, "the port is used again");
-    env.pipectl(&["down"]).expect_success();
+    succeed(&env, &["down"]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn two_ups_at_once_end_as_one() {
     let status = env.pipectl(&["status", "--output", "json"]).expect_success().json();
     let resources = status["data"]["targets"][0]["resources"].as_array().expect("resources");
     assert!(resources.iter().all(|resource| resource["healthy"] == true), "{status}");
-    env.pipectl(&["down"]).expect_success();
+    succeed(&env, &["down"]);
 }
 
 #[test]

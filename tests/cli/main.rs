@@ -14,3 +14,9 @@ fn project() -> TestEnv {
 fn empty() -> TestEnv {
     TestEnv::empty(env!("CARGO_BIN_EXE_pipectl"))
 }
+
+/// Runs a command whose output is looked at elsewhere; it must end with 0.
+fn succeed(env: &TestEnv, arguments: &[&str]) {
+    let transcript = env.pipectl(arguments).expect_success();
+    assert_eq!(transcript.code, Some(0));
+}

@@ -10,7 +10,7 @@ pub mod endpoints;
 mod env;
 pub mod http;
 mod invocation;
-mod process;
+pub mod process;
 pub mod redact;
 mod transcript;
 
