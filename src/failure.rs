@@ -104,7 +104,7 @@ pub enum CommandError {
         flag: String,
     },
     /// Data would be lost and nobody said so.
-    #[error("{what} still holds data")]
+    #[error("there is still data in {what}")]
     #[diagnostic(
         code(down::holds_data),
         help("nothing was deleted; run `pipectl down --force` to delete the data too")

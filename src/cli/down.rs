@@ -38,7 +38,7 @@ pub(super) async fn run(global: &Global, args: DownArgs, renderer: &Renderer) ->
         emulator_stopped: false,
     };
     // The embedded target may be stopped and still keep the stack on disk: it is started for that.
-    let dormant = embedded::Layout::of(&stack.root).data.join("s3").exists();
+    let dormant = embedded::Layout::of(&stack.root).data.exists();
     if row.capabilities.self_served && !dormant && embedded::find(&stack.root).await.is_none() {
         record::forget(&stack.root, &stack.name, row.name)?;
         renderer.data(&data, || human::nothing_to_delete(&stack.name, row.name));
@@ -107,7 +107,7 @@ async fn confirm_loss(stack: &Stack, cx: &Context, plan: &Plan, renderer: &Rende
     if !renderer.can_ask() {
         return Err(CommandError::HoldsData { what }.into());
     }
-    let question = format!("{what} still hold data. Type the stack's name to delete it: ");
+    let question = format!("There is still data in {what}. Type the stack's name to delete it: ");
     let typed = renderer.ask(&question).map_err(|error| CommandError::Project {
         root: stack.root.display().to_string(),
         cause: error.to_string(),
@@ -134,6 +134,7 @@ async fn stop_if_empty(stack: &Stack, cx: &Context, sink: &dyn Sink) -> Result<b
         return Ok(false);
     }
     embedded::stop(&stack.root, &running).await?;
+    embedded::remove_data(&stack.root)?;
     sink.emit(Event::EmbeddedStopped { pid: running.pid });
     Ok(true)
 }

@@ -110,7 +110,9 @@ impl Progress {
             Event::PackagingStarted { functions } => self.now(format!("building {}", functions.join(", "))),
             Event::CargoSaid { line } => {
                 self.now(line.trim().to_owned());
-                if self.verbose || (!self.live && !line.trim_start().starts_with("Compiling")) {
+                // Where nothing is live, a build that takes its time is seen by what it compiles.
+                let compiles = line.trim_start().starts_with("Compiling");
+                if self.verbose || (!self.live && compiles) {
                     self.line(&dim(line).to_string());
                 }
             }

@@ -282,6 +282,12 @@ pub async fn stop(root: &Path, record: &Record) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
+/// Removes what an emulator without resources left behind.
+pub fn remove_data(root: &Path) -> Result<(), EmbeddedError> {
+    let data = Layout::of(root).data;
+    std::fs::remove_dir_all(&data).map_err(|source| files(&data, source))
+}
+
 /// Is there still a process (that is not a zombie) with this id?
 fn alive(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {

@@ -1,9 +1,10 @@
 //! The main job from an empty project to an empty project.
 
 use insta::assert_snapshot;
+use pipectl_testkit::{TestEnv, Transcript};
 use serde_json::Value;
 
-use super::{empty, project, succeed};
+use super::{empty, project, settled, succeed};
 
 /// A stack without functions: nothing to build.
 const STORES: &str = "stack: demo
@@ -39,7 +40,8 @@ fn stores_only() {
 fn the_main_job() {
     let env = project();
     let up = env.pipectl(&["up", "--smoke", "samples/app-1000.ndjson"]).expect_success();
-    assert_snapshot!("up_smoke", up);
+    assert_snapshot!("up_smoke", settled(&up.to_string()));
+    readme_shows(&env, &up);
 
     let results = env.pipectl(&["results", "--output", "json"]).expect_success().json();
     let result = &results["data"]["results"][0];
@@ -54,6 +56,19 @@ fn the_main_job() {
     succeed(&env, &["down", "--force"]);
     assert!(env.emulator().is_none(), "no process is left");
     assert_snapshot!("down_again", env.pipectl(&["down"]));
+}
+
+/// The transcript in the README is what a user sees: talk and data, one after the other.
+fn readme_shows(env: &TestEnv, up: &Transcript) {
+    let readme = include_str!("../../README.md");
+    let block = readme
+        .split("<!-- transcript -->")
+        .nth(1)
+        .and_then(|rest| rest.split("```text\n").nth(1))
+        .and_then(|rest| rest.split("```").next())
+        .expect("the transcript in the README");
+    let seen = format!("$ pipectl up --smoke samples/app-1000.ndjson\n{}{}", up.stderr, up.stdout);
+    assert_eq!(settled(&env.redact(block)), settled(&env.redact(&seen)));
 }
 
 /// Records by level, counted by other means than the worker's.

@@ -15,6 +15,21 @@ fn empty() -> TestEnv {
     TestEnv::empty(env!("CARGO_BIN_EXE_pipectl"))
 }
 
+/// A transcript without what differs between two runs of a command that works in parallel: what cargo
+/// compiles is left out, and resources are in the order of their names.
+fn settled(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("Compiling ")).collect();
+    for sign in ["+ ", "- ", "packaged "] {
+        let positions: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].starts_with(sign)).collect();
+        let mut sorted: Vec<&str> = positions.iter().map(|at| lines[*at]).collect();
+        sorted.sort_unstable();
+        for (at, line) in positions.into_iter().zip(sorted) {
+            lines[at] = line;
+        }
+    }
+    lines.join("\n")
+}
+
 /// Runs a command whose output is looked at elsewhere; it must end with 0.
 fn succeed(env: &TestEnv, arguments: &[&str]) {
     let transcript = env.pipectl(arguments).expect_success();
