@@ -67,12 +67,16 @@ impl ResourceKind for BucketKind {
             read_policy(cx, name),
             read_rules(cx, name)
         );
-        // Every bucket has a versioning answer, so that call tells whether there is a bucket.
-        let Some(versioning) = absent(versioning, GONE)? else {
+        // The calls run side by side: a bucket that comes or goes meanwhile answers some of them only.
+        let (Some(versioning), Some(tags), Some(access)) = (
+            absent(versioning, GONE)?,
+            absent(absent(tags, &["NoSuchTagSet"]), GONE)?,
+            absent(absent(access, &["NoSuchPublicAccessBlockConfiguration"]), GONE)?,
+        ) else {
             return Ok(Observed::Absent);
         };
-        let tags = absent(tags, &["NoSuchTagSet"])?.map(|answer| answer.tag_set).unwrap_or_default();
-        let blocked = absent(access, &["NoSuchPublicAccessBlockConfiguration"])?
+        let tags = tags.map(|answer| answer.tag_set).unwrap_or_default();
+        let blocked = access
             .and_then(|answer| answer.public_access_block_configuration)
             .is_some_and(|access| {
                 [

@@ -58,6 +58,27 @@ fn the_main_job() {
     assert_snapshot!("down_again", env.pipectl(&["down"]));
 }
 
+/// Delivers the upload event of a result to the trigger again; returns what the function answers.
+fn invoke_trigger(endpoint: &str, result: &Value) -> Value {
+    let record = serde_json::json!({
+        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1",
+        "eventTime": "2026-11-23T10:00:00.000Z", "eventName": "ObjectCreated:Put",
+        "userIdentity": {"principalId": "p"}, "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "responseElements": {},
+        "s3": {
+            "s3SchemaVersion": "1.0", "configurationId": "c",
+            "bucket": {"name": result["bucket"], "ownerIdentity": {"principalId": "p"}, "arn": "arn:aws:s3:::b"},
+            "object": {"key": result["key"], "size": result["size"], "eTag": result["etag"],
+                "versionId": result["version_id"], "sequencer": "01"},
+        },
+    });
+    let event = serde_json::json!({ "Records": [record] }).to_string();
+    let path = "/2015-03-31/functions/log-pipeline-trigger/invocations";
+    let response = pipectl_testkit::http::post(endpoint, path, &[], event.as_bytes()).expect("an answer");
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json().expect("JSON")
+}
+
 /// The transcript in the README is what a user sees: talk and data, one after the other.
 fn readme_shows(env: &TestEnv, up: &Transcript) {
     let readme = include_str!("../../README.md");
@@ -116,7 +137,16 @@ fn every_kind_of_file_ends_as_it_should() {
     let (_, first, _) = send("samples/app-100.ndjson");
     let (_, second, _) = send("samples/app-100.ndjson");
     assert_ne!(first["job_id"], second["job_id"]);
+    // The same event twice more is the same job, and no result more.
+    let endpoint = env.emulator().expect("running").endpoint;
+    for _ in 0..2 {
+        let answer = invoke_trigger(&endpoint, &second);
+        assert_eq!(answer, serde_json::json!({"sent": 1, "rejected": 0}));
+    }
 
+    // Sent after both, so both are through when this one is.
+    let (code, _, _) = send("samples/app-500.ndjson");
+    assert_eq!(code, Some(0));
     let status = env.pipectl(&["status", "--output", "json"]).expect_success().json();
     let resources = status["data"]["targets"][0]["resources"].as_array().expect("resources").clone();
     let depth = |id: &str| {
@@ -125,7 +155,7 @@ fn every_kind_of_file_ends_as_it_should() {
     };
     assert_eq!((depth("queues.jobs-dlq"), depth("queues.jobs"), depth("queues.uploads-dlq")), (1, 0, 0));
     let results = env.pipectl(&["results", "--output", "json"]).expect_success().json();
-    assert_eq!(results["data"]["results"].as_array().map(Vec::len), Some(7));
+    assert_eq!(results["data"]["results"].as_array().map(Vec::len), Some(8));
 
     let several = env.pipectl(&["send", "samples/app-100.ndjson", "empty.log", "samples/app-500.ndjson"]);
     assert_eq!(several.code, Some(1));
