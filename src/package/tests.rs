@@ -83,7 +83,7 @@ impl Project {
         };
         self.events.borrow_mut().clear();
         package_with(&self.stack(functions), options, &|event| {
-            self.events.borrow_mut().push(event)
+            self.events.borrow_mut().push(event);
         })
         .await
     }
