@@ -163,7 +163,11 @@ impl From<crate::package::PackageEvent> for Event {
         match event {
             PackageEvent::Started { functions } => Self::PackagingStarted { functions },
             PackageEvent::Cargo { line } => Self::CargoSaid { line },
-            PackageEvent::Finished { artifact, built, elapsed } => Self::ArtifactReady {
+            PackageEvent::Finished {
+                artifact,
+                built,
+                elapsed,
+            } => Self::ArtifactReady {
                 function: artifact.function,
                 zip_bytes: artifact.zip_bytes,
                 built,

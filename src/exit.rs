@@ -23,10 +23,16 @@ pub enum Exit {
 pub const ALL: &[(Exit, &str)] = &[
     (Exit::Done, "done"),
     (Exit::Failed, "failed"),
-    (Exit::Usage, "usage: the command line asks for something that cannot be"),
+    (
+        Exit::Usage,
+        "usage: the command line asks for something that cannot be",
+    ),
     (Exit::InvalidStack, "the stack file is invalid"),
     (Exit::Unreachable, "the target did not answer"),
-    (Exit::Refused, "refused: not owned by the stack, or protected"),
+    (
+        Exit::Refused,
+        "refused: not owned by the stack, or protected",
+    ),
     (Exit::BuildFailed, "building the functions failed"),
 ];
 

@@ -83,7 +83,10 @@ impl Dressed for crate::target::embedded::EmbeddedError {
 pub enum CommandError {
     /// A local file cannot be used.
     #[error("cannot read {path}: {cause}")]
-    #[diagnostic(code(file::unreadable), help("check the path and its permissions; nothing was uploaded"))]
+    #[diagnostic(
+        code(file::unreadable),
+        help("check the path and its permissions; nothing was uploaded")
+    )]
     Unreadable {
         /// As given.
         path: String,
@@ -124,7 +127,9 @@ pub enum CommandError {
     #[error("the plan is refused: {}", list(refusals))]
     #[diagnostic(
         code(plan::refused),
-        help("nothing was changed; rename the resource in the stack, or remove what is in the way")
+        help(
+            "nothing was changed; rename the resource in the stack, or remove what is in the way"
+        )
     )]
     PlanRefused {
         /// All of them.
@@ -132,21 +137,30 @@ pub enum CommandError {
     },
     /// The planner made a plan that its checker refuses.
     #[error("the plan is inconsistent: {}", join(violations))]
-    #[diagnostic(code(plan::inconsistent), help("nothing was changed; this is a fault of pipectl: please report it"))]
+    #[diagnostic(
+        code(plan::inconsistent),
+        help("nothing was changed; this is a fault of pipectl: please report it")
+    )]
     Inconsistent {
         /// What does not hold.
         violations: Vec<Violation>,
     },
     /// Reading the live state failed.
     #[error("cannot read the live state: {}", join(errors))]
-    #[diagnostic(code(observe::failed), help("nothing was changed; check the target with `pipectl status`, then run it again"))]
+    #[diagnostic(
+        code(observe::failed),
+        help("nothing was changed; check the target with `pipectl status`, then run it again")
+    )]
     Observe {
         /// One per resource.
         errors: Vec<ObserveError>,
     },
     /// Some steps failed.
     #[error("{} of the plan's steps failed", errors.len())]
-    #[diagnostic(code(apply::failed), help("what was done stays; run the same command again to continue"))]
+    #[diagnostic(
+        code(apply::failed),
+        help("what was done stays; run the same command again to continue")
+    )]
     Apply {
         /// One per failed step.
         #[related]
@@ -176,7 +190,10 @@ pub enum CommandError {
     },
     /// Several functions or stacks and no choice.
     #[error("the files of the stack at {root} cannot be used: {cause}")]
-    #[diagnostic(code(file::project), help("check the permissions of the directory and the space on the disk"))]
+    #[diagnostic(
+        code(file::project),
+        help("check the permissions of the directory and the space on the disk")
+    )]
     Project {
         /// Project directory.
         root: String,
@@ -190,8 +207,12 @@ impl Dressed for CommandError {
         match self {
             Self::Unreadable { .. } => Exit::Usage,
             Self::NotUp { .. } => Exit::Unreachable,
-            Self::HoldsData { .. } | Self::NotConfirmed { .. } | Self::PlanRefused { .. } => Exit::Refused,
-            Self::Observe { errors } if errors.iter().all(|e| e.error.unreachable) => Exit::Unreachable,
+            Self::HoldsData { .. } | Self::NotConfirmed { .. } | Self::PlanRefused { .. } => {
+                Exit::Refused
+            }
+            Self::Observe { errors } if errors.iter().all(|e| e.error.unreachable) => {
+                Exit::Unreachable
+            }
             Self::Call { error, .. } if error.unreachable => Exit::Unreachable,
             _ => Exit::Failed,
         }
@@ -233,5 +254,8 @@ fn list(refusals: &[Refusal]) -> String {
 }
 
 fn join<T: std::fmt::Display>(all: &[T]) -> String {
-    all.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    all.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
 }

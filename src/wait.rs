@@ -49,7 +49,12 @@ where
         match look().await? {
             Look::Done(value) => return Ok(value),
             Look::NotYet(last) if begun.elapsed() + interval > deadline => {
-                return Err(TimedOut { what, deadline, last }.into());
+                return Err(TimedOut {
+                    what,
+                    deadline,
+                    last,
+                }
+                .into());
             }
             Look::NotYet(_) => {}
         }
@@ -69,16 +74,24 @@ mod tests {
         let mut looks = 0;
         let value: Result<u32, TimedOut> = until("a thing", Duration::from_secs(60), POLL, || {
             looks += 1;
-            let look = if looks == 4 { Look::Done(7) } else { Look::NotYet("not yet".to_owned()) };
+            let look = if looks == 4 {
+                Look::Done(7)
+            } else {
+                Look::NotYet("not yet".to_owned())
+            };
             async move { Ok(look) }
         })
         .await;
         assert_eq!((value, looks), (Ok(7), 4));
 
-        let missed: Result<u32, TimedOut> = until("a thing", Duration::from_millis(5), POLL, || async {
-            Ok(Look::NotYet("CREATING".to_owned()))
-        })
-        .await;
-        assert_eq!(missed.map_err(|e| (e.what, e.last)), Err(("a thing", "CREATING".to_owned())));
+        let missed: Result<u32, TimedOut> =
+            until("a thing", Duration::from_millis(5), POLL, || async {
+                Ok(Look::NotYet("CREATING".to_owned()))
+            })
+            .await;
+        assert_eq!(
+            missed.map_err(|e| (e.what, e.last)),
+            Err(("a thing", "CREATING".to_owned()))
+        );
     }
 }

@@ -33,26 +33,43 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
 /// First part of a path below `base`, without `.rs`.
 fn module(base: &Path, file: &Path) -> String {
     let relative = file.strip_prefix(base).expect("a file below the base");
-    let first = relative.iter().next().expect("a first part").to_string_lossy();
+    let first = relative
+        .iter()
+        .next()
+        .expect("a first part")
+        .to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
 }
 
 /// Everything named `crate::X` in code, with what follows it.
 fn crate_paths(text: &str) -> Vec<(String, String)> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    code.flat_map(|line| line.match_indices("crate::").map(move |(at, _)| &line[at + 7..]))
-        .flat_map(|rest| {
-            // `crate::{a::B, c}` names several.
-            let group = rest.strip_prefix('{').map(|inner| inner.split('}').next().unwrap_or(inner));
-            group.map_or_else(|| vec![rest], |group| group.split(',').map(str::trim).collect())
-        })
-        .map(|path| {
-            let name: String = path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            let after = path[name.len()..].trim_start_matches("::").to_owned();
-            (name, after)
-        })
-        .filter(|(name, _)| !name.is_empty())
-        .collect()
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| {
+        line.match_indices("crate::")
+            .map(move |(at, _)| &line[at + 7..])
+    })
+    .flat_map(|rest| {
+        // `crate::{a::B, c}` names several.
+        let group = rest
+            .strip_prefix('{')
+            .map(|inner| inner.split('}').next().unwrap_or(inner));
+        group.map_or_else(
+            || vec![rest],
+            |group| group.split(',').map(str::trim).collect(),
+        )
+    })
+    .map(|path| {
+        let name: String = path
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        let after = path[name.len()..].trim_start_matches("::").to_owned();
+        (name, after)
+    })
+    .filter(|(name, _)| !name.is_empty())
+    .collect()
 }
 
 #[test]
@@ -72,7 +89,10 @@ fn a_stage_imports_only_earlier_ones() {
                 wrong.push(format!("{}: {own} uses {used}", file.display()));
             }
             if own == "plan" && used == "resource" && !after.starts_with("attrs") {
-                wrong.push(format!("{}: plan may use resource::attrs only", file.display()));
+                wrong.push(format!(
+                    "{}: plan may use resource::attrs only",
+                    file.display()
+                ));
             }
         }
     }
@@ -111,7 +131,11 @@ fn no_question_by_target_name() {
     for file in rust_files(&root().join("src")) {
         let text = std::fs::read_to_string(&file).expect("readable source");
         for question in [".is_aws(", ".is_localstack(", ".is_embedded("] {
-            assert!(!text.contains(question), "{} asks {question}", file.display());
+            assert!(
+                !text.contains(question),
+                "{} asks {question}",
+                file.display()
+            );
         }
     }
 }
@@ -131,18 +155,28 @@ fn every_cited_row_of_the_aws_notes_exists() {
             for citation in text.split("aws-behaviours ").skip(1) {
                 let line = citation.lines().next().unwrap_or_default();
                 for word in line.split([',', ' ']).filter(|word| !word.is_empty()) {
-                    let row: String = word.chars().take_while(char::is_ascii_alphanumeric).collect();
+                    let row: String = word
+                        .chars()
+                        .take_while(char::is_ascii_alphanumeric)
+                        .collect();
                     let is_row = row.starts_with(|c: char| c.is_ascii_uppercase())
                         && row.len() > 1
                         && row[1..].chars().all(|c| c.is_ascii_digit());
                     if !is_row {
                         break;
                     }
-                    assert!(rows.contains(row.as_str()), "{} cites {row}", file.display());
+                    assert!(
+                        rows.contains(row.as_str()),
+                        "{} cites {row}",
+                        file.display()
+                    );
                     cited += 1;
                 }
             }
         }
     }
-    assert!(cited > 20, "only {cited} citations were found: the search is broken");
+    assert!(
+        cited > 20,
+        "only {cited} citations were found: the search is broken"
+    );
 }

@@ -67,10 +67,17 @@ pub async fn apply(
         for step in waiting {
             let cause = step.after.iter().find_map(|id| blocked.get(id).cloned());
             if let Some(because) = cause {
-                sink.emit(Event::StepSkipped { id: step.id.clone(), because: because.clone() });
+                sink.emit(Event::StepSkipped {
+                    id: step.id.clone(),
+                    because: because.clone(),
+                });
                 outcome.skipped.push(step.id.clone());
                 blocked.insert(&step.id, because);
-            } else if step.after.iter().all(|id| finished.contains(id) || !planned.contains(id)) {
+            } else if step
+                .after
+                .iter()
+                .all(|id| finished.contains(id) || !planned.contains(id))
+            {
                 let wanted = wanted.get(&step.id).copied();
                 running.push(run(cx, step, wanted, &identities, sink));
             } else {
@@ -126,7 +133,10 @@ async fn run<'a>(
         return (step, Ok(identity));
     }
     let begun = Instant::now();
-    sink.emit(Event::StepStarted { id: step.id.clone(), action: step.action });
+    sink.emit(Event::StepStarted {
+        id: step.id.clone(),
+        action: step.action,
+    });
     let result = act(cx, step, wanted, identities).await;
     sink.emit(match &result {
         Ok(_) => Event::StepFinished {
@@ -158,10 +168,14 @@ async fn act(
     if step.action == Action::Delete {
         return Ok(None);
     }
-    let wanted = wanted.ok_or_else(|| CallError::local("apply", format!("{} is not wanted", step.id)))?;
+    let wanted =
+        wanted.ok_or_else(|| CallError::local("apply", format!("{} is not wanted", step.id)))?;
     let resolved = wanted.resolve(&identities.lock().expect("no holder panics"));
     if let Some(field) = resolved.unknown.first() {
-        return Err(CallError::local("apply", format!("`{field}` refers to something that is not known yet")));
+        return Err(CallError::local(
+            "apply",
+            format!("`{field}` refers to something that is not known yet"),
+        ));
     }
     let live = match (step.action, &step.live) {
         (Action::Update, Some(live)) => live.clone(),

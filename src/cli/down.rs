@@ -59,12 +59,20 @@ pub(super) async fn run(global: &Global, args: DownArgs, renderer: &Renderer) ->
         }
         let outcome = crate::apply::apply(&cx, &plan, &wanted, identities, renderer).await;
         if !outcome.failed.is_empty() {
-            let errors = outcome.failed.into_iter().map(|step| FailedStep { step }).collect();
+            let errors = outcome
+                .failed
+                .into_iter()
+                .map(|step| FailedStep { step })
+                .collect();
             return Err(CommandError::Apply { errors }.into());
         }
     }
     for step in &plan.steps {
-        let list = if step.action == Action::Delete { &mut data.deleted } else { &mut data.kept };
+        let list = if step.action == Action::Delete {
+            &mut data.deleted
+        } else {
+            &mut data.kept
+        };
         list.push(step.id.to_string());
     }
     if data.kept.is_empty() {
@@ -82,7 +90,12 @@ pub(super) async fn run(global: &Global, args: DownArgs, renderer: &Renderer) ->
 }
 
 /// Data is deleted only when somebody said so.
-async fn confirm_loss(stack: &Stack, cx: &Context, plan: &Plan, renderer: &Renderer) -> Result<(), Stop> {
+async fn confirm_loss(
+    stack: &Stack,
+    cx: &Context,
+    plan: &Plan,
+    renderer: &Renderer,
+) -> Result<(), Stop> {
     let looks = plan.changes().map(|step| async move {
         let (Some(kind), Some(live)) = (resource::of(step.id.kind), &step.live) else {
             return Ok(None);
@@ -108,10 +121,12 @@ async fn confirm_loss(stack: &Stack, cx: &Context, plan: &Plan, renderer: &Rende
         return Err(CommandError::HoldsData { what }.into());
     }
     let question = format!("There is still data in {what}. Type the stack's name to delete it: ");
-    let typed = renderer.ask(&question).map_err(|error| CommandError::Project {
-        root: stack.root.display().to_string(),
-        cause: error.to_string(),
-    })?;
+    let typed = renderer
+        .ask(&question)
+        .map_err(|error| CommandError::Project {
+            root: stack.root.display().to_string(),
+            cause: error.to_string(),
+        })?;
     if typed.trim() == stack.name {
         Ok(())
     } else {

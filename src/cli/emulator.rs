@@ -109,10 +109,12 @@ async fn serve(emulator: &Emulator, background: bool) -> std::io::Result<()> {
 
 /// A session of its own: signals of the terminal do not reach it.
 fn leave_terminal() -> Result<(), CommandError> {
-    rustix::process::setsid().map(|_| ()).map_err(|error| CommandError::Project {
-        root: ".".to_owned(),
-        cause: format!("cannot leave the terminal: {error}"),
-    })
+    rustix::process::setsid()
+        .map(|_| ())
+        .map_err(|error| CommandError::Project {
+            root: ".".to_owned(),
+            cause: format!("cannot leave the terminal: {error}"),
+        })
 }
 
 fn log_to_stderr() {

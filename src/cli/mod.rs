@@ -20,7 +20,12 @@ use crate::render::{Format, Renderer};
 
 /// Take an event-driven pipeline from a YAML file to running, measured and trusted
 #[derive(Debug, Parser)]
-#[command(name = "pipectl", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    name = "pipectl",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -41,7 +46,13 @@ pub struct Global {
     #[arg(long, global = true, value_name = "URL")]
     endpoint: Option<String>,
     /// Form of the answer
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
     output: Format,
     /// Answer every question with yes
     #[arg(long, short = 'y', global = true)]
@@ -86,18 +97,27 @@ pub fn run() -> std::process::ExitCode {
     let matches = Cli::command()
         .after_help(crate::render::exit_codes())
         .try_get_matches();
-    let cli = match matches.and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches)) {
+    let cli = match matches
+        .and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches))
+    {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to stdout and are no failure; a broken pipe is nobody's fault.
             let _ = error.print();
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let exit = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
             return exit.code().into();
         }
     };
     crate::render::set_up(cli.global.no_color);
     let renderer = Renderer::new(cli.command.name(), cli.global.output, cli.global.verbose);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             renderer.failure::<()>(

@@ -51,7 +51,8 @@ pub(super) async fn run(global: &Global, args: ResultsArgs, renderer: &Renderer)
 /// `90s`, `15m`, `6h`, `7d`.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let help = || format!("`{text}` is not a duration: write a number and s, m, h or d, e.g. 90s");
-    let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let (number, unit) =
+        text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
     let number: u64 = number.parse().map_err(|_| help())?;
     let seconds = match unit {
         "s" => 1,
@@ -60,8 +61,12 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400,
         _ => return Err(help()),
     };
-    let seconds = number.checked_mul(seconds).filter(|seconds| *seconds <= 366 * 86_400);
-    seconds.map(Duration::from_secs).ok_or_else(|| format!("`{text}` is longer than a year"))
+    let seconds = number
+        .checked_mul(seconds)
+        .filter(|seconds| *seconds <= 366 * 86_400);
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("`{text}` is longer than a year"))
 }
 
 #[cfg(test)]
@@ -72,7 +77,17 @@ mod tests {
     fn durations_have_a_number_and_a_unit() {
         assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("7d"), Ok(Duration::from_secs(604_800)));
-        for bad in ["", "s", "90", "1.5h", "-1s", "9w", "400d", "é", "99999999999999999999d"] {
+        for bad in [
+            "",
+            "s",
+            "90",
+            "1.5h",
+            "-1s",
+            "9w",
+            "400d",
+            "é",
+            "99999999999999999999d",
+        ] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

@@ -46,7 +46,9 @@ pub(super) async fn run(global: &Global, args: SendArgs, renderer: &Renderer) ->
     let target = session::reach(global, &stack, row, false, renderer).await?;
     let cx = session::context(&stack, target, None);
     is_up(&stack, &cx).await?;
-    let wait = Wait { timeout: args.timeout };
+    let wait = Wait {
+        timeout: args.timeout,
+    };
     let data = SendData {
         sent: send_all(&stack, &cx, &args.files, &wait, renderer).await?,
     };
@@ -142,7 +144,8 @@ pub(super) fn verdict(sent: &[Sent], data: &impl Serialize, renderer: &Renderer)
             "no result came for {} in time: look at `pipectl status`, or wait longer with --timeout",
             first.file.display()
         ),
-        Some(_) => "the reason is in the result; failed files also wait in the dead letter queue".to_owned(),
+        Some(_) => "the reason is in the result; failed files also wait in the dead letter queue"
+            .to_owned(),
     };
     renderer.human(|| human::sent(sent));
     Err(Stop::with_data(

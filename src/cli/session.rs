@@ -8,7 +8,9 @@ use crate::failure::CommandError;
 use crate::package::Artifact;
 use crate::resource::{Context, Place};
 use crate::stack::{self, model::Stack};
-use crate::target::{self, Clients, EMBEDDED, Target, TargetError, TargetRow, clients, embedded, record};
+use crate::target::{
+    self, Clients, EMBEDDED, Target, TargetError, TargetRow, clients, embedded, record,
+};
 
 /// The stack file to use, and the stack in it for a target.
 pub(super) fn load(global: &Global, target: &str) -> Result<Stack, Stop> {
@@ -32,7 +34,11 @@ fn current_dir() -> Result<PathBuf, Stop> {
 fn find_row(name: &str) -> Result<&'static TargetRow, TargetError> {
     target::row(name).ok_or_else(|| TargetError::Unknown {
         name: name.to_owned(),
-        known: target::ROWS.iter().map(|row| row.name).collect::<Vec<_>>().join(", "),
+        known: target::ROWS
+            .iter()
+            .map(|row| row.name)
+            .collect::<Vec<_>>()
+            .join(", "),
     })
 }
 
@@ -70,7 +76,11 @@ fn given_endpoint(global: &Global, stack: &Stack, row: &'static TargetRow) -> Re
     let endpoint = global
         .endpoint
         .clone()
-        .or_else(|| std::env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty()))
+        .or_else(|| {
+            std::env::var("AWS_ENDPOINT_URL")
+                .ok()
+                .filter(|url| !url.is_empty())
+        })
         .or_else(|| {
             record::targets(&stack.root, &stack.name)
                 .remove(row.name)
@@ -106,7 +116,9 @@ fn is_local(endpoint: &str) -> bool {
             std::net::IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
         };
     }
-    host == "localhost" || host.ends_with(".localhost") || host.ends_with("localhost.localstack.cloud")
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.ends_with("localhost.localstack.cloud")
 }
 
 /// Reaches the target; starts it where it is ours and `start` is set.
@@ -131,9 +143,11 @@ pub(super) async fn reach(
         }
         record
     } else {
-        embedded::find(&stack.root).await.ok_or_else(|| TargetError::NotRunning {
-            root: stack.root.display().to_string(),
-        })?
+        embedded::find(&stack.root)
+            .await
+            .ok_or_else(|| TargetError::NotRunning {
+                root: stack.root.display().to_string(),
+            })?
     };
     Ok(Target {
         row,

@@ -29,7 +29,10 @@ pub(super) async fn run(global: &Global, _args: StatusArgs, renderer: &Renderer)
         // Every target that the stack was brought up on.
         let recorded = record::targets(&stack.root, &stack.name);
         if !recorded.is_empty() {
-            rows = recorded.keys().filter_map(|name| crate::target::row(name)).collect();
+            rows = recorded
+                .keys()
+                .filter_map(|name| crate::target::row(name))
+                .collect();
         }
     }
     let mut data = StatusData {
@@ -67,12 +70,18 @@ async fn one(
         .map_err(|errors| CommandError::Observe { errors })?;
     let resources = status::resources(&wanted, &observed);
     let last_results = match Pipeline::of(stack, &cx.place) {
-        Ok(pipeline) if resources.iter().any(|r| r.id == pipeline.table_id && r.healthy) => {
-            status::last_results(&cx, &pipeline).await.map_err(|error| CommandError::Call {
-                what: format!("reading {}", pipeline.table.name),
-                error,
-                help: "the resources can be seen with `pipectl status --output json`",
-            })?
+        Ok(pipeline)
+            if resources
+                .iter()
+                .any(|r| r.id == pipeline.table_id && r.healthy) =>
+        {
+            status::last_results(&cx, &pipeline)
+                .await
+                .map_err(|error| CommandError::Call {
+                    what: format!("reading {}", pipeline.table.name),
+                    error,
+                    help: "the resources can be seen with `pipectl status --output json`",
+                })?
         }
         // A stack without a results table has no results to show.
         _ => Vec::new(),

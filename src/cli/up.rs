@@ -76,7 +76,11 @@ pub(super) async fn run(global: &Global, args: UpArgs, renderer: &Renderer) -> E
         sent: None,
     };
     if !outcome.failed.is_empty() {
-        let errors = outcome.failed.into_iter().map(|step| FailedStep { step }).collect();
+        let errors = outcome
+            .failed
+            .into_iter()
+            .map(|step| FailedStep { step })
+            .collect();
         return Err(Stop::with_data(CommandError::Apply { errors }, &data));
     }
     let Some(file) = args.smoke else {
@@ -94,7 +98,11 @@ pub(super) async fn run(global: &Global, args: UpArgs, renderer: &Renderer) -> E
 }
 
 /// Observes, plans, checks and applies.
-async fn converge(stack: &Stack, cx: &Context, renderer: &Renderer) -> Result<(Plan, Outcome), Stop> {
+async fn converge(
+    stack: &Stack,
+    cx: &Context,
+    renderer: &Renderer,
+) -> Result<(Plan, Outcome), Stop> {
     let (wanted, mut identities) = resource::wanted(stack, &cx.place);
     let observed = crate::observe::observe(cx, &wanted)
         .await
@@ -107,7 +115,10 @@ async fn converge(stack: &Stack, cx: &Context, renderer: &Renderer) -> Result<(P
     let plan = plan::up(&wanted, &observed, &identities, traits);
     checked(&plan, &wanted)?;
     if !plan.refusals.is_empty() {
-        return Err(CommandError::PlanRefused { refusals: plan.refusals }.into());
+        return Err(CommandError::PlanRefused {
+            refusals: plan.refusals,
+        }
+        .into());
     }
     renderer.emit(Event::Planned {
         changes: plan.changes().count(),
@@ -115,7 +126,10 @@ async fn converge(stack: &Stack, cx: &Context, renderer: &Renderer) -> Result<(P
     });
     if plan.is_empty() {
         renderer.say(&human::nothing_to_do(plan.steps.len()));
-        let outcome = Outcome { identities, ..Outcome::default() };
+        let outcome = Outcome {
+            identities,
+            ..Outcome::default()
+        };
         return Ok((plan, outcome));
     }
     renderer.say(&human::plan(&plan));
@@ -147,7 +161,10 @@ fn tell_skipped(stack: &Stack, cx: &Context, sink: &dyn Sink) {
     for template in &stack.templates {
         sink.emit(Event::Skipped {
             id: LogicalId::new(Kind::Template, &template.name),
-            why: format!("templates are not deployed on the target `{}`", cx.place.target.name()),
+            why: format!(
+                "templates are not deployed on the target `{}`",
+                cx.place.target.name()
+            ),
         });
     }
 }

@@ -46,7 +46,10 @@ impl Pipeline {
             help,
         };
         let wiring = stack.notifications.first().ok_or_else(|| {
-            missing("wiring from a bucket to a function", "add one: { from: buckets.NAME, to: functions.NAME }")
+            missing(
+                "wiring from a bucket to a function",
+                "add one: { from: buckets.NAME, to: functions.NAME }",
+            )
         })?;
         let table = stack
             .functions
@@ -55,8 +58,15 @@ impl Pipeline {
             .flat_map(|function| &function.environment)
             .filter(|(name, _)| name == RESULTS_TABLE)
             .flat_map(|(_, text)| text.references())
-            .find(|reference| reference.id.kind == Kind::Table && reference.attribute == Attribute::Name)
-            .and_then(|reference| stack.tables.iter().find(|table| table.name == reference.id.name))
+            .find(|reference| {
+                reference.id.kind == Kind::Table && reference.attribute == Attribute::Name
+            })
+            .and_then(|reference| {
+                stack
+                    .tables
+                    .iter()
+                    .find(|table| table.name == reference.id.name)
+            })
             .ok_or_else(|| {
                 missing(
                     "results table",

@@ -14,7 +14,11 @@ use crate::target::Clients;
 const PARALLEL_QUERIES: usize = 16;
 
 /// The result of one job, if it is there.
-pub async fn by_id(clients: &Clients, pipeline: &Pipeline, job_id: &str) -> Result<Option<JobResult>, CallError> {
+pub async fn by_id(
+    clients: &Clients,
+    pipeline: &Pipeline,
+    job_id: &str,
+) -> Result<Option<JobResult>, CallError> {
     let answer = clients
         .dynamodb
         .get_item()
@@ -27,9 +31,15 @@ pub async fn by_id(clients: &Clients, pipeline: &Pipeline, job_id: &str) -> Resu
     answer.item.map(|item| decode(&item)).transpose()
 }
 
-fn decode(item: &std::collections::HashMap<String, AttributeValue>) -> Result<JobResult, CallError> {
-    model::dynamodb::result_from_item(item)
-        .map_err(|error| CallError::local("read result", format!("an item of the results table is not a result: {error}")))
+fn decode(
+    item: &std::collections::HashMap<String, AttributeValue>,
+) -> Result<JobResult, CallError> {
+    model::dynamodb::result_from_item(item).map_err(|error| {
+        CallError::local(
+            "read result",
+            format!("an item of the results table is not a result: {error}"),
+        )
+    })
 }
 
 /// Results processed at `since` or later, newest first. A day is sixteen partitions of the index.

@@ -37,7 +37,9 @@ pub struct Sent {
 impl Sent {
     /// Did it end as done?
     pub fn is_done(&self) -> bool {
-        self.result.as_ref().is_some_and(|result| result.status == Outcome::Done)
+        self.result
+            .as_ref()
+            .is_some_and(|result| result.status == Outcome::Done)
     }
 }
 
@@ -65,13 +67,25 @@ pub async fn send(
     let stored = upload::upload(clients, bucket, &key, file, size, sink).await?;
     let uploaded = begun.elapsed();
     let label = file.display().to_string();
-    sink.emit(Event::Uploaded { file: label.clone(), key: key.clone(), elapsed: uploaded });
+    sink.emit(Event::Uploaded {
+        file: label.clone(),
+        key: key.clone(),
+        elapsed: uploaded,
+    });
 
-    let job_id = model::job_id(bucket, &key, stored.version_id.as_deref(), stored.etag.as_deref());
+    let job_id = model::job_id(
+        bucket,
+        &key,
+        stored.version_id.as_deref(),
+        stored.etag.as_deref(),
+    );
     let result = wait_for_result(clients, pipeline, &job_id, begun, timeout).await?;
     let elapsed = result.as_ref().map(|_| begun.elapsed());
     if let Some(elapsed) = elapsed {
-        sink.emit(Event::ResultSeen { file: label, elapsed });
+        sink.emit(Event::ResultSeen {
+            file: label,
+            elapsed,
+        });
     }
     Ok(Sent {
         file: file.to_owned(),
@@ -126,6 +140,9 @@ mod tests {
             table: Identity::default(),
             day_index: None,
         };
-        assert_eq!(key_of(&pipeline, Path::new("/a/b c+ü.ndjson")), "logs/b c+ü.ndjson");
+        assert_eq!(
+            key_of(&pipeline, Path::new("/a/b c+ü.ndjson")),
+            "logs/b c+ü.ndjson"
+        );
     }
 }

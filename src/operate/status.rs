@@ -68,7 +68,8 @@ pub async fn last_results(cx: &Context, pipeline: &Pipeline) -> Result<Vec<JobRe
         return Ok(Vec::new());
     };
     let now = OffsetDateTime::now_utc();
-    let mut found = results::since(&cx.clients, pipeline, index, now - time::Duration::DAY, now).await?;
+    let mut found =
+        results::since(&cx.clients, pipeline, index, now - time::Duration::DAY, now).await?;
     found.truncate(LAST_RESULTS);
     Ok(found)
 }

@@ -38,7 +38,9 @@ pub(super) async fn upload(
 ) -> Result<Stored, CallError> {
     let label = file.display().to_string();
     if size <= ONE_REQUEST_BYTES {
-        let bytes = tokio::fs::read(file).await.map_err(|e| unreadable(file, &e))?;
+        let bytes = tokio::fs::read(file)
+            .await
+            .map_err(|e| unreadable(file, &e))?;
         let answer = clients
             .s3
             .put_object()
@@ -54,7 +56,10 @@ pub(super) async fn upload(
             etag: answer.e_tag,
         });
     }
-    sink.emit(Event::UploadStarted { file: label.clone(), bytes: size });
+    sink.emit(Event::UploadStarted {
+        file: label.clone(),
+        bytes: size,
+    });
     let started = clients
         .s3
         .create_multipart_upload()
@@ -67,7 +72,12 @@ pub(super) async fn upload(
     let upload_id = started
         .upload_id
         .ok_or_else(|| CallError::missing("CreateMultipartUpload", "UploadId"))?;
-    let target = Object { clients, bucket, key, upload_id: &upload_id };
+    let target = Object {
+        clients,
+        bucket,
+        key,
+        upload_id: &upload_id,
+    };
     match target.parts(file, size, &label, sink).await {
         Ok(parts) => target.complete(parts).await,
         Err(error) => {
@@ -106,7 +116,9 @@ impl Object<'_> {
         let uploads = futures::stream::iter(0..count).map(|index| async move {
             let from = index * part_bytes;
             let length = part_bytes.min(size - from);
-            let bytes = read_part(file, from, length).await.map_err(|e| unreadable(file, &e))?;
+            let bytes = read_part(file, from, length)
+                .await
+                .map_err(|e| unreadable(file, &e))?;
             let number = index as i32 + 1;
             let answer = self
                 .clients
@@ -130,7 +142,10 @@ impl Object<'_> {
             .buffered(PARALLEL_PARTS)
             .map_ok(|(part, length)| {
                 arrived += length;
-                sink.emit(Event::UploadProgressed { file: label.to_owned(), bytes: arrived });
+                sink.emit(Event::UploadProgressed {
+                    file: label.to_owned(),
+                    bytes: arrived,
+                });
                 part
             })
             .try_collect()
@@ -145,7 +160,11 @@ impl Object<'_> {
             .bucket(self.bucket)
             .key(self.key)
             .upload_id(self.upload_id)
-            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
+            .multipart_upload(
+                CompletedMultipartUpload::builder()
+                    .set_parts(Some(parts))
+                    .build(),
+            )
             .send()
             .await
             .map_err(failed("CompleteMultipartUpload"))?;

@@ -63,11 +63,17 @@ pub fn check(plan: &Plan, wanted: &[Wanted], traits: impl Fn(Kind) -> Traits) ->
             if !all.contains(dependency) {
                 if !refused.contains(dependency) {
                     let dependency = dependency.clone();
-                    violations.push(Violation::Missing { id: id(), dependency });
+                    violations.push(Violation::Missing {
+                        id: id(),
+                        dependency,
+                    });
                 }
             } else if !seen.contains(dependency) {
                 let dependency = dependency.clone();
-                violations.push(Violation::Order { id: id(), dependency });
+                violations.push(Violation::Order {
+                    id: id(),
+                    dependency,
+                });
             }
         }
         if !seen.insert(&step.id) {
@@ -76,7 +82,10 @@ pub fn check(plan: &Plan, wanted: &[Wanted], traits: impl Fn(Kind) -> Traits) ->
         if step.action == Action::Replace && traits(step.id.kind).stores_data {
             violations.push(Violation::DataLoss { id: id() });
         }
-        let acts_on_live = matches!(step.action, Action::Update | Action::Replace | Action::Delete);
+        let acts_on_live = matches!(
+            step.action,
+            Action::Update | Action::Replace | Action::Delete
+        );
         if acts_on_live && step.live.is_none() {
             violations.push(Violation::Unseen { id: id() });
         }
@@ -85,7 +94,9 @@ pub fn check(plan: &Plan, wanted: &[Wanted], traits: impl Fn(Kind) -> Traits) ->
         wanted
             .iter()
             .filter(|wanted| !all.contains(&wanted.id) && !refused.contains(&wanted.id))
-            .map(|wanted| Violation::Forgotten { id: wanted.id.clone() }),
+            .map(|wanted| Violation::Forgotten {
+                id: wanted.id.clone(),
+            }),
     );
     violations
 }

@@ -144,12 +144,18 @@ pub fn up(
         };
         match observed.get(&wanted.id).unwrap_or(&Observed::Absent) {
             Observed::Absent => {
-                plan.steps.push(step(Action::Create, "it is not there".to_owned(), Vec::new(), None));
+                plan.steps.push(step(
+                    Action::Create,
+                    "it is not there".to_owned(),
+                    Vec::new(),
+                    None,
+                ));
             }
             Observed::Unowned(live) => plan.refusals.push(Refusal {
                 id: wanted.id.clone(),
                 name: live.identity.name.clone(),
-                why: "a resource of that name is there and does not belong to this stack".to_owned(),
+                why: "a resource of that name is there and does not belong to this stack"
+                    .to_owned(),
             }),
             Observed::Owned(live) => {
                 let changes = compare(&resolved, &live.attrs);
@@ -172,9 +178,19 @@ pub fn up(
                     let why = format!("`{}` cannot be changed in place", fixed.field);
                     step(Action::Replace, why, changes, Some(live))
                 } else if changes.is_empty() {
-                    step(Action::Keep, "it is as wanted".to_owned(), changes, Some(live))
+                    step(
+                        Action::Keep,
+                        "it is as wanted".to_owned(),
+                        changes,
+                        Some(live),
+                    )
                 } else {
-                    step(Action::Update, "it is not as wanted".to_owned(), changes, Some(live))
+                    step(
+                        Action::Update,
+                        "it is not as wanted".to_owned(),
+                        changes,
+                        Some(live),
+                    )
                 };
                 plan.steps.push(step);
             }
@@ -199,8 +215,17 @@ pub fn down(wanted: &[Wanted], observed: &BTreeMap<LogicalId, Observed>) -> Plan
         .map(|(wanted, live)| Step {
             id: wanted.id.clone(),
             name: live.identity.name.clone(),
-            action: if wanted.retain { Action::Keep } else { Action::Delete },
-            why: if wanted.retain { "`retain: true`" } else { "the stack is taken down" }.to_owned(),
+            action: if wanted.retain {
+                Action::Keep
+            } else {
+                Action::Delete
+            },
+            why: if wanted.retain {
+                "`retain: true`"
+            } else {
+                "the stack is taken down"
+            }
+            .to_owned(),
             changes: Vec::new(),
             after: ours
                 .values()

@@ -18,7 +18,11 @@ const SHORT_ID: usize = 12;
 /// One line for a plan that has nothing to do.
 pub fn nothing_to_do(resources: usize) -> String {
     let verb = if resources == 1 { "is" } else { "are" };
-    format!("{}: {} {verb} as wanted", good("nothing to do"), plural(resources, "resource"))
+    format!(
+        "{}: {} {verb} as wanted",
+        good("nothing to do"),
+        plural(resources, "resource")
+    )
 }
 
 /// One line for a `down` that finds nothing.
@@ -44,8 +48,14 @@ pub fn plan(plan: &Plan) -> String {
     for step in plan.changes().filter(|step| !step.changes.is_empty()) {
         text.push_str(&format!("\n  {} {}", step.action.sign(), step.id));
         for change in &step.changes {
-            let side = |value: &Option<Value>| value.as_ref().map_or_else(|| "absent".to_owned(), short);
-            text.push_str(&format!("\n      {}: {} → {}", change.field, side(&change.from), side(&change.to)));
+            let side =
+                |value: &Option<Value>| value.as_ref().map_or_else(|| "absent".to_owned(), short);
+            text.push_str(&format!(
+                "\n      {}: {} → {}",
+                change.field,
+                side(&change.from),
+                side(&change.to)
+            ));
         }
     }
     text
@@ -53,7 +63,9 @@ pub fn plan(plan: &Plan) -> String {
 
 /// A value without the quotes of a plain text.
 fn short(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Outputs of a stack, one per line.
@@ -77,7 +89,9 @@ pub fn exports(variables: &BTreeMap<&str, String>) -> String {
 
 /// Where the emulator serves.
 pub fn serving(endpoint: &str) -> String {
-    format!("serving the embedded target at {endpoint}\npoint any AWS SDK at it: export AWS_ENDPOINT_URL={endpoint}")
+    format!(
+        "serving the embedded target at {endpoint}\npoint any AWS SDK at it: export AWS_ENDPOINT_URL={endpoint}"
+    )
 }
 
 fn status_word(outcome: Outcome) -> String {
@@ -97,15 +111,27 @@ pub fn sent(sent: &[Sent]) -> String {
 }
 
 fn took(sent: &Sent) -> String {
-    sent.elapsed_ms.map_or_else(String::new, |ms| duration(Duration::from_secs_f64(ms / 1000.0)))
+    sent.elapsed_ms.map_or_else(String::new, |ms| {
+        duration(Duration::from_secs_f64(ms / 1000.0))
+    })
 }
 
 fn one_sent(sent: &Sent) -> String {
     let file = sent.file.display();
     let Some(result) = &sent.result else {
-        return format!("{file}  {}\n  {:<10}  {}", bad("no result"), "job", sent.job_id);
+        return format!(
+            "{file}  {}\n  {:<10}  {}",
+            bad("no result"),
+            "job",
+            sent.job_id
+        );
     };
-    format!("{file}  {} in {}\n{}", status_word(result.status), took(sent), result_lines(result))
+    format!(
+        "{file}  {} in {}\n{}",
+        status_word(result.status),
+        took(sent),
+        result_lines(result)
+    )
 }
 
 /// The figures of one result, indented.
@@ -137,10 +163,19 @@ fn result_lines(result: &JobResult) -> String {
         rows.push(("from", format!("{first} to {last}")));
     }
     if let Some(d) = &result.duration_ms {
-        rows.push(("durations", format!("p50 {} ms, p95 {} ms, p99 {} ms, max {} ms", d.p50, d.p95, d.p99, d.max)));
+        rows.push((
+            "durations",
+            format!(
+                "p50 {} ms, p95 {} ms, p99 {} ms, max {} ms",
+                d.p50, d.p95, d.p99, d.max
+            ),
+        ));
     }
     rows.push(("size", bytes(result.size)));
-    rows.push(("object", hint(format!("s3://{}/{}", result.bucket, result.key)).to_string()));
+    rows.push((
+        "object",
+        hint(format!("s3://{}/{}", result.bucket, result.key)).to_string(),
+    ));
     rows.push(("job", result.job_id.clone()));
     rows.iter()
         .map(|(name, value)| format!("  {name:<10}{value}"))
@@ -152,7 +187,11 @@ fn result_lines(result: &JobResult) -> String {
 fn counts(counts: &BTreeMap<String, u64>) -> String {
     let mut sorted: Vec<_> = counts.iter().collect();
     sorted.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-    let mut shown: Vec<String> = sorted.iter().take(8).map(|(name, count)| format!("{name} {count}")).collect();
+    let mut shown: Vec<String> = sorted
+        .iter()
+        .take(8)
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     if sorted.len() > shown.len() {
         shown.push(format!("{} more", sorted.len() - shown.len()));
     }
@@ -161,7 +200,9 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
 
 fn table(header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.iter().map(|h| dim(h).to_string()));
+    table
+        .load_preset(presets::NOTHING)
+        .set_header(header.iter().map(|h| dim(h).to_string()));
     for index in right {
         if let Some(column) = table.column_mut(*index) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -174,13 +215,29 @@ fn table(header: &[&str], right: &[usize]) -> Table {
 fn flush(table: &Table) -> String {
     table
         .lines()
-        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+        .map(|line| {
+            line.strip_prefix(' ')
+                .unwrap_or(&line)
+                .trim_end()
+                .to_owned()
+        })
         .collect::<Vec<_>>()
         .join("\n")
 }
 
 fn many_sent(sent: &[Sent]) -> String {
-    let mut rows = table(&["FILE", "STATUS", "LINES", "MALFORMED", "TIME", "JOB", "REASON"], &[2, 3, 4]);
+    let mut rows = table(
+        &[
+            "FILE",
+            "STATUS",
+            "LINES",
+            "MALFORMED",
+            "TIME",
+            "JOB",
+            "REASON",
+        ],
+        &[2, 3, 4],
+    );
     for one in sent {
         let file = one.file.display().to_string();
         let job: String = one.job_id.chars().take(SHORT_ID).collect();
@@ -194,14 +251,25 @@ fn many_sent(sent: &[Sent]) -> String {
                 job,
                 reason_code(result),
             ]),
-            None => rows.add_row([file, bad("no result").to_string(), String::new(), String::new(), String::new(), job, String::new()]),
+            None => rows.add_row([
+                file,
+                bad("no result").to_string(),
+                String::new(),
+                String::new(),
+                String::new(),
+                job,
+                String::new(),
+            ]),
         };
     }
     flush(&rows)
 }
 
 fn reason_code(result: &JobResult) -> String {
-    result.reason.as_ref().map_or_else(String::new, |reason| reason.code.clone())
+    result
+        .reason
+        .as_ref()
+        .map_or_else(String::new, |reason| reason.code.clone())
 }
 
 /// Results as a table.
@@ -209,7 +277,17 @@ pub fn results(results: &[JobResult]) -> String {
     if results.is_empty() {
         return "no results yet: send a file with `pipectl send FILE`, or look further back with --since".to_owned();
     }
-    let header = ["PROCESSED", "STATUS", "LINES", "MALFORMED", "ERRORS", "SIZE", "KEY", "JOB", "REASON"];
+    let header = [
+        "PROCESSED",
+        "STATUS",
+        "LINES",
+        "MALFORMED",
+        "ERRORS",
+        "SIZE",
+        "KEY",
+        "JOB",
+        "REASON",
+    ];
     let mut rows = table(&header, &[2, 3, 4, 5]);
     for result in results {
         let errors = if result.status == Outcome::Done {
@@ -239,7 +317,11 @@ pub fn status(stack: &str, targets: &[StackStatus]) -> String {
         if !text.is_empty() {
             text.push_str("\n\n");
         }
-        text.push_str(&format!("{stack} on {} at {}\n", target.target, hint(&target.endpoint)));
+        text.push_str(&format!(
+            "{stack} on {} at {}\n",
+            target.target,
+            hint(&target.endpoint)
+        ));
         let mut rows = table(&["RESOURCE", "STATE", "NAME", ""], &[]);
         for resource in &target.resources {
             let state = if resource.healthy {
@@ -252,7 +334,12 @@ pub fn status(stack: &str, targets: &[StackStatus]) -> String {
                 .iter()
                 .map(|(name, value)| format!("{} {}", name.replace('_', " "), short(value)))
                 .collect();
-            rows.add_row([resource.id.to_string(), state, resource.name.clone(), facts.join(", ")]);
+            rows.add_row([
+                resource.id.to_string(),
+                state,
+                resource.name.clone(),
+                facts.join(", "),
+            ]);
         }
         text.push_str(&flush(&rows));
         if !target.last_results.is_empty() {

@@ -10,7 +10,11 @@ use crate::failure::Failure;
 const VERSION: u32 = 1;
 
 /// One envelope; `data` and `error` are always there.
-pub fn envelope<T: Serialize + ?Sized>(command: &str, data: Option<&T>, failure: Option<&Failure>) -> String {
+pub fn envelope<T: Serialize + ?Sized>(
+    command: &str,
+    data: Option<&T>,
+    failure: Option<&Failure>,
+) -> String {
     let data = data.map_or(Ok(Value::Null), serde_json::to_value);
     let (data, lost) = match data {
         Ok(data) => (data, None),
@@ -37,7 +41,12 @@ fn error(failure: &Failure) -> Value {
 }
 
 fn described(diagnostic: &dyn miette::Diagnostic) -> Value {
-    let related: Vec<Value> = diagnostic.related().into_iter().flatten().map(described).collect();
+    let related: Vec<Value> = diagnostic
+        .related()
+        .into_iter()
+        .flatten()
+        .map(described)
+        .collect();
     json!({
         "code": diagnostic.code().map(|code| code.to_string()),
         "message": diagnostic.to_string(),
@@ -48,6 +57,7 @@ fn described(diagnostic: &dyn miette::Diagnostic) -> Value {
 
 /// One event on one line.
 pub fn line(event: &Event) -> String {
-    serde_json::to_string(event)
-        .unwrap_or_else(|error| json!({ "event": "render_failed", "message": error.to_string() }).to_string())
+    serde_json::to_string(event).unwrap_or_else(|error| {
+        json!({ "event": "render_failed", "message": error.to_string() }).to_string()
+    })
 }

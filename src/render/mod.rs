@@ -80,7 +80,9 @@ impl Renderer {
 
     /// Is a person there to be asked?
     pub fn can_ask(&self) -> bool {
-        self.format == Format::Human && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+        self.format == Format::Human
+            && std::io::stdin().is_terminal()
+            && std::io::stderr().is_terminal()
     }
 
     /// Asks for a line of text.
@@ -129,7 +131,14 @@ pub fn set_up(no_color: bool) {
                 .color(color)
                 .unicode(true)
                 .terminal_links(false)
-                .width(usize::from(console::Term::stderr().size_checked().map_or(100, |size| size.1)).clamp(60, 120))
+                .width(
+                    usize::from(
+                        console::Term::stderr()
+                            .size_checked()
+                            .map_or(100, |size| size.1),
+                    )
+                    .clamp(60, 120),
+                )
                 .build(),
         )
     }));
@@ -137,7 +146,8 @@ pub fn set_up(no_color: bool) {
 
 /// Text of the exit code table, for `--help`.
 pub fn exit_codes() -> String {
-    crate::exit::ALL.iter().fold("Exit codes:".to_owned(), |text, (exit, meaning): &(Exit, &str)| {
-        format!("{text}\n  {:>3}  {meaning}", exit.code())
-    })
+    crate::exit::ALL.iter().fold(
+        "Exit codes:".to_owned(),
+        |text, (exit, meaning): &(Exit, &str)| format!("{text}\n  {:>3}  {meaning}", exit.code()),
+    )
 }

@@ -58,7 +58,9 @@ impl Progress {
         let mut state = self.state.lock().expect("no holder panics");
         let bar = state.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}")
+            {
                 bar.set_style(style);
             }
             // Nothing is drawn for what ends within the first tick.
@@ -107,7 +109,9 @@ impl Progress {
     /// Shows one event.
     pub fn event(&self, event: &Event) {
         match event {
-            Event::PackagingStarted { functions } => self.now(format!("building {}", functions.join(", "))),
+            Event::PackagingStarted { functions } => {
+                self.now(format!("building {}", functions.join(", ")))
+            }
             Event::CargoSaid { line } => {
                 self.now(line.trim().to_owned());
                 // Where nothing is live, a build that takes its time is seen by what it compiles.
@@ -116,38 +120,80 @@ impl Progress {
                     self.line(&dim(line).to_string());
                 }
             }
-            Event::ArtifactReady { function, zip_bytes, built, elapsed } => {
+            Event::ArtifactReady {
+                function,
+                zip_bytes,
+                built,
+                elapsed,
+            } => {
                 if *built {
                     let took = duration(*elapsed);
-                    self.line(&format!("{} {function}, {} zipped, in {took}", good("packaged"), bytes(*zip_bytes)));
+                    self.line(&format!(
+                        "{} {function}, {} zipped, in {took}",
+                        good("packaged"),
+                        bytes(*zip_bytes)
+                    ));
                 } else if self.verbose {
-                    self.line(&format!("{} {function}, {}", dim("unchanged"), bytes(*zip_bytes)));
+                    self.line(&format!(
+                        "{} {function}, {}",
+                        dim("unchanged"),
+                        bytes(*zip_bytes)
+                    ));
                 }
             }
             Event::EmbeddedStarted { endpoint, pid } => {
-                self.line(&format!("{} the embedded target at {} (pid {pid})", good("started"), hint(endpoint)));
+                self.line(&format!(
+                    "{} the embedded target at {} (pid {pid})",
+                    good("started"),
+                    hint(endpoint)
+                ));
             }
             Event::EmbeddedStopped { pid } => {
-                self.line(&format!("{} the embedded target (pid {pid})", good("stopped")));
+                self.line(&format!(
+                    "{} the embedded target (pid {pid})",
+                    good("stopped")
+                ));
             }
             Event::Skipped { id, why } => self.line(&format!("{} {id}: {why}", warn("skipped"))),
             Event::Planned { .. } => {}
             Event::StepStarted { id, action } => self.steps(id.to_string(), Some(*action)),
-            Event::StepFinished { id, name, action, elapsed } => {
+            Event::StepFinished {
+                id,
+                name,
+                action,
+                elapsed,
+            } => {
                 self.steps(id.to_string(), None);
                 let took = dim(duration(*elapsed));
-                self.line(&format!("{} {id} {} {took}", good(action.sign()), dim(name)));
+                self.line(&format!(
+                    "{} {id} {} {took}",
+                    good(action.sign()),
+                    dim(name)
+                ));
             }
             Event::StepFailed { id, action, error } => {
                 self.steps(id.to_string(), None);
-                self.line(&format!("{} {id} {} {error}", bad(action.sign()), bad("failed:")));
+                self.line(&format!(
+                    "{} {id} {} {error}",
+                    bad(action.sign()),
+                    bad("failed:")
+                ));
             }
             Event::StepSkipped { id, because } => {
-                self.line(&format!("{} {id}, because {because} failed", warn("skipped")));
+                self.line(&format!(
+                    "{} {id}, because {because} failed",
+                    warn("skipped")
+                ));
             }
-            Event::Applied { done, failed, skipped, elapsed } => {
+            Event::Applied {
+                done,
+                failed,
+                skipped,
+                elapsed,
+            } => {
                 self.finish();
-                let mut text = format!("{} done in {}", plural(*done, "change"), duration(*elapsed));
+                let mut text =
+                    format!("{} done in {}", plural(*done, "change"), duration(*elapsed));
                 if failed + skipped > 0 {
                     text = format!("{text}, {failed} failed, {skipped} not tried");
                 }
@@ -158,7 +204,12 @@ impl Progress {
             Event::Uploaded { file, key, elapsed } => {
                 self.finish();
                 if self.verbose {
-                    self.line(&format!("{} {file} as {} in {}", good("uploaded"), hint(key), duration(*elapsed)));
+                    self.line(&format!(
+                        "{} {file} as {} in {}",
+                        good("uploaded"),
+                        hint(key),
+                        duration(*elapsed)
+                    ));
                 }
                 self.now(format!("waiting for the result of {file}"));
             }

@@ -65,7 +65,11 @@ mod tests {
 
     #[test]
     fn durations_keep_three_digits() {
-        let shown = [420, 12_340, 123_400, 1_500_000, 125_000_000].map(|us| duration(Duration::from_micros(us)));
-        assert_eq!(shown, ["0.42 ms", "12.3 ms", "123 ms", "1.50 s", "2 min 05 s"]);
+        let shown = [420, 12_340, 123_400, 1_500_000, 125_000_000]
+            .map(|us| duration(Duration::from_micros(us)));
+        assert_eq!(
+            shown,
+            ["0.42 ms", "12.3 ms", "123 ms", "1.50 s", "2 min 05 s"]
+        );
     }
 }

@@ -287,16 +287,26 @@ mod tests {
         let wanted = Wanted::new(LogicalId::new(Kind::Function, "f"), Identity::default())
             .with("memory", 128)
             .with_text("environment.URL", &url_of_jobs());
-        assert!(wanted.depends_on.contains(&LogicalId::new(Kind::Queue, "jobs")));
+        assert!(
+            wanted
+                .depends_on
+                .contains(&LogicalId::new(Kind::Queue, "jobs"))
+        );
 
         let before = wanted.resolve(&Identities::new());
-        assert_eq!(before.text("environment.URL"), Some("at ${queues.jobs.url}"));
+        assert_eq!(
+            before.text("environment.URL"),
+            Some("at ${queues.jobs.url}")
+        );
         assert!(before.unknown.contains("environment.URL"));
 
         let mut identities = Identities::new();
         identities.insert(
             LogicalId::new(Kind::Queue, "jobs"),
-            Identity { url: Some("http://q".to_owned()), ..Identity::default() },
+            Identity {
+                url: Some("http://q".to_owned()),
+                ..Identity::default()
+            },
         );
         let after = wanted.resolve(&identities);
         assert_eq!(after.text("environment.URL"), Some("at http://q"));
@@ -317,7 +327,17 @@ mod tests {
             ("removed".to_owned(), 4.into()),
         ]);
         let changes = compare(&wanted, &live);
-        let fields: Vec<_> = changes.iter().map(|c| (c.field.as_str(), c.from.is_some(), c.to.is_some())).collect();
-        assert_eq!(fields, [("added", false, true), ("changed", true, true), ("removed", true, false)]);
+        let fields: Vec<_> = changes
+            .iter()
+            .map(|c| (c.field.as_str(), c.from.is_some(), c.to.is_some()))
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                ("added", false, true),
+                ("changed", true, true),
+                ("removed", true, false)
+            ]
+        );
     }
 }

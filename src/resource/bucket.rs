@@ -4,14 +4,16 @@
 use async_trait::async_trait;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
-    BucketVersioningStatus, CreateBucketConfiguration, Delete, ExpirationStatus, LifecycleExpiration,
-    LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration, ObjectIdentifier,
-    PublicAccessBlockConfiguration, Tag, Tagging, VersioningConfiguration,
+    BucketVersioningStatus, CreateBucketConfiguration, Delete, ExpirationStatus,
+    LifecycleExpiration, LifecycleRule, LifecycleRuleFilter, NoncurrentVersionExpiration,
+    ObjectIdentifier, PublicAccessBlockConfiguration, Tag, Tagging, VersioningConfiguration,
 };
 use serde_json::{Value, json};
 
 use super::error::{absent, failed};
-use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted};
+use super::{
+    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+};
 use crate::stack::model::{Kind, LogicalId, Stack};
 
 /// Buckets.
@@ -55,11 +57,27 @@ impl ResourceKind for BucketKind {
     async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
         let name = &wanted.identity.name;
         let s3 = &cx.clients.s3;
-        let tags = async { s3.get_bucket_tagging().bucket(name).send().await.map_err(failed("GetBucketTagging")) };
-        let versioning =
-            async { s3.get_bucket_versioning().bucket(name).send().await.map_err(failed("GetBucketVersioning")) };
-        let access =
-            async { s3.get_public_access_block().bucket(name).send().await.map_err(failed("GetPublicAccessBlock")) };
+        let tags = async {
+            s3.get_bucket_tagging()
+                .bucket(name)
+                .send()
+                .await
+                .map_err(failed("GetBucketTagging"))
+        };
+        let versioning = async {
+            s3.get_bucket_versioning()
+                .bucket(name)
+                .send()
+                .await
+                .map_err(failed("GetBucketVersioning"))
+        };
+        let access = async {
+            s3.get_public_access_block()
+                .bucket(name)
+                .send()
+                .await
+                .map_err(failed("GetPublicAccessBlock"))
+        };
         let (tags, versioning, access, policy, rules) = futures::join!(
             tags,
             versioning,
@@ -71,7 +89,10 @@ impl ResourceKind for BucketKind {
         let (Some(versioning), Some(tags), Some(access)) = (
             absent(versioning, GONE)?,
             absent(absent(tags, &["NoSuchTagSet"]), GONE)?,
-            absent(absent(access, &["NoSuchPublicAccessBlockConfiguration"]), GONE)?,
+            absent(
+                absent(access, &["NoSuchPublicAccessBlockConfiguration"]),
+                GONE,
+            )?,
         ) else {
             return Ok(Observed::Absent);
         };
@@ -95,10 +116,16 @@ impl ResourceKind for BucketKind {
         if blocked {
             attrs.insert("public_access".to_owned(), "blocked".into());
         }
-        if statements(&policy?).iter().any(|statement| statement == &tls_statement(cx, name)) {
+        if statements(&policy?)
+            .iter()
+            .any(|statement| statement == &tls_statement(cx, name))
+        {
             attrs.insert("tls_only".to_owned(), true.into());
         }
-        let days = rules?.iter().find(|rule| rule.id() == Some(EXPIRY_RULE)).and_then(expiry_days);
+        let days = rules?
+            .iter()
+            .find(|rule| rule.id() == Some(EXPIRY_RULE))
+            .and_then(expiry_days);
         if let Some(days) = days {
             attrs.insert("expire_after_days".to_owned(), days.into());
         }
@@ -108,11 +135,13 @@ impl ResourceKind for BucketKind {
             state: "Available".to_owned(),
             ..Live::default()
         };
-        Ok(if cx.owns(tags.iter().map(|tag| (tag.key(), tag.value()))) {
-            Observed::Owned(live)
-        } else {
-            Observed::Unowned(live)
-        })
+        Ok(
+            if cx.owns(tags.iter().map(|tag| (tag.key(), tag.value()))) {
+                Observed::Owned(live)
+            } else {
+                Observed::Unowned(live)
+            },
+        )
     }
 
     async fn holds_data(&self, cx: &Context, identity: &Identity) -> Result<bool, CallError> {
@@ -124,8 +153,11 @@ impl ResourceKind for BucketKind {
             .max_keys(1)
             .send()
             .await;
-        Ok(absent(answer.map_err(failed("ListObjectVersions")), GONE)?
-            .is_some_and(|answer| !answer.versions().is_empty() || !answer.delete_markers().is_empty()))
+        Ok(
+            absent(answer.map_err(failed("ListObjectVersions")), GONE)?.is_some_and(|answer| {
+                !answer.versions().is_empty() || !answer.delete_markers().is_empty()
+            }),
+        )
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
@@ -141,7 +173,9 @@ impl ResourceKind for BucketKind {
         // Outside us-east-1 the region is told, there it must not be. // aws-behaviours S1
         let configuration = CreateBucketConfiguration::builder()
             .set_tags(Some(tags.clone()))
-            .set_location_constraint((region != "us-east-1").then(|| BucketLocationConstraint::from(region)))
+            .set_location_constraint(
+                (region != "us-east-1").then(|| BucketLocationConstraint::from(region)),
+            )
             .build();
         let answer = cx
             .clients
@@ -152,7 +186,10 @@ impl ResourceKind for BucketKind {
             .send()
             .await;
         // aws-behaviours S2
-        absent(answer.map_err(failed("CreateBucket")), &["BucketAlreadyOwnedByYou"])?;
+        absent(
+            answer.map_err(failed("CreateBucket")),
+            &["BucketAlreadyOwnedByYou"],
+        )?;
         // Endpoints that look like S3 may pass over tags that come with the creation.
         let tagging = Tagging::builder()
             .set_tag_set(Some(tags))
@@ -182,7 +219,10 @@ impl ResourceKind for BucketKind {
                 "tls_only" => put_policy(cx, wanted).await?,
                 "expire_after_days" => put_expiry(cx, wanted).await?,
                 other => {
-                    return Err(CallError::local("sync", format!("a bucket has no field {other}")));
+                    return Err(CallError::local(
+                        "sync",
+                        format!("a bucket has no field {other}"),
+                    ));
                 }
             }
         }
@@ -246,15 +286,22 @@ fn tls_statement(cx: &Context, bucket: &str) -> Value {
 }
 
 async fn read_policy(cx: &Context, bucket: &str) -> Result<Value, CallError> {
-    let answer = cx.clients.s3.get_bucket_policy().bucket(bucket).send().await;
+    let answer = cx
+        .clients
+        .s3
+        .get_bucket_policy()
+        .bucket(bucket)
+        .send()
+        .await;
     let policy = absent(
         answer.map_err(failed("GetBucketPolicy")),
         &["NoSuchBucketPolicy", "NoSuchBucket"],
     )?
     .and_then(|answer| answer.policy);
     policy.map_or(Ok(Value::Null), |policy| {
-        serde_json::from_str(&policy)
-            .map_err(|e| CallError::local("GetBucketPolicy", format!("the policy is not JSON: {e}")))
+        serde_json::from_str(&policy).map_err(|e| {
+            CallError::local("GetBucketPolicy", format!("the policy is not JSON: {e}"))
+        })
     })
 }
 
@@ -285,7 +332,13 @@ async fn put_policy(cx: &Context, wanted: &Resolved) -> Result<(), CallError> {
 }
 
 async fn read_rules(cx: &Context, bucket: &str) -> Result<Vec<LifecycleRule>, CallError> {
-    let answer = cx.clients.s3.get_bucket_lifecycle_configuration().bucket(bucket).send().await;
+    let answer = cx
+        .clients
+        .s3
+        .get_bucket_lifecycle_configuration()
+        .bucket(bucket)
+        .send()
+        .await;
     Ok(absent(
         answer.map_err(failed("GetBucketLifecycleConfiguration")),
         &["NoSuchLifecycleConfiguration", "NoSuchBucket"],
@@ -312,9 +365,15 @@ async fn put_expiry(cx: &Context, wanted: &Resolved) -> Result<(), CallError> {
             .status(ExpirationStatus::Enabled)
             .filter(LifecycleRuleFilter::builder().prefix("").build())
             .expiration(LifecycleExpiration::builder().days(days).build())
-            .noncurrent_version_expiration(NoncurrentVersionExpiration::builder().noncurrent_days(days).build())
+            .noncurrent_version_expiration(
+                NoncurrentVersionExpiration::builder()
+                    .noncurrent_days(days)
+                    .build(),
+            )
             .abort_incomplete_multipart_upload(
-                AbortIncompleteMultipartUpload::builder().days_after_initiation(ABORT_UPLOADS_DAYS).build(),
+                AbortIncompleteMultipartUpload::builder()
+                    .days_after_initiation(ABORT_UPLOADS_DAYS)
+                    .build(),
             )
             .build()
             .map_err(|e| CallError::local("PutBucketLifecycleConfiguration", e.to_string()))?;
@@ -355,7 +414,10 @@ async fn empty(cx: &Context, bucket: &str) -> Result<(), CallError> {
             return Ok(());
         };
         let versions = page.versions().iter().map(|v| (v.key(), v.version_id()));
-        let markers = page.delete_markers().iter().map(|m| (m.key(), m.version_id()));
+        let markers = page
+            .delete_markers()
+            .iter()
+            .map(|m| (m.key(), m.version_id()));
         let objects: Vec<ObjectIdentifier> = versions
             .chain(markers)
             .map(|(key, version)| {
@@ -410,7 +472,10 @@ async fn empty(cx: &Context, bucket: &str) -> Result<(), CallError> {
             .upload_id(upload.upload_id().unwrap_or_default())
             .send()
             .await;
-        absent(answer.map_err(failed("AbortMultipartUpload")), &["NoSuchUpload"])?;
+        absent(
+            answer.map_err(failed("AbortMultipartUpload")),
+            &["NoSuchUpload"],
+        )?;
     }
     Ok(())
 }

@@ -92,7 +92,11 @@ where
             operation,
             code: service
                 .and_then(|meta| meta.code())
-                .unwrap_or(if unreachable { "Unreachable" } else { "Unknown" })
+                .unwrap_or(if unreachable {
+                    "Unreachable"
+                } else {
+                    "Unknown"
+                })
                 .to_owned(),
             message: service
                 .and_then(|meta| meta.message())

@@ -11,7 +11,9 @@ use aws_sdk_lambda::types::{
 };
 
 use super::error::{absent, failed};
-use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted};
+use super::{
+    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+};
 use crate::stack::model::{Architecture, Function, Kind, LogicalId, Stack};
 use crate::wait::{self, Look};
 
@@ -66,22 +68,26 @@ impl ResourceKind for FunctionKind {
         let mut live = live(&function, cx.place.artifacts.is_some());
         if let Some(config) = absent(invoke_config, GONE)? {
             if let Some(retries) = config.maximum_retry_attempts {
-                live.attrs.insert("async_retries".to_owned(), retries.into());
+                live.attrs
+                    .insert("async_retries".to_owned(), retries.into());
             }
             let destination = config
                 .destination_config
                 .and_then(|destinations| destinations.on_failure)
                 .and_then(|failure| failure.destination);
             if let Some(destination) = destination {
-                live.attrs.insert("on_failure".to_owned(), destination.into());
+                live.attrs
+                    .insert("on_failure".to_owned(), destination.into());
             }
         }
         let tags = function.tags.unwrap_or_default();
-        Ok(if cx.owns(tags.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
-            Observed::Owned(live)
-        } else {
-            Observed::Unowned(live)
-        })
+        Ok(
+            if cx.owns(tags.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
+                Observed::Owned(live)
+            } else {
+                Observed::Unowned(live)
+            },
+        )
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
@@ -98,7 +104,11 @@ impl ResourceKind for FunctionKind {
             .memory_size(number(wanted, "memory"))
             .timeout(number(wanted, "timeout"))
             .environment(environment(wanted))
-            .code(FunctionCode::builder().zip_file(code(cx, wanted).await?).build())
+            .code(
+                FunctionCode::builder()
+                    .zip_file(code(cx, wanted).await?)
+                    .build(),
+            )
             .set_tags(Some(cx.tags(&wanted.id).into_iter().collect()))
             .send()
             .await
@@ -126,7 +136,9 @@ impl ResourceKind for FunctionKind {
                 .update_function_code()
                 .function_name(&wanted.identity.name)
                 .zip_file(code(cx, wanted).await?)
-                .architectures(LambdaArchitecture::from(wanted.text("architecture").unwrap_or_default()))
+                .architectures(LambdaArchitecture::from(
+                    wanted.text("architecture").unwrap_or_default(),
+                ))
                 .send()
                 .await
                 .map_err(failed("UpdateFunctionCode"))?;
@@ -222,9 +234,16 @@ fn number(wanted: &Resolved, field: &str) -> i32 {
 fn environment(wanted: &Resolved) -> Environment {
     let variables: HashMap<String, String> = wanted
         .below("environment")
-        .map(|(name, value)| (name.to_owned(), value.as_str().unwrap_or_default().to_owned()))
+        .map(|(name, value)| {
+            (
+                name.to_owned(),
+                value.as_str().unwrap_or_default().to_owned(),
+            )
+        })
         .collect();
-    Environment::builder().set_variables(Some(variables)).build()
+    Environment::builder()
+        .set_variables(Some(variables))
+        .build()
 }
 
 /// The bytes of the function's artifact.
@@ -236,7 +255,10 @@ async fn code(cx: &Context, wanted: &Resolved) -> Result<Blob, CallError> {
         .and_then(|artifacts| artifacts.get(&wanted.id.name))
         .ok_or_else(|| CallError::local("package", format!("{} was not packaged", wanted.id)))?;
     let bytes = tokio::fs::read(&artifact.zip).await.map_err(|error| {
-        CallError::local("package", format!("cannot read {}: {error}", artifact.zip.display()))
+        CallError::local(
+            "package",
+            format!("cannot read {}: {error}", artifact.zip.display()),
+        )
     })?;
     Ok(Blob::new(bytes))
 }
@@ -244,28 +266,35 @@ async fn code(cx: &Context, wanted: &Resolved) -> Result<Blob, CallError> {
 /// The last update has been taken. // aws-behaviours L3
 async fn wait_updated(cx: &Context, name: &str) -> Result<(), CallError> {
     let deadlines = &cx.place.target.row.deadlines;
-    wait::until("function updated", deadlines.function, deadlines.poll, || async {
-        let answer = cx
-            .clients
-            .lambda
-            .get_function_configuration()
-            .function_name(name)
-            .send()
-            .await
-            .map_err(failed("GetFunctionConfiguration"))?;
-        let state = answer.state.as_ref().map_or("", State::as_str);
-        Ok(match answer.last_update_status {
-            Some(LastUpdateStatus::Failed) => {
-                return Err(CallError::local(
-                    "update",
-                    answer.last_update_status_reason.unwrap_or_else(|| "the update failed".to_owned()),
-                ));
-            }
-            Some(LastUpdateStatus::InProgress) => Look::NotYet("InProgress".to_owned()),
-            _ if state == "Pending" => Look::NotYet(state.to_owned()),
-            _ => Look::Done(()),
-        })
-    })
+    wait::until(
+        "function updated",
+        deadlines.function,
+        deadlines.poll,
+        || async {
+            let answer = cx
+                .clients
+                .lambda
+                .get_function_configuration()
+                .function_name(name)
+                .send()
+                .await
+                .map_err(failed("GetFunctionConfiguration"))?;
+            let state = answer.state.as_ref().map_or("", State::as_str);
+            Ok(match answer.last_update_status {
+                Some(LastUpdateStatus::Failed) => {
+                    return Err(CallError::local(
+                        "update",
+                        answer
+                            .last_update_status_reason
+                            .unwrap_or_else(|| "the update failed".to_owned()),
+                    ));
+                }
+                Some(LastUpdateStatus::InProgress) => Look::NotYet("InProgress".to_owned()),
+                _ if state == "Pending" => Look::NotYet(state.to_owned()),
+                _ => Look::Done(()),
+            })
+        },
+    )
     .await
 }
 
@@ -324,20 +353,32 @@ fn live(function: &GetFunctionOutput, with_code: bool) -> Live {
             attrs.insert(field.to_owned(), value);
         }
     };
-    put("runtime", configuration.runtime.as_ref().map(|r| r.as_str().into()));
+    put(
+        "runtime",
+        configuration.runtime.as_ref().map(|r| r.as_str().into()),
+    );
     put("handler", configuration.handler.clone().map(Into::into));
     put("role", configuration.role.clone().map(Into::into));
     put("memory", configuration.memory_size.map(Into::into));
     put("timeout", configuration.timeout.map(Into::into));
     // Endpoints that leave it out mean AWS's default.
-    let architecture = configuration.architectures().first().map_or("x86_64", LambdaArchitecture::as_str);
+    let architecture = configuration
+        .architectures()
+        .first()
+        .map_or("x86_64", LambdaArchitecture::as_str);
     put("architecture", Some(architecture.into()));
     if with_code {
         put("code", configuration.code_sha256.clone().map(Into::into));
     }
-    let reserved = function.concurrency.as_ref().and_then(|c| c.reserved_concurrent_executions);
+    let reserved = function
+        .concurrency
+        .as_ref()
+        .and_then(|c| c.reserved_concurrent_executions);
     put("reserved_concurrency", reserved.map(Into::into));
-    let variables = configuration.environment.as_ref().and_then(|e| e.variables.as_ref());
+    let variables = configuration
+        .environment
+        .as_ref()
+        .and_then(|e| e.variables.as_ref());
     for (name, value) in variables.into_iter().flatten() {
         put(&format!("environment.{name}"), Some(value.clone().into()));
     }
@@ -347,6 +388,10 @@ fn live(function: &GetFunctionOutput, with_code: bool) -> Live {
         url: None,
     };
     live.attrs = attrs;
-    configuration.state.as_ref().map_or("Active", State::as_str).clone_into(&mut live.state);
+    configuration
+        .state
+        .as_ref()
+        .map_or("Active", State::as_str)
+        .clone_into(&mut live.state);
     live
 }

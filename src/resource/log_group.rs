@@ -4,7 +4,9 @@
 use async_trait::async_trait;
 
 use super::error::{absent, failed};
-use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted};
+use super::{
+    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+};
 use crate::stack::model::{Kind, LogicalId, Stack};
 
 /// Log groups.
@@ -98,7 +100,10 @@ impl ResourceKind for LogGroupKind {
             .send()
             .await;
         // aws-behaviours C1
-        absent(answer.map_err(failed("CreateLogGroup")), &["ResourceAlreadyExistsException"])?;
+        absent(
+            answer.map_err(failed("CreateLogGroup")),
+            &["ResourceAlreadyExistsException"],
+        )?;
         Ok(Live {
             identity: wanted.identity.clone(),
             ..Live::default()
@@ -107,7 +112,12 @@ impl ResourceKind for LogGroupKind {
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
         let days = wanted.number("retention_days");
-        if live.attrs.get("retention_days").and_then(serde_json::Value::as_i64) == days {
+        if live
+            .attrs
+            .get("retention_days")
+            .and_then(serde_json::Value::as_i64)
+            == days
+        {
             return Ok(());
         }
         cx.clients

@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType, ScalingConfig};
 
 use super::error::{absent, failed};
-use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted};
+use super::{
+    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+};
 use crate::stack::model::{Kind, LogicalId, Stack};
 use crate::wait::{self, Look};
 
@@ -63,7 +65,9 @@ impl ResourceKind for MappingKind {
             .and_then(|answer| answer.event_source_mappings)
             .unwrap_or_default()
             .into_iter()
-            .filter(|mapping| mapping.event_source_arn() == Some(queue) && mapping.state() != Some("Deleting"))
+            .filter(|mapping| {
+                mapping.event_source_arn() == Some(queue) && mapping.state() != Some("Deleting")
+            })
             .collect();
         // Some endpoints accept a second one: the lowest UUID is the one that everybody keeps.
         found.sort_by(|a, b| a.uuid().cmp(&b.uuid()));
@@ -84,11 +88,11 @@ impl ResourceKind for MappingKind {
             .batch_size(wanted.number("batch").unwrap_or(10) as i32)
             .maximum_batching_window_in_seconds(wanted.number("window").unwrap_or(0) as i32)
             .function_response_types(FunctionResponseType::ReportBatchItemFailures)
-            .set_scaling_config(
-                wanted
-                    .number("max_concurrency")
-                    .map(|n| ScalingConfig::builder().maximum_concurrency(n as i32).build()),
-            )
+            .set_scaling_config(wanted.number("max_concurrency").map(|n| {
+                ScalingConfig::builder()
+                    .maximum_concurrency(n as i32)
+                    .build()
+            }))
             .set_tags(Some(cx.tags(&wanted.id).into_iter().collect()))
             .send()
             .await
@@ -128,21 +132,28 @@ impl ResourceKind for MappingKind {
     async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
         let uuid = live.handle.as_deref().unwrap_or_default();
         let deadlines = &cx.place.target.row.deadlines;
-        wait::until("mapping deleted", deadlines.mapping, deadlines.poll, || async {
-            let answer = cx
-                .clients
-                .lambda
-                .delete_event_source_mapping()
-                .uuid(uuid)
-                .send()
-                .await
-                .map_err(failed("DeleteEventSourceMapping"));
-            match answer {
-                // It is changing at this moment. // aws-behaviours E3
-                Err(error) if error.is("ResourceInUseException") => Ok(Look::NotYet(error.message)),
-                other => absent(other, GONE).map(|_| Look::Done(())),
-            }
-        })
+        wait::until(
+            "mapping deleted",
+            deadlines.mapping,
+            deadlines.poll,
+            || async {
+                let answer = cx
+                    .clients
+                    .lambda
+                    .delete_event_source_mapping()
+                    .uuid(uuid)
+                    .send()
+                    .await
+                    .map_err(failed("DeleteEventSourceMapping"));
+                match answer {
+                    // It is changing at this moment. // aws-behaviours E3
+                    Err(error) if error.is("ResourceInUseException") => {
+                        Ok(Look::NotYet(error.message))
+                    }
+                    other => absent(other, GONE).map(|_| Look::Done(())),
+                }
+            },
+        )
         .await
     }
 }
@@ -150,16 +161,30 @@ impl ResourceKind for MappingKind {
 fn live(identity: &Identity, function: &str, mapping: &EventSourceMappingConfiguration) -> Live {
     let state = mapping.state().unwrap_or("Enabled");
     let mut attrs = Attrs::from([
-        ("queue".to_owned(), mapping.event_source_arn().unwrap_or_default().into()),
+        (
+            "queue".to_owned(),
+            mapping.event_source_arn().unwrap_or_default().into(),
+        ),
         ("function".to_owned(), function.into()),
         ("enabled".to_owned(), (!state.starts_with("Disabl")).into()),
-        ("batch".to_owned(), mapping.batch_size().unwrap_or(10).into()),
-        ("window".to_owned(), mapping.maximum_batching_window_in_seconds().unwrap_or(0).into()),
+        (
+            "batch".to_owned(),
+            mapping.batch_size().unwrap_or(10).into(),
+        ),
+        (
+            "window".to_owned(),
+            mapping
+                .maximum_batching_window_in_seconds()
+                .unwrap_or(0)
+                .into(),
+        ),
     ]);
     if let Some(response) = mapping.function_response_types().first() {
         attrs.insert("responses".to_owned(), response.as_str().into());
     }
-    let limit = mapping.scaling_config().and_then(ScalingConfig::maximum_concurrency);
+    let limit = mapping
+        .scaling_config()
+        .and_then(ScalingConfig::maximum_concurrency);
     if let Some(limit) = limit {
         attrs.insert("max_concurrency".to_owned(), limit.into());
     }

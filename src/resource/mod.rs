@@ -21,7 +21,9 @@ use crate::package::Artifact;
 use crate::stack::model::{Kind, LogicalId, Stack};
 use crate::target::{Clients, Target};
 
-pub use attrs::{Attrs, Change, Identities, Identity, Live, Observed, Resolved, Want, Wanted, compare};
+pub use attrs::{
+    Attrs, Change, Identities, Identity, Live, Observed, Resolved, Want, Wanted, compare,
+};
 pub use error::CallError;
 
 /// All kinds that pipectl provisions by itself.
@@ -38,7 +40,10 @@ pub const KINDS: &[&dyn ResourceKind] = &[
 
 /// The implementation of a kind. Kinds that pipectl does not provision have none.
 pub fn of(kind: Kind) -> Option<&'static dyn ResourceKind> {
-    KINDS.iter().copied().find(|implementation| implementation.kind() == kind)
+    KINDS
+        .iter()
+        .copied()
+        .find(|implementation| implementation.kind() == kind)
 }
 
 /// What names and ARNs are made of, and what was packaged: all that "wanted" depends on besides
@@ -72,7 +77,11 @@ impl Place {
     pub fn bucket(&self, stack: &Stack, name: &str) -> Identity {
         let mut physical = self.name(stack, name);
         if self.target.capabilities().global_bucket_names {
-            physical = format!("{physical}-{}-{}", self.target.account, self.target.region());
+            physical = format!(
+                "{physical}-{}-{}",
+                self.target.account,
+                self.target.region()
+            );
         }
         Identity {
             arn: Some(format!("arn:{}:s3:::{physical}", self.target.partition())),
@@ -84,11 +93,12 @@ impl Place {
     /// Identity of the queue `name` of the stack.
     pub fn queue(&self, stack: &Stack, name: &str) -> Identity {
         let physical = self.name(stack, name);
-        let url = self
-            .target
-            .capabilities()
-            .queue_url_from_endpoint
-            .then(|| format!("{}/{}/{physical}", self.target.endpoint, self.target.account));
+        let url = self.target.capabilities().queue_url_from_endpoint.then(|| {
+            format!(
+                "{}/{}/{physical}",
+                self.target.endpoint, self.target.account
+            )
+        });
         Identity {
             arn: Some(self.arn("sqs", &physical)),
             name: physical,
@@ -191,7 +201,10 @@ pub trait ResourceKind: Sync {
 
 /// All that a stack wants, in the order of [`KINDS`], and the identities known beforehand.
 pub fn wanted(stack: &Stack, place: &Place) -> (Vec<Wanted>, Identities) {
-    let all: Vec<Wanted> = KINDS.iter().flat_map(|kind| kind.wanted(stack, place)).collect();
+    let all: Vec<Wanted> = KINDS
+        .iter()
+        .flat_map(|kind| kind.wanted(stack, place))
+        .collect();
     let identities = all
         .iter()
         .map(|wanted| (wanted.id.clone(), wanted.identity.clone()))

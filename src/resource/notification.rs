@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 
 use super::error::{absent, failed};
 use super::permission::permission_name;
-use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted};
+use super::{
+    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+};
 use crate::stack::model::{Kind, LogicalId, Stack};
 use crate::wait::{self, Look};
 
@@ -38,13 +40,22 @@ impl ResourceKind for NotificationKind {
         let mut all: Vec<Wanted> = Vec::new();
         for notification in &stack.notifications {
             let id = LogicalId::new(Kind::Notification, &notification.bucket);
-            let position = all.iter().position(|wanted| wanted.id == id).unwrap_or_else(|| {
-                let bucket = place.bucket(stack, &notification.bucket);
-                let wanted = Wanted::new(id, Identity { name: bucket.name, ..Identity::default() })
+            let position = all
+                .iter()
+                .position(|wanted| wanted.id == id)
+                .unwrap_or_else(|| {
+                    let bucket = place.bucket(stack, &notification.bucket);
+                    let wanted = Wanted::new(
+                        id,
+                        Identity {
+                            name: bucket.name,
+                            ..Identity::default()
+                        },
+                    )
                     .after(LogicalId::new(Kind::Bucket, &notification.bucket));
-                all.push(wanted);
-                all.len() - 1
-            });
+                    all.push(wanted);
+                    all.len() - 1
+                });
             let mut events = notification.events.clone();
             events.sort();
             let rule = json!({
@@ -56,7 +67,10 @@ impl ResourceKind for NotificationKind {
             let permission = permission_name(&notification.bucket, &notification.function);
             let wanted = all[position]
                 .clone()
-                .with(format!("rules.{}{}", id_prefix(&stack.name), notification.name()), rule)
+                .with(
+                    format!("rules.{}{}", id_prefix(&stack.name), notification.name()),
+                    rule,
+                )
                 .after(LogicalId::new(Kind::Function, &notification.function))
                 .after(LogicalId::new(Kind::Permission, permission));
             all[position] = wanted;
@@ -112,7 +126,10 @@ impl ResourceKind for NotificationKind {
     }
 }
 
-async fn read(cx: &Context, bucket: &str) -> Result<Option<GetBucketNotificationConfigurationOutput>, CallError> {
+async fn read(
+    cx: &Context,
+    bucket: &str,
+) -> Result<Option<GetBucketNotificationConfigurationOutput>, CallError> {
     let answer = cx
         .clients
         .s3
@@ -120,16 +137,26 @@ async fn read(cx: &Context, bucket: &str) -> Result<Option<GetBucketNotification
         .bucket(bucket)
         .send()
         .await;
-    absent(answer.map_err(failed("GetBucketNotificationConfiguration")), GONE)
+    absent(
+        answer.map_err(failed("GetBucketNotificationConfiguration")),
+        GONE,
+    )
 }
 
 /// Replaces our entries by `ours` and keeps all others.
-async fn write(cx: &Context, bucket: &str, ours: Vec<LambdaFunctionConfiguration>) -> Result<(), CallError> {
+async fn write(
+    cx: &Context,
+    bucket: &str,
+    ours: Vec<LambdaFunctionConfiguration>,
+) -> Result<(), CallError> {
     let Some(found) = read(cx, bucket).await? else {
         return if ours.is_empty() {
             Ok(())
         } else {
-            Err(CallError::local("PutBucketNotificationConfiguration", format!("the bucket {bucket} is not there")))
+            Err(CallError::local(
+                "PutBucketNotificationConfiguration",
+                format!("the bucket {bucket} is not there"),
+            ))
         };
     };
     let prefix = id_prefix(&cx.stack);
@@ -147,41 +174,57 @@ async fn write(cx: &Context, bucket: &str, ours: Vec<LambdaFunctionConfiguration
         .set_event_bridge_configuration(found.event_bridge_configuration)
         .build();
     let deadlines = &cx.place.target.row.deadlines;
-    wait::until("bucket may invoke the function", Duration::from_secs(60), deadlines.poll, || async {
-        let answer = cx
-            .clients
-            .s3
-            .put_bucket_notification_configuration()
-            .bucket(bucket)
-            .notification_configuration(configuration.clone())
-            .send()
-            .await
-            .map_err(failed("PutBucketNotificationConfiguration"));
-        match answer {
-            Ok(_) => Ok(Look::Done(())),
-            // The permission was given a moment ago and is not seen yet. // aws-behaviours S9
-            Err(error) if error.message.contains("Unable to validate the following destination") => {
-                Ok(Look::NotYet(error.message))
+    wait::until(
+        "bucket may invoke the function",
+        Duration::from_secs(60),
+        deadlines.poll,
+        || async {
+            let answer = cx
+                .clients
+                .s3
+                .put_bucket_notification_configuration()
+                .bucket(bucket)
+                .notification_configuration(configuration.clone())
+                .send()
+                .await
+                .map_err(failed("PutBucketNotificationConfiguration"));
+            match answer {
+                Ok(_) => Ok(Look::Done(())),
+                // The permission was given a moment ago and is not seen yet. // aws-behaviours S9
+                Err(error)
+                    if error
+                        .message
+                        .contains("Unable to validate the following destination") =>
+                {
+                    Ok(Look::NotYet(error.message))
+                }
+                Err(error) => Err(error),
             }
-            Err(error) => Err(error),
-        }
-    })
+        },
+    )
     .await
 }
 
 fn entry(id: &str, rule: &Value) -> Result<LambdaFunctionConfiguration, CallError> {
     let text = |field: &str| rule[field].as_str().unwrap_or_default();
-    let rules: Vec<FilterRule> = [(FilterRuleName::Prefix, "prefix"), (FilterRuleName::Suffix, "suffix")]
-        .into_iter()
-        .filter(|(_, field)| !text(field).is_empty())
-        .map(|(name, field)| FilterRule::builder().name(name).value(text(field)).build())
-        .collect();
+    let rules: Vec<FilterRule> = [
+        (FilterRuleName::Prefix, "prefix"),
+        (FilterRuleName::Suffix, "suffix"),
+    ]
+    .into_iter()
+    .filter(|(_, field)| !text(field).is_empty())
+    .map(|(name, field)| FilterRule::builder().name(name).value(text(field)).build())
+    .collect();
     let filter = (!rules.is_empty()).then(|| {
         NotificationConfigurationFilter::builder()
             .key(S3KeyFilter::builder().set_filter_rules(Some(rules)).build())
             .build()
     });
-    let events = rule["events"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let events = rule["events"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
     LambdaFunctionConfiguration::builder()
         .id(id)
         .lambda_function_arn(text("function"))
@@ -201,7 +244,10 @@ fn rule_of(entry: &LambdaFunctionConfiguration) -> Value {
     let value = |name: &str| {
         rules
             .iter()
-            .find(|rule| rule.name().is_some_and(|found| found.as_str().eq_ignore_ascii_case(name)))
+            .find(|rule| {
+                rule.name()
+                    .is_some_and(|found| found.as_str().eq_ignore_ascii_case(name))
+            })
             .and_then(FilterRule::value)
             .unwrap_or_default()
     };

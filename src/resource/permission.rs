@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::error::{absent, failed};
-use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted};
+use super::{
+    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+};
 use crate::stack::model::{Kind, LogicalId, Stack};
 
 /// Permissions of buckets to invoke functions.
@@ -39,7 +41,10 @@ impl ResourceKind for PermissionKind {
             let bucket = place.bucket(stack, &notification.bucket);
             all.push(
                 Wanted::new(id, identity)
-                    .with("function", place.function(stack, &notification.function).name)
+                    .with(
+                        "function",
+                        place.function(stack, &notification.function).name,
+                    )
                     .with("principal", "s3.amazonaws.com")
                     .with("action", "lambda:InvokeFunction")
                     .with("source_arn", bucket.arn.unwrap_or_default())
@@ -64,8 +69,9 @@ impl ResourceKind for PermissionKind {
         let Some(policy) = absent(answer, GONE)?.and_then(|answer| answer.policy) else {
             return Ok(Observed::Absent);
         };
-        let policy: Value = serde_json::from_str(&policy)
-            .map_err(|error| CallError::local("GetPolicy", format!("the policy is not JSON: {error}")))?;
+        let policy: Value = serde_json::from_str(&policy).map_err(|error| {
+            CallError::local("GetPolicy", format!("the policy is not JSON: {error}"))
+        })?;
         Ok(match statement(&policy, &wanted.identity.name) {
             Some(statement) => Observed::Owned(live(&wanted.identity, function, statement)),
             None => Observed::Absent,
@@ -88,7 +94,9 @@ impl ResourceKind for PermissionKind {
             .map_err(failed("AddPermission"));
         match answer {
             // Somebody was faster with the same statement. // aws-behaviours L11
-            Err(error) if error.is("ResourceConflictException") && error.message.contains("already exists") => {}
+            Err(error)
+                if error.is("ResourceConflictException")
+                    && error.message.contains("already exists") => {}
             other => {
                 other?;
             }
@@ -110,7 +118,11 @@ impl ResourceKind for PermissionKind {
     }
 
     async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
-        let function = live.attrs.get("function").and_then(Value::as_str).unwrap_or_default();
+        let function = live
+            .attrs
+            .get("function")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let answer = cx
             .clients
             .lambda
@@ -147,7 +159,12 @@ fn live(identity: &Identity, function: &str, statement: &Value) -> Live {
     let mut attrs = Attrs::from([("function".to_owned(), function.into())]);
     let fields = [
         ("principal", principal),
-        ("action", statement["Action"].as_str().or_else(|| statement["Action"][0].as_str())),
+        (
+            "action",
+            statement["Action"]
+                .as_str()
+                .or_else(|| statement["Action"][0].as_str()),
+        ),
         ("source_arn", condition(statement, "aws:SourceArn")),
         ("source_account", condition(statement, "aws:SourceAccount")),
     ];

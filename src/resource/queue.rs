@@ -7,7 +7,9 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
 use super::error::{absent, failed};
-use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted};
+use super::{
+    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+};
 use crate::stack::model::{Kind, LogicalId, Stack};
 
 /// SQS queues, dead letter queues included.
@@ -35,7 +37,13 @@ impl ResourceKind for QueueKind {
                     .with("encryption", "SQS");
                 if let Some(dead_letter) = &queue.dead_letter {
                     wanted = wanted
-                        .with("dead_letter.queue", place.queue(stack, &dead_letter.queue).arn.unwrap_or_default())
+                        .with(
+                            "dead_letter.queue",
+                            place
+                                .queue(stack, &dead_letter.queue)
+                                .arn
+                                .unwrap_or_default(),
+                        )
                         .with("dead_letter.max_receives", dead_letter.max_receives)
                         .after(LogicalId::new(Kind::Queue, &dead_letter.queue));
                 }
@@ -78,17 +86,20 @@ impl ResourceKind for QueueKind {
                 .map_err(failed("ListQueueTags"))
         };
         let (attributes, tags) = futures::join!(attributes, tags);
-        let (Some(attributes), Some(tags)) = (absent(attributes, GONE)?, absent(tags, GONE)?) else {
+        let (Some(attributes), Some(tags)) = (absent(attributes, GONE)?, absent(tags, GONE)?)
+        else {
             return Ok(Observed::Absent);
         };
         let attributes = attributes.attributes.unwrap_or_default();
         let live = live(name, url, &attributes)?;
         let tags = tags.tags.unwrap_or_default();
-        Ok(if cx.owns(tags.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
-            Observed::Owned(live)
-        } else {
-            Observed::Unowned(live)
-        })
+        Ok(
+            if cx.owns(tags.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
+                Observed::Owned(live)
+            } else {
+                Observed::Unowned(live)
+            },
+        )
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
@@ -122,7 +133,9 @@ impl ResourceKind for QueueKind {
             return Ok(());
         }
         let mut attributes = attributes_of(wanted);
-        if wanted.text("dead_letter.queue").is_none() && live.attrs.contains_key("dead_letter.queue") {
+        if wanted.text("dead_letter.queue").is_none()
+            && live.attrs.contains_key("dead_letter.queue")
+        {
             // An empty value takes the redrive policy away.
             attributes.insert(QueueAttributeName::RedrivePolicy, String::new());
         }
@@ -152,8 +165,14 @@ impl ResourceKind for QueueKind {
 fn attributes_of(wanted: &Resolved) -> HashMap<QueueAttributeName, String> {
     let number = |field| wanted.number(field).unwrap_or_default().to_string();
     let mut attributes = HashMap::from([
-        (QueueAttributeName::VisibilityTimeout, number("visibility_timeout")),
-        (QueueAttributeName::MessageRetentionPeriod, number("retention")),
+        (
+            QueueAttributeName::VisibilityTimeout,
+            number("visibility_timeout"),
+        ),
+        (
+            QueueAttributeName::MessageRetentionPeriod,
+            number("retention"),
+        ),
         (QueueAttributeName::DelaySeconds, number("delay")),
         (QueueAttributeName::SqsManagedSseEnabled, "true".to_owned()),
     ]);
@@ -173,29 +192,62 @@ fn live(
     attributes: &HashMap<QueueAttributeName, String>,
 ) -> Result<Live, CallError> {
     let text = |name: &QueueAttributeName| attributes.get(name).map(String::as_str);
-    let number = |name| text(&name).and_then(|value| value.parse::<i64>().ok()).unwrap_or(0);
+    let number = |name| {
+        text(&name)
+            .and_then(|value| value.parse::<i64>().ok())
+            .unwrap_or(0)
+    };
     let mut attrs = Attrs::from([
-        ("visibility_timeout".to_owned(), number(QueueAttributeName::VisibilityTimeout).into()),
-        ("retention".to_owned(), number(QueueAttributeName::MessageRetentionPeriod).into()),
-        ("delay".to_owned(), number(QueueAttributeName::DelaySeconds).into()),
+        (
+            "visibility_timeout".to_owned(),
+            number(QueueAttributeName::VisibilityTimeout).into(),
+        ),
+        (
+            "retention".to_owned(),
+            number(QueueAttributeName::MessageRetentionPeriod).into(),
+        ),
+        (
+            "delay".to_owned(),
+            number(QueueAttributeName::DelaySeconds).into(),
+        ),
     ]);
     // Endpoints that do not tell are taken to encrypt as AWS does by default.
     if text(&QueueAttributeName::SqsManagedSseEnabled) != Some("false") {
         attrs.insert("encryption".to_owned(), "SQS".into());
     }
-    if let Some(policy) = text(&QueueAttributeName::RedrivePolicy).filter(|policy| !policy.is_empty()) {
-        let policy: Value = serde_json::from_str(policy)
-            .map_err(|error| CallError::local("GetQueueAttributes", format!("RedrivePolicy is not JSON: {error}")))?;
-        attrs.insert("dead_letter.queue".to_owned(), policy["deadLetterTargetArn"].clone());
+    if let Some(policy) =
+        text(&QueueAttributeName::RedrivePolicy).filter(|policy| !policy.is_empty())
+    {
+        let policy: Value = serde_json::from_str(policy).map_err(|error| {
+            CallError::local(
+                "GetQueueAttributes",
+                format!("RedrivePolicy is not JSON: {error}"),
+            )
+        })?;
+        attrs.insert(
+            "dead_letter.queue".to_owned(),
+            policy["deadLetterTargetArn"].clone(),
+        );
         // A number for some, a string for others. // aws-behaviours Q7
         let receives = &policy["maxReceiveCount"];
-        let receives = receives.as_i64().or_else(|| receives.as_str().and_then(|text| text.parse().ok()));
+        let receives = receives
+            .as_i64()
+            .or_else(|| receives.as_str().and_then(|text| text.parse().ok()));
         attrs.insert("dead_letter.max_receives".to_owned(), receives.into());
     }
     let facts = Attrs::from([
-        ("visible".to_owned(), number(QueueAttributeName::ApproximateNumberOfMessages).into()),
-        ("in_flight".to_owned(), number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).into()),
-        ("delayed".to_owned(), number(QueueAttributeName::ApproximateNumberOfMessagesDelayed).into()),
+        (
+            "visible".to_owned(),
+            number(QueueAttributeName::ApproximateNumberOfMessages).into(),
+        ),
+        (
+            "in_flight".to_owned(),
+            number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).into(),
+        ),
+        (
+            "delayed".to_owned(),
+            number(QueueAttributeName::ApproximateNumberOfMessagesDelayed).into(),
+        ),
     ]);
     Ok(Live {
         identity: Identity {
@@ -217,7 +269,8 @@ mod tests {
     #[test]
     fn a_redrive_policy_reads_the_same_with_a_number_or_a_string() {
         for receives in ["5", "\"5\""] {
-            let policy = format!(r#"{{"maxReceiveCount":{receives},"deadLetterTargetArn":"arn:q"}}"#);
+            let policy =
+                format!(r#"{{"maxReceiveCount":{receives},"deadLetterTargetArn":"arn:q"}}"#);
             let attributes = HashMap::from([(QueueAttributeName::RedrivePolicy, policy)]);
             let live = live("q", "http://q".to_owned(), &attributes).expect("read");
             assert_eq!(live.attrs["dead_letter.max_receives"], json!(5));

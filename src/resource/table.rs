@@ -11,7 +11,10 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::error::{absent, failed};
-use super::{Attrs, CallError, Context, Identity, Live, Observed, Place, ResourceKind, Resolved, Wanted, attrs};
+use super::{
+    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+    attrs,
+};
 use crate::stack::model::{Key, Kind, LogicalId, Stack};
 use crate::wait::{self, Look};
 
@@ -42,7 +45,10 @@ impl ResourceKind for TableKind {
             .map(|table| {
                 let id = LogicalId::new(Kind::Table, &table.name);
                 let mut wanted = Wanted::new(id, place.table(stack, &table.name))
-                    .with("key", key_text(&table.partition_key, table.sort_key.as_ref()))
+                    .with(
+                        "key",
+                        key_text(&table.partition_key, table.sort_key.as_ref()),
+                    )
                     .with("billing", BillingMode::PayPerRequest.as_str())
                     .with_some("ttl", table.ttl.clone());
                 for index in &table.indexes {
@@ -98,13 +104,17 @@ impl ResourceKind for TableKind {
                 )
             })
             .and_then(|expiry| expiry.attribute_name);
-        let tags = absent(tags, GONE)?.and_then(|answer| answer.tags).unwrap_or_default();
+        let tags = absent(tags, GONE)?
+            .and_then(|answer| answer.tags)
+            .unwrap_or_default();
         let live = live(&table, expiry);
-        Ok(if cx.owns(tags.iter().map(|tag| (tag.key(), tag.value()))) {
-            Observed::Owned(live)
-        } else {
-            Observed::Unowned(live)
-        })
+        Ok(
+            if cx.owns(tags.iter().map(|tag| (tag.key(), tag.value()))) {
+                Observed::Owned(live)
+            } else {
+                Observed::Unowned(live)
+            },
+        )
     }
 
     async fn holds_data(&self, cx: &Context, identity: &Identity) -> Result<bool, CallError> {
@@ -166,7 +176,13 @@ impl ResourceKind for TableKind {
 
     async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
         let name = &live.identity.name;
-        let answer = cx.clients.dynamodb.delete_table().table_name(name).send().await;
+        let answer = cx
+            .clients
+            .dynamodb
+            .delete_table()
+            .table_name(name)
+            .send()
+            .await;
         absent(answer.map_err(failed("DeleteTable")), GONE)?;
         let target = &cx.place.target.row.deadlines;
         wait::until("table gone", target.table, target.poll, || async {
@@ -346,7 +362,12 @@ fn live(table: &TableDescription, expiry: Option<String>) -> Live {
     let types: BTreeMap<&str, &str> = table
         .attribute_definitions()
         .iter()
-        .map(|definition| (definition.attribute_name(), definition.attribute_type().as_str()))
+        .map(|definition| {
+            (
+                definition.attribute_name(),
+                definition.attribute_type().as_str(),
+            )
+        })
         .collect();
     let text = |schema: &[KeySchemaElement]| {
         let mut sorted: Vec<_> = schema.iter().collect();

@@ -54,15 +54,15 @@ impl Clients {
 pub async fn reach(row: &'static TargetRow, endpoint: &str) -> Result<Target, TargetError> {
     let endpoint = endpoint.trim_end_matches('/').to_owned();
     let sts = aws_sdk_sts::Client::new(&sdk_config(row, &endpoint));
-    let identity = sts
-        .get_caller_identity()
-        .send()
-        .await
-        .map_err(|error| TargetError::Unreachable {
-            target: row.name,
-            endpoint: endpoint.clone(),
-            cause: aws_smithy_types::error::display::DisplayErrorContext(error).to_string(),
-        })?;
+    let identity =
+        sts.get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| TargetError::Unreachable {
+                target: row.name,
+                endpoint: endpoint.clone(),
+                cause: aws_smithy_types::error::display::DisplayErrorContext(error).to_string(),
+            })?;
     Ok(Target {
         row,
         endpoint,

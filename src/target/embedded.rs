@@ -56,11 +56,17 @@ pub enum EmbeddedError {
     },
     /// The emulator refused to start (port taken, data directory in use, damaged store).
     #[error("the emulator cannot start: {0}")]
-    #[diagnostic(code(embedded::refused), help("name a free port with --port, or stop what uses the data directory"))]
+    #[diagnostic(
+        code(embedded::refused),
+        help("name a free port with --port, or stop what uses the data directory")
+    )]
     Refused(#[from] pipectl_emulator::StartError),
     /// A file could not be read or written.
     #[error("cannot use {path}: {source}")]
-    #[diagnostic(code(embedded::files), help("check the permissions of the directory and the space on the disk"))]
+    #[diagnostic(
+        code(embedded::files),
+        help("check the permissions of the directory and the space on the disk")
+    )]
     Files {
         /// File or directory.
         path: String,
@@ -211,7 +217,9 @@ async fn start(root: &Path) -> Result<Record, EmbeddedError> {
             if let Some(record) = wait_for_other(root, begun).await {
                 return Ok(record);
             }
-            return Err(fail(log_tail(&layout.log, log_start).unwrap_or_else(|| status.to_string())));
+            return Err(fail(
+                log_tail(&layout.log, log_start).unwrap_or_else(|| status.to_string()),
+            ));
         }
         if begun.elapsed() > START_DEADLINE {
             return Err(EmbeddedError::SlowStart {
@@ -245,7 +253,12 @@ fn log_tail(log: &Path, from: u64) -> Option<String> {
     file.seek(SeekFrom::Start(from)).ok()?;
     let mut text = String::new();
     file.take(4096).read_to_string(&mut text).ok()?;
-    let text = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ");
+    let text = text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ");
     (!text.is_empty()).then_some(text)
 }
 
@@ -270,7 +283,11 @@ pub async fn stop(root: &Path, record: &Record) -> Result<(), EmbeddedError> {
     let _ = exchange(&record.endpoint, request).await;
     let layout = Layout::of(root);
     let begun = Instant::now();
-    while layout.read_record().is_some_and(|found| found.pid == record.pid) || alive(record.pid) {
+    while layout
+        .read_record()
+        .is_some_and(|found| found.pid == record.pid)
+        || alive(record.pid)
+    {
         if begun.elapsed() > STOP_DEADLINE {
             return Err(EmbeddedError::SlowStop {
                 pid: record.pid,
@@ -295,12 +312,13 @@ fn alive(pid: u32) -> bool {
             .ok()
             .and_then(rustix::process::Pid::from_raw)
             .is_some_and(|pid| {
-                !Path::new("/proc/self").exists()
-                    && rustix::process::test_kill_process(pid).is_ok()
+                !Path::new("/proc/self").exists() && rustix::process::test_kill_process(pid).is_ok()
             });
     };
     // The state letter follows the parenthesised command name.
-    stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z'))
+    stat.rsplit(')')
+        .next()
+        .is_some_and(|rest| !rest.trim_start().starts_with('Z'))
 }
 
 fn authority(endpoint: &str) -> &str {
@@ -315,9 +333,12 @@ async fn health(endpoint: &str) -> Option<Health> {
 
 async fn exchange(endpoint: &str, request: hyper::http::request::Builder) -> Option<Bytes> {
     let work = async {
-        let stream = tokio::net::TcpStream::connect(authority(endpoint)).await.ok()?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+        let stream = tokio::net::TcpStream::connect(authority(endpoint))
+            .await
+            .ok()?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .ok()?;
         let driver = tokio::spawn(connection);
         let request = request.body(Empty::<Bytes>::new()).ok()?;
         let response = sender.send_request(request).await.ok()?;
@@ -345,7 +366,9 @@ mod tests {
         };
         layout.write_record(&record).expect("written");
         assert_eq!(find(root.path()).await, None);
-        layout.remove_record(1).expect("somebody else's record stays");
+        layout
+            .remove_record(1)
+            .expect("somebody else's record stays");
         assert_eq!(layout.read_record(), Some(record.clone()));
         layout.remove_record(record.pid).expect("removed");
         assert_eq!(layout.read_record(), None);

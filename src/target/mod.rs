@@ -198,7 +198,9 @@ pub enum TargetError {
     #[error("the endpoint {endpoint} of the target `{target}` is not on this machine")]
     #[diagnostic(
         code(target::not_local),
-        help("local targets use fixed test credentials: only loopback and private addresses are accepted")
+        help(
+            "local targets use fixed test credentials: only loopback and private addresses are accepted"
+        )
     )]
     NotLocal {
         /// Row name.
@@ -226,7 +228,10 @@ pub enum TargetError {
     Embedded(#[from] embedded::EmbeddedError),
     /// A file under `.pipectl/` could not be read or written.
     #[error("cannot use {path}: {cause}")]
-    #[diagnostic(code(target::files), help("check the permissions of the directory and the space on the disk"))]
+    #[diagnostic(
+        code(target::files),
+        help("check the permissions of the directory and the space on the disk")
+    )]
     Files {
         /// File.
         path: String,

@@ -24,18 +24,35 @@ wiring:
 ";
     env.write("stacks/demo.yaml", stack);
     assert_snapshot!(env.pipectl(&["up"]));
-    assert_snapshot!("stack_with_several_errors_json", env.pipectl(&["up", "--output", "json"]));
+    assert_snapshot!(
+        "stack_with_several_errors_json",
+        env.pipectl(&["up", "--output", "json"])
+    );
 }
 
 #[test]
 fn function_that_does_not_compile() {
     let env = empty();
-    env.write("functions/broken/Cargo.toml", "[package]\nname = \"broken\"\nedition = \"2024\"\n\n[workspace]\n");
-    env.write("functions/broken/src/main.rs", "fn main() {\n    let count: u32 = \"three\";\n}\n");
-    env.write("stacks/demo.yaml", "stack: demo\nfunctions:\n  broken: { crate: functions/broken }\n");
+    env.write(
+        "functions/broken/Cargo.toml",
+        "[package]\nname = \"broken\"\nedition = \"2024\"\n\n[workspace]\n",
+    );
+    env.write(
+        "functions/broken/src/main.rs",
+        "fn main() {\n    let count: u32 = \"three\";\n}\n",
+    );
+    env.write(
+        "stacks/demo.yaml",
+        "stack: demo\nfunctions:\n  broken: { crate: functions/broken }\n",
+    );
     let transcript = env.pipectl(&["up"]);
     assert_eq!(transcript.code, Some(78));
-    assert_eq!(transcript.stderr.matches("mismatched types").count(), 1, "{}", transcript.unredacted());
+    assert_eq!(
+        transcript.stderr.matches("mismatched types").count(),
+        1,
+        "{}",
+        transcript.unredacted()
+    );
     assert!(transcript.stderr.contains("functions/broken") || transcript.stderr.contains("broken"));
 }
 
@@ -57,8 +74,17 @@ fn results_status_and_env_with_no_stack_up() {
     let env = project();
     for verb in ["results", "status", "env"] {
         let transcript = env.pipectl(&[verb]);
-        assert_eq!(transcript.code, Some(69), "{verb}: {}", transcript.unredacted());
-        assert!(transcript.stderr.contains("pipectl up"), "{verb}: {}", transcript.unredacted());
+        assert_eq!(
+            transcript.code,
+            Some(69),
+            "{verb}: {}",
+            transcript.unredacted()
+        );
+        assert!(
+            transcript.stderr.contains("pipectl up"),
+            "{verb}: {}",
+            transcript.unredacted()
+        );
     }
 }
 
@@ -66,17 +92,32 @@ fn results_status_and_env_with_no_stack_up() {
 fn unknown_target_and_unreachable_endpoint() {
     let env = project();
     assert_snapshot!(env.pipectl(&["status", "--target", "asw"]));
-    let endpoint = ["status", "--target", "localstack", "--endpoint", "http://127.0.0.1:9"];
+    let endpoint = [
+        "status",
+        "--target",
+        "localstack",
+        "--endpoint",
+        "http://127.0.0.1:9",
+    ];
     let transcript = env.pipectl(&endpoint);
     assert_eq!(transcript.code, Some(69), "{}", transcript.unredacted());
-    assert_snapshot!(env.pipectl(&["status", "--target", "localstack", "--endpoint", "http://example.com"]));
+    assert_snapshot!(env.pipectl(&[
+        "status",
+        "--target",
+        "localstack",
+        "--endpoint",
+        "http://example.com"
+    ]));
 }
 
 #[test]
 fn usage() {
     let env = empty();
     assert_snapshot!(env.pipectl(&["send"]));
-    assert_snapshot!("usage_duration", env.pipectl(&["results", "--since", "yesterday"]));
+    assert_snapshot!(
+        "usage_duration",
+        env.pipectl(&["results", "--since", "yesterday"])
+    );
 }
 
 #[test]

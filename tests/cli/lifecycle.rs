@@ -25,12 +25,28 @@ fn stores_only() {
     assert_snapshot!("stores_no_op", env.pipectl(&["up"]));
     assert_snapshot!("stores_status", env.pipectl(&["status"]));
 
-    env.write("stacks/demo.yaml", STORES.replace("max_receives: 3", "max_receives: 4").replace("jobs-dlq: {}", "jobs-dlq: { retention: 14d }"));
+    env.write(
+        "stacks/demo.yaml",
+        STORES
+            .replace("max_receives: 3", "max_receives: 4")
+            .replace("jobs-dlq: {}", "jobs-dlq: { retention: 14d }"),
+    );
     let changed = env.pipectl(&["up"]).expect_success();
-    assert!(changed.stderr.contains("retention: 345600 → 1209600"), "{}", changed.unredacted());
-    assert!(changed.stderr.contains("dead_letter.max_receives: 3 → 4"), "{}", changed.unredacted());
+    assert!(
+        changed.stderr.contains("retention: 345600 → 1209600"),
+        "{}",
+        changed.unredacted()
+    );
+    assert!(
+        changed.stderr.contains("dead_letter.max_receives: 3 → 4"),
+        "{}",
+        changed.unredacted()
+    );
 
-    let down = env.pipectl(&["down", "--output", "json"]).expect_success().json();
+    let down = env
+        .pipectl(&["down", "--output", "json"])
+        .expect_success()
+        .json();
     assert_eq!(down["data"]["deleted"].as_array().map(Vec::len), Some(4));
     assert_eq!(down["data"]["emulator_stopped"], true);
     assert!(env.emulator().is_none(), "no process is left");
@@ -39,11 +55,16 @@ fn stores_only() {
 #[test]
 fn the_main_job() {
     let env = project();
-    let up = env.pipectl(&["up", "--smoke", "samples/app-1000.ndjson"]).expect_success();
+    let up = env
+        .pipectl(&["up", "--smoke", "samples/app-1000.ndjson"])
+        .expect_success();
     assert_snapshot!("up_smoke", settled(&up.to_string()));
     readme_shows(&env, &up);
 
-    let results = env.pipectl(&["results", "--output", "json"]).expect_success().json();
+    let results = env
+        .pipectl(&["results", "--output", "json"])
+        .expect_success()
+        .json();
     let result = &results["data"]["results"][0];
     let counted = count(include_str!("../../samples/app-1000.ndjson"));
     assert_eq!(result["lines"], 1_000);
@@ -74,7 +95,8 @@ fn invoke_trigger(endpoint: &str, result: &Value) -> Value {
     });
     let event = serde_json::json!({ "Records": [record] }).to_string();
     let path = "/2015-03-31/functions/log-pipeline-trigger/invocations";
-    let response = pipectl_testkit::http::post(endpoint, path, &[], event.as_bytes()).expect("an answer");
+    let response =
+        pipectl_testkit::http::post(endpoint, path, &[], event.as_bytes()).expect("an answer");
     assert_eq!(response.status, 200, "{}", response.text());
     response.json().expect("JSON")
 }
@@ -88,7 +110,10 @@ fn readme_shows(env: &TestEnv, up: &Transcript) {
         .and_then(|rest| rest.split("```text\n").nth(1))
         .and_then(|rest| rest.split("```").next())
         .expect("the transcript in the README");
-    let seen = format!("$ pipectl up --smoke samples/app-1000.ndjson\n{}{}", up.stderr, up.stdout);
+    let seen = format!(
+        "$ pipectl up --smoke samples/app-1000.ndjson\n{}{}",
+        up.stderr, up.stdout
+    );
     assert_eq!(settled(&env.redact(block)), settled(&env.redact(&seen)));
 }
 
@@ -111,27 +136,50 @@ fn every_kind_of_file_ends_as_it_should() {
     env.write("binary.ndjson", [0u8, 159, 146, 150, 10, 255, 0]);
     env.write("empty.log", "");
     env.write("picture.png", "not a log");
-    env.write("a b+c ü%2B😀.ndjson", include_str!("../../samples/app-100.ndjson"));
+    env.write(
+        "a b+c ü%2B😀.ndjson",
+        include_str!("../../samples/app-100.ndjson"),
+    );
 
     let send = |file: &str| {
         let transcript = env.pipectl(&["send", file, "--output", "json"]);
         let json = transcript.json();
-        (transcript.code, json["data"]["sent"][0]["result"].clone(), json)
+        (
+            transcript.code,
+            json["data"]["sent"][0]["result"].clone(),
+            json,
+        )
     };
     let (code, result, _) = send("samples/app-malformed.ndjson");
     assert_eq!((code, &result["status"]), (Some(0), &"done".into()));
-    assert_eq!((&result["lines"], &result["malformed"]), (&100.into(), &10.into()));
+    assert_eq!(
+        (&result["lines"], &result["malformed"]),
+        (&100.into(), &10.into())
+    );
     assert_eq!(result["malformed_positions"][0], 7);
 
     let (code, result, json) = send("binary.ndjson");
-    assert_eq!((code, &result["status"], &result["reason"]["code"]), (Some(1), &"failed".into(), &"no_record".into()), "{json}");
+    assert_eq!(
+        (code, &result["status"], &result["reason"]["code"]),
+        (Some(1), &"failed".into(), &"no_record".into()),
+        "{json}"
+    );
     assert_eq!(json["error"]["code"], "send::not_done");
     let (code, result, _) = send("empty.log");
-    assert_eq!((code, &result["status"], &result["reason"]["code"]), (Some(1), &"rejected".into(), &"empty".into()));
+    assert_eq!(
+        (code, &result["status"], &result["reason"]["code"]),
+        (Some(1), &"rejected".into(), &"empty".into())
+    );
     let (code, result, _) = send("picture.png");
-    assert_eq!((code, &result["reason"]["code"]), (Some(1), &"wrong_suffix".into()));
+    assert_eq!(
+        (code, &result["reason"]["code"]),
+        (Some(1), &"wrong_suffix".into())
+    );
     let (code, result, _) = send("a b+c ü%2B😀.ndjson");
-    assert_eq!((code, &result["key"]), (Some(0), &"logs/a b+c ü%2B😀.ndjson".into()));
+    assert_eq!(
+        (code, &result["key"]),
+        (Some(0), &"logs/a b+c ü%2B😀.ndjson".into())
+    );
 
     // The same file twice is two versions, and two results.
     let (_, first, _) = send("samples/app-100.ndjson");
@@ -147,17 +195,41 @@ fn every_kind_of_file_ends_as_it_should() {
     // Sent after both, so both are through when this one is.
     let (code, _, _) = send("samples/app-500.ndjson");
     assert_eq!(code, Some(0));
-    let status = env.pipectl(&["status", "--output", "json"]).expect_success().json();
-    let resources = status["data"]["targets"][0]["resources"].as_array().expect("resources").clone();
+    let status = env
+        .pipectl(&["status", "--output", "json"])
+        .expect_success()
+        .json();
+    let resources = status["data"]["targets"][0]["resources"]
+        .as_array()
+        .expect("resources")
+        .clone();
     let depth = |id: &str| {
-        let found = resources.iter().find(|resource| resource["id"] == id).expect("the queue");
+        let found = resources
+            .iter()
+            .find(|resource| resource["id"] == id)
+            .expect("the queue");
         found["facts"]["visible"].as_i64().expect("a count")
     };
-    assert_eq!((depth("queues.jobs-dlq"), depth("queues.jobs"), depth("queues.uploads-dlq")), (1, 0, 0));
-    let results = env.pipectl(&["results", "--output", "json"]).expect_success().json();
+    assert_eq!(
+        (
+            depth("queues.jobs-dlq"),
+            depth("queues.jobs"),
+            depth("queues.uploads-dlq")
+        ),
+        (1, 0, 0)
+    );
+    let results = env
+        .pipectl(&["results", "--output", "json"])
+        .expect_success()
+        .json();
     assert_eq!(results["data"]["results"].as_array().map(Vec::len), Some(8));
 
-    let several = env.pipectl(&["send", "samples/app-100.ndjson", "empty.log", "samples/app-500.ndjson"]);
+    let several = env.pipectl(&[
+        "send",
+        "samples/app-100.ndjson",
+        "empty.log",
+        "samples/app-500.ndjson",
+    ]);
     assert_eq!(several.code, Some(1));
     assert_snapshot!("send_several", several);
     succeed(&env, &["down", "--force"]);
@@ -170,11 +242,20 @@ fn a_stack_that_was_up_is_there_after_the_emulator_was_killed() {
     env.write("stacks/demo.yaml", STORES);
     succeed(&env, &["up"]);
     let before = env.emulator().expect("running");
-    let killed = std::process::Command::new("kill").args(["-9", &before.pid.to_string()]).status();
+    let killed = std::process::Command::new("kill")
+        .args(["-9", &before.pid.to_string()])
+        .status();
     assert!(killed.expect("kill runs").success());
-    assert!(pipectl_testkit::process::gone(before.pid, std::time::Duration::from_secs(10)));
+    assert!(pipectl_testkit::process::gone(
+        before.pid,
+        std::time::Duration::from_secs(10)
+    ));
     let again = env.pipectl(&["up"]).expect_success();
-    assert!(again.stderr.contains("nothing to do"), "{}", again.unredacted());
+    assert!(
+        again.stderr.contains("nothing to do"),
+        "{}",
+        again.unredacted()
+    );
     let after = env.emulator().expect("running again");
     assert_ne!(before.pid, after.pid);
     assert_eq!(before.endpoint, after.endpoint, "the port is used again");
@@ -188,17 +269,31 @@ fn two_ups_at_once_end_as_one() {
     let children: Vec<_> = (0..3)
         .map(|_| {
             let mut command = env.invocation(&["up"]).command();
-            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+            command
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::piped());
             command.spawn().expect("started")
         })
         .collect();
     for child in children {
         let output = child.wait_with_output().expect("ended");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    let status = env.pipectl(&["status", "--output", "json"]).expect_success().json();
-    let resources = status["data"]["targets"][0]["resources"].as_array().expect("resources");
-    assert!(resources.iter().all(|resource| resource["healthy"] == true), "{status}");
+    let status = env
+        .pipectl(&["status", "--output", "json"])
+        .expect_success()
+        .json();
+    let resources = status["data"]["targets"][0]["resources"]
+        .as_array()
+        .expect("resources");
+    assert!(
+        resources.iter().all(|resource| resource["healthy"] == true),
+        "{status}"
+    );
     succeed(&env, &["down"]);
 }
 
@@ -210,6 +305,14 @@ fn a_port_that_is_taken_is_said_so() {
     let port = taken.local_addr().expect("an address").port().to_string();
     let transcript = env.pipectl(&["emulator", "--port", &port]);
     assert_eq!(transcript.code, Some(1), "{}", transcript.unredacted());
-    assert!(transcript.stderr.contains("is taken"), "{}", transcript.unredacted());
-    assert!(transcript.stderr.contains("--port"), "{}", transcript.unredacted());
+    assert!(
+        transcript.stderr.contains("is taken"),
+        "{}",
+        transcript.unredacted()
+    );
+    assert!(
+        transcript.stderr.contains("--port"),
+        "{}",
+        transcript.unredacted()
+    );
 }

@@ -18,9 +18,14 @@ fn empty() -> TestEnv {
 /// A transcript without what differs between two runs of a command that works in parallel: what cargo
 /// compiles is left out, and resources are in the order of their names.
 fn settled(text: &str) -> String {
-    let mut lines: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("Compiling ")).collect();
+    let mut lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("Compiling "))
+        .collect();
     for sign in ["+ ", "- ", "packaged "] {
-        let positions: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].starts_with(sign)).collect();
+        let positions: Vec<usize> = (0..lines.len())
+            .filter(|at| lines[*at].starts_with(sign))
+            .collect();
         let mut sorted: Vec<&str> = positions.iter().map(|at| lines[*at]).collect();
         sorted.sort_unstable();
         for (at, line) in positions.into_iter().zip(sorted) {

@@ -100,7 +100,11 @@ mod tests {
         drop(connection);
         assert!(matches!(
             open(&path, &first),
-            Err(StoreError::Newer { found: 2, known: 1, .. })
+            Err(StoreError::Newer {
+                found: 2,
+                known: 1,
+                ..
+            })
         ));
     }
 }

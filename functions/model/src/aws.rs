@@ -41,7 +41,9 @@ pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
 }
 
 fn endpoint() -> Option<String> {
-    std::env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty())
+    std::env::var("AWS_ENDPOINT_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
 }
 
 /// An environment variable that the function cannot do without.

@@ -16,7 +16,9 @@ pub fn decode_event_key(raw: &str) -> Result<String, KeyError> {
     percent_decode_str(&spaced)
         .decode_utf8()
         .map(std::borrow::Cow::into_owned)
-        .map_err(|_| KeyError { raw: raw.to_owned() })
+        .map_err(|_| KeyError {
+            raw: raw.to_owned(),
+        })
 }
 
 #[cfg(test)]

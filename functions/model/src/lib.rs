@@ -11,8 +11,8 @@ mod result;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use time::format_description::well_known::iso8601::{Config, EncodedConfig, TimePrecision};
 use time::format_description::well_known::Iso8601;
+use time::format_description::well_known::iso8601::{Config, EncodedConfig, TimePrecision};
 use time::{Date, OffsetDateTime, UtcOffset};
 
 pub use key::{KeyError, decode_event_key};
@@ -120,19 +120,31 @@ mod tests {
         assert_eq!(id.len(), 64);
         assert_eq!(id, job_id("b", "k", Some("v1"), None));
         assert_ne!(id, job_id("b", "k", Some("v2"), None));
-        assert_eq!(job_id("b", "k", None, Some("\"e\"")), job_id("b", "k", Some("null"), Some("e")));
+        assert_eq!(
+            job_id("b", "k", None, Some("\"e\"")),
+            job_id("b", "k", Some("null"), Some("e"))
+        );
         assert_ne!(job_id("b", "k", None, Some("e")), id);
     }
 
     #[test]
     fn parts_do_not_run_into_one_another() {
-        assert_ne!(job_id("ab", "c", Some("v"), None), job_id("a", "bc", Some("v"), None));
+        assert_ne!(
+            job_id("ab", "c", Some("v"), None),
+            job_id("a", "bc", Some("v"), None)
+        );
     }
 
     #[test]
     fn timestamps_sort_as_text() {
-        assert_eq!(timestamp(datetime!(2026-11-23 08:05:09.07 UTC)), "2026-11-23T08:05:09.070Z");
-        assert_eq!(timestamp(datetime!(2026-11-23 08:05:09 +1)), "2026-11-23T07:05:09.000Z");
+        assert_eq!(
+            timestamp(datetime!(2026-11-23 08:05:09.07 UTC)),
+            "2026-11-23T08:05:09.070Z"
+        );
+        assert_eq!(
+            timestamp(datetime!(2026-11-23 08:05:09 +1)),
+            "2026-11-23T07:05:09.000Z"
+        );
         assert_eq!(epoch_ms(datetime!(1970-01-01 00:00:01.5 UTC)), 1_500);
     }
 
@@ -140,7 +152,10 @@ mod tests {
     fn a_day_is_sixteen_partitions_and_every_job_is_in_one() {
         let day = datetime!(2026-11-23 0:00 UTC).date();
         let all = day_partitions(day);
-        assert_eq!((all[0].as_str(), all[15].as_str()), ("2026-11-23#0", "2026-11-23#f"));
+        assert_eq!(
+            (all[0].as_str(), all[15].as_str()),
+            ("2026-11-23#0", "2026-11-23#f")
+        );
         assert!(all.contains(&day_partition(day, &job_id("b", "k", None, None))));
     }
 }

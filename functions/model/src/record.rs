@@ -66,7 +66,10 @@ mod tests {
             let mut value: serde_json::Value = serde_json::from_str(full).expect("JSON");
             value.as_object_mut().expect("an object").remove(field);
             let text = value.to_string();
-            assert!(serde_json::from_str::<Record>(&text).is_err(), "without {field}");
+            assert!(
+                serde_json::from_str::<Record>(&text).is_err(),
+                "without {field}"
+            );
         }
     }
 }

@@ -19,7 +19,10 @@ fn samples_are_what_the_generator_writes() {
         ("app-malformed.ndjson", 100, true),
     ] {
         let again = format!("cargo run -p model --example generate -- {count} > samples/{name}");
-        assert!(committed(name) == lines::sample(count, malformed), "{name} differs; make it again: {again}");
+        assert!(
+            committed(name) == lines::sample(count, malformed),
+            "{name} differs; make it again: {again}"
+        );
     }
 }
 
@@ -34,11 +37,20 @@ fn lines_are_records_of_about_230_bytes_with_refusals_and_durations() {
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
         .collect();
     for level in ["DEBUG", "INFO", "WARN", "ERROR"] {
-        assert!(records.iter().any(|record| record.level == level), "{level}");
+        assert!(
+            records.iter().any(|record| record.level == level),
+            "{level}"
+        );
     }
     assert!(text.contains("\"status\":401") && text.contains("\"status\":403"));
-    let with_duration = text.lines().filter(|line| line.contains("\"duration_ms\":")).count();
-    assert!((700..900).contains(&with_duration), "{with_duration} lines with a duration");
+    let with_duration = text
+        .lines()
+        .filter(|line| line.contains("\"duration_ms\":"))
+        .count();
+    assert!(
+        (700..900).contains(&with_duration),
+        "{with_duration} lines with a duration"
+    );
 }
 
 #[test]
@@ -48,6 +60,11 @@ fn every_tenth_line_of_the_malformed_sample_is_no_record() {
         let read = serde_json::from_str::<Record>(line)
             .ok()
             .filter(|record| time::OffsetDateTime::parse(&record.timestamp, &Rfc3339).is_ok());
-        assert_eq!(read.is_none(), index % 10 == 6, "line {}: {line}", index + 1);
+        assert_eq!(
+            read.is_none(),
+            index % 10 == 6,
+            "line {}: {line}",
+            index + 1
+        );
     }
 }

@@ -33,7 +33,10 @@ pub trait Effects {
     /// Sends the job to the worker.
     fn send(&self, job: &ProcessingJob) -> impl Future<Output = Result<(), EffectError>> + Send;
     /// Writes the result of a rejected file; never over one that is done.
-    fn write_rejected(&self, result: JobResult) -> impl Future<Output = Result<(), EffectError>> + Send;
+    fn write_rejected(
+        &self,
+        result: JobResult,
+    ) -> impl Future<Output = Result<(), EffectError>> + Send;
 }
 
 /// By the AWS SDK.

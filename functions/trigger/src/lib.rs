@@ -6,7 +6,9 @@ mod effects;
 mod limits;
 
 use aws_lambda_events::s3::{S3Event, S3EventRecord};
-use model::{JobResult, Outcome, ProcessingJob, Reason, SCHEMA, Timings, aws, decode_event_key, job_id};
+use model::{
+    JobResult, Outcome, ProcessingJob, Reason, SCHEMA, Timings, aws, decode_event_key, job_id,
+};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -63,14 +65,20 @@ async fn one(
     let raw_key = object.key.clone().unwrap_or_default();
     let decoded = decode_event_key(&raw_key);
     let key = decoded.clone().unwrap_or(raw_key);
-    let etag = object.e_tag.as_deref().map(|etag| etag.trim_matches('"').to_owned());
+    let etag = object
+        .e_tag
+        .as_deref()
+        .map(|etag| etag.trim_matches('"').to_owned());
     let size = object.size.unwrap_or(0).max(0) as u64;
     let job = ProcessingJob {
         schema: SCHEMA,
         job_id: job_id(&bucket, &key, object.version_id.as_deref(), etag.as_deref()),
         bucket,
         key,
-        version_id: object.version_id.clone().filter(|version| !version.is_empty()),
+        version_id: object
+            .version_id
+            .clone()
+            .filter(|version| !version.is_empty()),
         etag,
         size,
         event_ms: Some(record.event_time.timestamp_millis()),
@@ -83,7 +91,12 @@ async fn one(
         Ok(_) => limits.refuses(&job.key, size),
     };
     let outcome = if let Some(reason) = reason {
-        tracing::info!(job_id = job.job_id, key = job.key, reason = reason.code, "rejected");
+        tracing::info!(
+            job_id = job.job_id,
+            key = job.key,
+            reason = reason.code,
+            "rejected"
+        );
         effects.write_rejected(rejected(job, reason)).await?;
         Outcome::Rejected
     } else {

@@ -42,7 +42,11 @@ impl Limits {
         if size == 0 {
             return Some(Reason::new("empty", "the file is empty"));
         }
-        let name = key.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        let name = key
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
         if !SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
             let allowed = SUFFIXES.join(", ");
@@ -91,7 +95,14 @@ mod tests {
 
     #[test]
     fn only_log_files_pass() {
-        for key in ["a.json", "x/b.ndjson", "c.jsonl", "d.log", "e.log.gz", "F.NDJSON.GZ"] {
+        for key in [
+            "a.json",
+            "x/b.ndjson",
+            "c.jsonl",
+            "d.log",
+            "e.log.gz",
+            "F.NDJSON.GZ",
+        ] {
             assert_eq!(limits().refuses(key, 1), None, "{key}");
         }
         for (key, size, code) in [
@@ -102,7 +113,11 @@ mod tests {
             ("a.log/b", 1, "wrong_suffix"),
             ("a.log", 1_001, "too_large"),
         ] {
-            assert_eq!(limits().refuses(key, size).map(|r| r.code).as_deref(), Some(code), "{key}");
+            assert_eq!(
+                limits().refuses(key, size).map(|r| r.code).as_deref(),
+                Some(code),
+                "{key}"
+            );
         }
     }
 
@@ -112,9 +127,21 @@ mod tests {
         let long = Limits::new(None, 256, Duration::from_secs(300));
         let large = Limits::new(None, 1_769, Duration::from_secs(30));
         assert!(small.max_bytes < large.max_bytes && small.max_bytes * 10 == long.max_bytes);
-        let reason = small.refuses("a.log", small.max_bytes * 2).expect("too large").text;
-        assert!(reason.contains("timeout: 60s with memory: 256MB"), "{reason}");
-        let reason = small.refuses("a.log", small.max_bytes * 60).expect("too large").text;
-        assert!(reason.contains("timeout: 900s with memory: 512MB"), "{reason}");
+        let reason = small
+            .refuses("a.log", small.max_bytes * 2)
+            .expect("too large")
+            .text;
+        assert!(
+            reason.contains("timeout: 60s with memory: 256MB"),
+            "{reason}"
+        );
+        let reason = small
+            .refuses("a.log", small.max_bytes * 60)
+            .expect("too large")
+            .text;
+        assert!(
+            reason.contains("timeout: 900s with memory: 512MB"),
+            "{reason}"
+        );
     }
 }

@@ -18,7 +18,10 @@ impl Effects for Recorded {
         if self.failing.contains(&job.key.as_str()) {
             return Err(EffectError::permanent("SQS is away"));
         }
-        self.sent.lock().expect("no holder panics").push(job.clone());
+        self.sent
+            .lock()
+            .expect("no holder panics")
+            .push(job.clone());
         Ok(())
     }
 
@@ -48,11 +51,22 @@ fn record(key: &str, size: u64) -> Value {
 async fn a_log_file_becomes_a_job_with_its_decoded_key() {
     let effects = Recorded::default();
     let event = json!({"Records": [record("logs/a+%C3%BC.ndjson", 10)]});
-    let summary = handle(event, &limits(), true, &effects).await.expect("handled");
-    assert_eq!(summary, Summary { sent: 1, rejected: 0 });
+    let summary = handle(event, &limits(), true, &effects)
+        .await
+        .expect("handled");
+    assert_eq!(
+        summary,
+        Summary {
+            sent: 1,
+            rejected: 0
+        }
+    );
     let sent = effects.sent.lock().expect("no holder panics");
     let job = &sent[0];
-    assert_eq!((job.bucket.as_str(), job.key.as_str(), job.size), ("b", "logs/a ü.ndjson", 10));
+    assert_eq!(
+        (job.bucket.as_str(), job.key.as_str(), job.size),
+        ("b", "logs/a ü.ndjson", 10)
+    );
     assert_eq!(job.job_id, job_id("b", "logs/a ü.ndjson", Some("v1"), None));
     assert_eq!(job.event_ms, Some(1_795_428_000_250));
     assert!(job.trigger_cold && job.trigger_start_ms > 0);
@@ -62,11 +76,22 @@ async fn a_log_file_becomes_a_job_with_its_decoded_key() {
 async fn a_file_that_cannot_be_a_log_file_is_rejected_with_its_reason_and_nothing_else() {
     let effects = Recorded::default();
     let event = json!({"Records": [record("logs/empty.log", 0), record("logs/x.png", 5), record("logs/%FF.log", 5)]});
-    let summary = handle(event, &limits(), false, &effects).await.expect("handled");
-    assert_eq!(summary, Summary { sent: 0, rejected: 3 });
+    let summary = handle(event, &limits(), false, &effects)
+        .await
+        .expect("handled");
+    assert_eq!(
+        summary,
+        Summary {
+            sent: 0,
+            rejected: 3
+        }
+    );
     assert!(effects.sent.lock().expect("no holder panics").is_empty());
     let rejected = effects.rejected.lock().expect("no holder panics");
-    let codes: Vec<_> = rejected.iter().map(|r| r.reason.as_ref().map_or("", |r| r.code.as_str())).collect();
+    let codes: Vec<_> = rejected
+        .iter()
+        .map(|r| r.reason.as_ref().map_or("", |r| r.code.as_str()))
+        .collect();
     assert_eq!(codes, ["empty", "wrong_suffix", "undecodable_key"]);
     for result in rejected.iter() {
         assert_eq!(result.status, Outcome::Rejected);
@@ -77,17 +102,29 @@ async fn a_file_that_cannot_be_a_log_file_is_rejected_with_its_reason_and_nothin
 #[tokio::test]
 async fn what_has_no_records_is_ignored() {
     let effects = Recorded::default();
-    for event in [json!({"Service": "Amazon S3", "Event": "s3:TestEvent"}), json!({}), json!([1]), json!({"Records": []})] {
-        let summary = handle(event, &limits(), false, &effects).await.expect("handled");
+    for event in [
+        json!({"Service": "Amazon S3", "Event": "s3:TestEvent"}),
+        json!({}),
+        json!([1]),
+        json!({"Records": []}),
+    ] {
+        let summary = handle(event, &limits(), false, &effects)
+            .await
+            .expect("handled");
         assert_eq!(summary, Summary::default());
     }
 }
 
 #[tokio::test]
 async fn one_failing_record_does_not_keep_the_others_from_being_sent() {
-    let effects = Recorded { failing: vec!["logs/1.log"], ..Recorded::default() };
+    let effects = Recorded {
+        failing: vec!["logs/1.log"],
+        ..Recorded::default()
+    };
     let event = json!({"Records": [record("logs/1.log", 1), record("logs/2.log", 1)]});
-    let error = handle(event, &limits(), false, &effects).await.expect_err("the invocation fails");
+    let error = handle(event, &limits(), false, &effects)
+        .await
+        .expect_err("the invocation fails");
     assert_eq!(error.to_string(), "SQS is away");
     assert_eq!(effects.sent.lock().expect("no holder panics").len(), 1);
 }

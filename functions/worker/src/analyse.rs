@@ -82,10 +82,14 @@ fn unreadable(error: &std::io::Error) -> Unreadable {
         std::io::ErrorKind::ConnectionAborted => {
             Unreadable::Source(std::io::Error::new(error.kind(), error.to_string()))
         }
-        std::io::ErrorKind::UnexpectedEof => {
-            Unreadable::Content(Reason::new("cut_gzip", "the gzip stream ends in the middle"))
-        }
-        _ => Unreadable::Content(Reason::new("bad_gzip", format!("the gzip stream is damaged: {error}"))),
+        std::io::ErrorKind::UnexpectedEof => Unreadable::Content(Reason::new(
+            "cut_gzip",
+            "the gzip stream ends in the middle",
+        )),
+        _ => Unreadable::Content(Reason::new(
+            "bad_gzip",
+            format!("the gzip stream is damaged: {error}"),
+        )),
     }
 }
 
@@ -176,7 +180,11 @@ impl Aggregate {
             Line::Whole(bytes) => *bytes,
         };
         // A byte order mark may stand before the first line, a carriage return at the end of each.
-        let bytes = if self.number == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
+        let bytes = if self.number == 1 {
+            bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+        } else {
+            bytes
+        };
         let bytes = bytes.trim_ascii();
         if bytes.is_empty() {
             return;
@@ -216,7 +224,8 @@ impl Aggregate {
             self.denied.add(address);
         }
         if let Some(ms) = record.duration_ms.filter(|ms| ms.is_finite() && *ms >= 0.0) {
-            self.durations.saturating_record((ms * 1_000.0).round() as u64);
+            self.durations
+                .saturating_record((ms * 1_000.0).round() as u64);
         }
         if self.first.as_ref().is_none_or(|(first, _)| moment < *first) {
             self.first = Some((moment, record.timestamp.clone().into_owned()));

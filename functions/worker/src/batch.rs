@@ -66,14 +66,31 @@ async fn one(message: &SqsMessage, cold: bool, effects: &impl Effects) -> Result
         return Ok(());
     }
     if let Some(reason) = &result.reason {
-        tracing::error!(job_id = job.job_id, key = job.key, reason = reason.code, ms, "failed");
+        tracing::error!(
+            job_id = job.job_id,
+            key = job.key,
+            reason = reason.code,
+            ms,
+            "failed"
+        );
         return set_aside(effects, body, &job.job_id, reason).await;
     }
-    tracing::info!(job_id = job.job_id, key = job.key, lines = result.lines, ms, "done");
+    tracing::info!(
+        job_id = job.job_id,
+        key = job.key,
+        lines = result.lines,
+        ms,
+        "done"
+    );
     Ok(())
 }
 
-async fn set_aside(effects: &impl Effects, body: &str, job_id: &str, reason: &Reason) -> Result<(), String> {
+async fn set_aside(
+    effects: &impl Effects,
+    body: &str,
+    job_id: &str,
+    reason: &Reason,
+) -> Result<(), String> {
     match effects.set_aside(body, job_id, reason).await {
         Ok(()) => Ok(()),
         Err(Failure::Transient(error)) => Err(error),
@@ -91,7 +108,12 @@ fn result(
     cold: bool,
 ) -> JobResult {
     let now = OffsetDateTime::now_utc();
-    let attribute = |name: &str| message.attributes.get(name).and_then(|value| value.parse::<i64>().ok());
+    let attribute = |name: &str| {
+        message
+            .attributes
+            .get(name)
+            .and_then(|value| value.parse::<i64>().ok())
+    };
     JobResult {
         job_id: job.job_id.clone(),
         status,

@@ -57,11 +57,19 @@ pub enum Written {
 /// Reading objects, writing results, setting jobs aside.
 pub trait Effects {
     /// Reads and analyses the job's object.
-    fn analyse(&self, job: &ProcessingJob) -> impl Future<Output = Result<Statistics, Failure>> + Send;
+    fn analyse(
+        &self,
+        job: &ProcessingJob,
+    ) -> impl Future<Output = Result<Statistics, Failure>> + Send;
     /// Writes the result, unless one that is done is there.
     fn write(&self, result: &JobResult) -> impl Future<Output = Result<Written, Failure>> + Send;
     /// Sends the message to the dead letter queue with its reason.
-    fn set_aside(&self, body: &str, job_id: &str, reason: &Reason) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn set_aside(
+        &self,
+        body: &str,
+        job_id: &str,
+        reason: &Reason,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// By the AWS SDK.
@@ -92,7 +100,8 @@ impl Effects for AwsEffects {
             Ok(object) => object,
             Err(error) => {
                 let gone = error.as_service_error().is_some_and(|error| {
-                    error.is_no_such_key() || matches!(code(error), Some("NoSuchVersion" | "NoSuchBucket"))
+                    error.is_no_such_key()
+                        || matches!(code(error), Some("NoSuchVersion" | "NoSuchBucket"))
                 });
                 return Err(if gone {
                     Failure::Permanent(Reason::new("not_found", "the object is not there any more"))
@@ -101,8 +110,16 @@ impl Effects for AwsEffects {
                 });
             }
         };
-        if object.content_length().is_some_and(|length| length <= SMALL) {
-            let bytes = object.body.collect().await.map_err(Failure::transient)?.into_bytes();
+        if object
+            .content_length()
+            .is_some_and(|length| length <= SMALL)
+        {
+            let bytes = object
+                .body
+                .collect()
+                .await
+                .map_err(Failure::transient)?
+                .into_bytes();
             return Ok(analyse(&job.key, Cursor::new(bytes))?);
         }
         let key = job.key.clone();
@@ -112,8 +129,9 @@ impl Effects for AwsEffects {
     }
 
     async fn write(&self, result: &JobResult) -> Result<Written, Failure> {
-        let item = model::dynamodb::item_from_result(result)
-            .map_err(|error| Failure::Transient(format!("the result does not serialise: {error}")))?;
+        let item = model::dynamodb::item_from_result(result).map_err(|error| {
+            Failure::Transient(format!("the result does not serialise: {error}"))
+        })?;
         let answer = self
             .dynamodb
             .put_item()
@@ -121,10 +139,15 @@ impl Effects for AwsEffects {
             .set_item(Some(item))
             // A failed or rejected result may be replaced, so that a redrive heals it; one that has
             // expired and is not yet deleted does not count.
-            .condition_expression("attribute_not_exists(job_id) OR #status <> :done OR expires_at < :now")
+            .condition_expression(
+                "attribute_not_exists(job_id) OR #status <> :done OR expires_at < :now",
+            )
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":done", AttributeValue::S("done".to_owned()))
-            .expression_attribute_values(":now", AttributeValue::N((model::aws::now_ms() / 1_000).to_string()))
+            .expression_attribute_values(
+                ":now",
+                AttributeValue::N((model::aws::now_ms() / 1_000).to_string()),
+            )
             .send()
             .await;
         match answer {
@@ -172,11 +195,21 @@ fn code(error: &GetObjectError) -> Option<&str> {
 fn attribute_text(value: &str) -> String {
     let legal: String = value
         .chars()
-        .map(|c| if c.is_control() && !matches!(c, '\t' | '\n' | '\r') { ' ' } else { c })
+        .map(|c| {
+            if c.is_control() && !matches!(c, '\t' | '\n' | '\r') {
+                ' '
+            } else {
+                c
+            }
+        })
         .filter(|c| !matches!(c, '\u{fffe}' | '\u{ffff}'))
         .take(256)
         .collect();
-    if legal.trim().is_empty() { "-".to_owned() } else { legal }
+    if legal.trim().is_empty() {
+        "-".to_owned()
+    } else {
+        legal
+    }
 }
 
 #[cfg(test)]

@@ -49,7 +49,11 @@ impl Top {
 
     /// The `n` most frequent; equals in the order of their text.
     pub fn most(&self, n: usize) -> Vec<(String, u64)> {
-        let mut all: Vec<_> = self.counts.iter().map(|(text, count)| (text.clone(), *count)).collect();
+        let mut all: Vec<_> = self
+            .counts
+            .iter()
+            .map(|(text, count)| (text.clone(), *count))
+            .collect();
         all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         all.truncate(n);
         all
@@ -83,7 +87,11 @@ impl Counts {
             *count += 1;
             return;
         }
-        let name = if self.counts.len() < self.capacity { text } else { OTHER };
+        let name = if self.counts.len() < self.capacity {
+            text
+        } else {
+            OTHER
+        };
         *self.counts.entry(name.to_owned()).or_insert(0) += 1;
     }
 
@@ -131,7 +139,11 @@ mod tests {
         for text in ["a", "b", "c", "d", "a"] {
             counts.add(text);
         }
-        let expected = [("(other)".to_owned(), 2), ("a".to_owned(), 2), ("b".to_owned(), 1)];
+        let expected = [
+            ("(other)".to_owned(), 2),
+            ("a".to_owned(), 2),
+            ("b".to_owned(), 1),
+        ];
         assert_eq!(counts.into_inner(), expected.into());
     }
 

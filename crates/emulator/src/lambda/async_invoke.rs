@@ -23,14 +23,19 @@ pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
             // Events for a function that was deleted meanwhile are dropped, as on AWS.
             break None;
         };
-        let finished = match lambda.invoke_waiting(&function, &pending.request_id, payload.clone()).await {
+        let finished = match lambda
+            .invoke_waiting(&function, &pending.request_id, payload.clone())
+            .await
+        {
             Ok(Some(finished)) => finished,
             // The emulator stops.
             Ok(None) => return,
             Err(error) => {
                 tracing::error!(%error, function = pending.function, "an invocation could not be begun");
                 Finished {
-                    outcome: Outcome::InitFailed(json!({ "errorType": error.code, "errorMessage": error.message })),
+                    outcome: Outcome::InitFailed(
+                        json!({ "errorType": error.code, "errorMessage": error.message }),
+                    ),
                     log_tail: String::new(),
                 }
             }
@@ -43,7 +48,11 @@ pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
         if let Err(error) = lambda.state.count_attempt(pending.seq, pending.attempts) {
             tracing::error!(%error, "an attempt was not counted");
         }
-        let retries = function.invoke_config.as_ref().and_then(|config| config.retries).unwrap_or(RETRIES);
+        let retries = function
+            .invoke_config
+            .as_ref()
+            .and_then(|config| config.retries)
+            .unwrap_or(RETRIES);
         let failed = finished.outcome.error(&pending.request_id).is_some();
         // In the behaviour `instant` a retry follows at once.
         if !failed || pending.attempts > retries {
@@ -74,9 +83,21 @@ fn tell_destination(
     let Some(destination) = destination else {
         return;
     };
-    let now = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(lambda.shared.clock.now_ms()) * 1_000_000);
-    let record = record(function, pending, payload, &finished.outcome, now.unwrap_or(time::OffsetDateTime::UNIX_EPOCH));
-    let sent = lambda.shared.bus.queues().send(destination, &record.to_string(), &BTreeMap::new());
+    let now = time::OffsetDateTime::from_unix_timestamp_nanos(
+        i128::from(lambda.shared.clock.now_ms()) * 1_000_000,
+    );
+    let record = record(
+        function,
+        pending,
+        payload,
+        &finished.outcome,
+        now.unwrap_or(time::OffsetDateTime::UNIX_EPOCH),
+    );
+    let sent = lambda
+        .shared
+        .bus
+        .queues()
+        .send(destination, &record.to_string(), &BTreeMap::new());
     if let Err(error) = sent {
         tracing::error!(%error, destination, "a record could not be sent to its destination");
     }
@@ -91,7 +112,8 @@ fn record(
     now: time::OffsetDateTime,
 ) -> Value {
     let json_of = |bytes: &[u8]| {
-        serde_json::from_slice(bytes).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(bytes).into_owned()))
+        serde_json::from_slice(bytes)
+            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(bytes).into_owned()))
     };
     let mut context = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
     let (condition, response) = match outcome.error(&pending.request_id) {
@@ -130,7 +152,11 @@ impl LambdaService {
         let mut function = Arc::clone(function);
         loop {
             let freed = self.runtime.freed.notified();
-            match self.runtime.invoke(&function, request_id, payload.clone()).await {
+            match self
+                .runtime
+                .invoke(&function, request_id, payload.clone())
+                .await
+            {
                 Ok(finished) => return Ok(Some(finished)),
                 Err(NotBegun::Failed(error)) => return Err(error),
                 Err(NotBegun::Throttled) => {}

@@ -76,10 +76,13 @@ pub(super) fn unpack(code: &Path, zip: &[u8]) -> Result<Unpacked, AwsError> {
     if target.join("bootstrap").is_file() {
         return Ok(unpacked);
     }
-    let mut archive =
-        ZipArchive::new(Cursor::new(zip)).map_err(|_| invalid("Could not unzip uploaded file. Please check your file, then try to upload again."))?;
+    let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(|_| {
+        invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
+    })?;
     fs::create_dir_all(code)?;
-    let temporary = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(code)?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".unpacking-")
+        .tempdir_in(code)?;
     write_all(&mut archive, temporary.path())?;
     check_bootstrap(&temporary.path().join("bootstrap"))?;
     let path = temporary.keep();
@@ -96,10 +99,17 @@ pub(super) fn unpack(code: &Path, zip: &[u8]) -> Result<Unpacked, AwsError> {
 fn write_all(archive: &mut ZipArchive<Cursor<&[u8]>>, directory: &Path) -> Result<(), AwsError> {
     let mut left = MAX_UNZIPPED_BYTES;
     for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(|error| invalid(format!("The zip is damaged: {error}")))?;
-        let name = entry.name().map_err(|error| invalid(format!("The zip is damaged: {error}")))?.into_owned();
+        let mut entry = archive
+            .by_index(index)
+            .map_err(|error| invalid(format!("The zip is damaged: {error}")))?;
+        let name = entry
+            .name()
+            .map_err(|error| invalid(format!("The zip is damaged: {error}")))?
+            .into_owned();
         // Names that lead out of the directory, and links, are no part of any honest artifact.
-        let path: PathBuf = entry.enclosed_name().ok_or_else(|| invalid(format!("The zip has an illegal path: {name}")))?;
+        let path: PathBuf = entry
+            .enclosed_name()
+            .ok_or_else(|| invalid(format!("The zip has an illegal path: {name}")))?;
         if entry.is_symlink() {
             return Err(invalid(format!("The zip has a symbolic link: {name}")));
         }
@@ -117,7 +127,9 @@ fn write_all(archive: &mut ZipArchive<Cursor<&[u8]>>, directory: &Path) -> Resul
         let written = std::io::copy(&mut (&mut entry).take(left + 1), &mut file)?;
         file.flush()?;
         left = left.checked_sub(written).ok_or_else(|| {
-            invalid(format!("Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes"))
+            invalid(format!(
+                "Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes"
+            ))
         })?;
         fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
     }
@@ -126,7 +138,8 @@ fn write_all(archive: &mut ZipArchive<Cursor<&[u8]>>, directory: &Path) -> Resul
 
 /// There must be an executable `bootstrap` that this host can run.
 fn check_bootstrap(path: &Path) -> Result<(), AwsError> {
-    let metadata = fs::metadata(path).map_err(|_| invalid("The zip has no file called bootstrap at its top level"))?;
+    let metadata = fs::metadata(path)
+        .map_err(|_| invalid("The zip has no file called bootstrap at its top level"))?;
     if metadata.permissions().mode() & 0o111 == 0 {
         return Err(invalid("bootstrap is not executable (mode 0755 is needed)"));
     }
@@ -139,7 +152,11 @@ fn check_bootstrap(path: &Path) -> Result<(), AwsError> {
         return Err(invalid("bootstrap is neither an ELF binary nor a script"));
     }
     let machine = u16::from_le_bytes([head[18], head[19]]);
-    let (wanted, name) = if cfg!(target_arch = "aarch64") { (183, "arm64") } else { (62, "x86_64") };
+    let (wanted, name) = if cfg!(target_arch = "aarch64") {
+        (183, "arm64")
+    } else {
+        (62, "x86_64")
+    };
     if machine == wanted {
         Ok(())
     } else {
@@ -151,8 +168,11 @@ fn check_bootstrap(path: &Path) -> Result<(), AwsError> {
 
 /// Checks variables of a function.
 pub(super) fn check_environment(environment: &BTreeMap<String, String>) -> Result<(), AwsError> {
-    let reserved: Vec<&str> =
-        environment.keys().map(String::as_str).filter(|name| RESERVED.contains(name)).collect();
+    let reserved: Vec<&str> = environment
+        .keys()
+        .map(String::as_str)
+        .filter(|name| RESERVED.contains(name))
+        .collect();
     if !reserved.is_empty() {
         return Err(invalid(format!(
             "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: {}",
@@ -167,7 +187,9 @@ pub(super) fn check_environment(environment: &BTreeMap<String, String>) -> Resul
     if let Some(name) = environment.keys().find(|name| !legal(name)) {
         return Err(AwsError::bad_request(
             "ValidationException",
-            format!("1 validation error detected: environment variable name {name} must match [a-zA-Z]([a-zA-Z0-9_])+"),
+            format!(
+                "1 validation error detected: environment variable name {name} must match [a-zA-Z]([a-zA-Z0-9_])+"
+            ),
         ));
     }
     let text = serde_json::to_string(environment).map_err(AwsError::internal)?;
@@ -187,7 +209,8 @@ mod tests {
     fn zip_of(entries: &[(&str, u32, &[u8])]) -> Vec<u8> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, mode, bytes) in entries {
-            zip.start_file(*name, SimpleFileOptions::default().unix_permissions(*mode)).expect("started");
+            zip.start_file(*name, SimpleFileOptions::default().unix_permissions(*mode))
+                .expect("started");
             zip.write_all(bytes).expect("written");
         }
         zip.finish().expect("finished").into_inner()
@@ -196,14 +219,24 @@ mod tests {
     #[test]
     fn a_script_is_unpacked_once_and_executable() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let zip = zip_of(&[("bootstrap", 0o755, b"#!/bin/sh\n"), ("lib/a.txt", 0o644, b"a")]);
+        let zip = zip_of(&[
+            ("bootstrap", 0o755, b"#!/bin/sh\n"),
+            ("lib/a.txt", 0o644, b"a"),
+        ]);
         let unpacked = unpack(directory.path(), &zip).expect("unpacked");
         assert_eq!(unpack(directory.path(), &zip).expect("again"), unpacked);
         let path = directory.path().join(&unpacked.directory);
         assert!(path.join("lib/a.txt").is_file());
-        let mode = fs::metadata(path.join("bootstrap")).expect("there").permissions().mode();
+        let mode = fs::metadata(path.join("bootstrap"))
+            .expect("there")
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o755);
-        assert_eq!(fs::read_dir(directory.path()).expect("listed").count(), 1, "nothing temporary is left");
+        assert_eq!(
+            fs::read_dir(directory.path()).expect("listed").count(),
+            1,
+            "nothing temporary is left"
+        );
     }
 
     #[test]
@@ -213,11 +246,23 @@ mod tests {
         foreign[18] = 8;
         for (zip, reason) in [
             (b"no zip".to_vec(), "Could not unzip"),
-            (zip_of(&[("other", 0o755, b"#!")]), "no file called bootstrap"),
-            (zip_of(&[("bootstrap", 0o644, b"#!/bin/sh")]), "not executable"),
-            (zip_of(&[("bootstrap", 0o755, b"text")]), "neither an ELF binary"),
+            (
+                zip_of(&[("other", 0o755, b"#!")]),
+                "no file called bootstrap",
+            ),
+            (
+                zip_of(&[("bootstrap", 0o644, b"#!/bin/sh")]),
+                "not executable",
+            ),
+            (
+                zip_of(&[("bootstrap", 0o755, b"text")]),
+                "neither an ELF binary",
+            ),
             (zip_of(&[("bootstrap", 0o755, &foreign)]), "ELF machine 8"),
-            (zip_of(&[("../bootstrap", 0o755, b"#!/bin/sh")]), "illegal path"),
+            (
+                zip_of(&[("../bootstrap", 0o755, b"#!/bin/sh")]),
+                "illegal path",
+            ),
         ] {
             let directory = tempfile::tempdir().expect("a temporary directory");
             let error = unpack(directory.path(), &zip).expect_err(reason);

@@ -32,27 +32,44 @@ pub(super) fn dispatch(lambda: &LambdaService, call: &Call<'_>) -> Answer {
     match call.path.as_slice() {
         ["functions"] if method == get => list_functions(lambda, call),
         ["functions"] if method == post => create_function(lambda, body),
-        ["functions", name] if method == get => Ok((200, wire::function(&*lambda.state.function(name)?))),
+        ["functions", name] if method == get => {
+            Ok((200, wire::function(&*lambda.state.function(name)?)))
+        }
         ["functions", name] if method == delete => delete_function(lambda, name),
         ["functions", name, "configuration"] if method == get => {
             Ok((200, wire::configuration(&*lambda.state.function(name)?)))
         }
-        ["functions", name, "configuration"] if method == put => update_configuration(lambda, name, body),
+        ["functions", name, "configuration"] if method == put => {
+            update_configuration(lambda, name, body)
+        }
         ["functions", name, "code"] if method == put => update_code(lambda, name, body),
         ["functions", name, "policy"] if method == get => get_policy(lambda, name),
         ["functions", name, "policy"] if method == post => add_permission(lambda, name, body),
-        ["functions", name, "policy", sid] if method == delete => remove_permission(lambda, name, sid),
+        ["functions", name, "policy", sid] if method == delete => {
+            remove_permission(lambda, name, sid)
+        }
         ["functions", name, "concurrency"] if method == get => get_concurrency(lambda, name),
         ["functions", name, "concurrency"] if method == put => put_concurrency(lambda, name, body),
         ["functions", name, "concurrency"] if method == delete => delete_concurrency(lambda, name),
-        ["functions", name, "event-invoke-config"] if method == get => get_invoke_config(lambda, name),
-        ["functions", name, "event-invoke-config"] if method == put => put_invoke_config(lambda, name, body, false),
-        ["functions", name, "event-invoke-config"] if method == post => put_invoke_config(lambda, name, body, true),
-        ["functions", name, "event-invoke-config"] if method == delete => delete_invoke_config(lambda, name),
+        ["functions", name, "event-invoke-config"] if method == get => {
+            get_invoke_config(lambda, name)
+        }
+        ["functions", name, "event-invoke-config"] if method == put => {
+            put_invoke_config(lambda, name, body, false)
+        }
+        ["functions", name, "event-invoke-config"] if method == post => {
+            put_invoke_config(lambda, name, body, true)
+        }
+        ["functions", name, "event-invoke-config"] if method == delete => {
+            delete_invoke_config(lambda, name)
+        }
         ["functions", name, "event-invoke-config", "list"] if method == get => {
             let function = lambda.state.function(name)?;
-            let configs: Vec<Value> =
-                function.invoke_config.iter().map(|config| wire::invoke_config(&function, config)).collect();
+            let configs: Vec<Value> = function
+                .invoke_config
+                .iter()
+                .map(|config| wire::invoke_config(&function, config))
+                .collect();
             Ok((200, json!({ "FunctionEventInvokeConfigs": configs })))
         }
         ["event-source-mappings"] if method == get => handlers_mappings::list(lambda, call),
@@ -60,15 +77,29 @@ pub(super) fn dispatch(lambda: &LambdaService, call: &Call<'_>) -> Answer {
         ["event-source-mappings", uuid] if method == get => {
             Ok((200, wire::mapping(&*lambda.state.mapping(uuid)?, None)))
         }
-        ["event-source-mappings", uuid] if method == put => handlers_mappings::update(lambda, uuid, body),
-        ["event-source-mappings", uuid] if method == delete => handlers_mappings::delete(lambda, uuid),
+        ["event-source-mappings", uuid] if method == put => {
+            handlers_mappings::update(lambda, uuid, body)
+        }
+        ["event-source-mappings", uuid] if method == delete => {
+            handlers_mappings::delete(lambda, uuid)
+        }
         ["tags", arn] if method == get => list_tags(lambda, arn),
-        ["tags", arn] if method == post => change_tags(lambda, arn, |tags| tags.extend(texts(&body["Tags"]))),
+        ["tags", arn] if method == post => {
+            change_tags(lambda, arn, |tags| tags.extend(texts(&body["Tags"])))
+        }
         ["tags", arn] if method == delete => change_tags(lambda, arn, |tags| {
-            tags.retain(|name, _| !call.query.iter().any(|(key, value)| key.starts_with("tagKeys") && value == name));
+            tags.retain(|name, _| {
+                !call
+                    .query
+                    .iter()
+                    .any(|(key, value)| key.starts_with("tagKeys") && value == name)
+            });
         }),
         ["account-settings"] if method == get => Ok((200, account_settings(lambda))),
-        path => Err(AwsError::not_implemented("Lambda", &format!("{method} /{}", path.join("/")))),
+        path => Err(AwsError::not_implemented(
+            "Lambda",
+            &format!("{method} /{}", path.join("/")),
+        )),
     }
 }
 
@@ -82,24 +113,38 @@ fn conflict(message: impl Into<String>) -> AwsError {
 
 fn list_functions(lambda: &LambdaService, call: &Call<'_>) -> Answer {
     let after = call.query.get("Marker").map_or("", String::as_str);
-    let most = call.query.get("MaxItems").and_then(|text| text.parse().ok()).unwrap_or(50);
+    let most = call
+        .query
+        .get("MaxItems")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(50);
     let mut functions = lambda.state.functions();
     functions.retain(|function| function.name.as_str() > after);
     let more = functions.len() > most;
     functions.truncate(most);
     let mut answer = json!({ "Functions": functions.iter().map(|f| wire::configuration(f)).collect::<Vec<_>>() });
     if more {
-        answer["NextMarker"] = functions.last().map(|function| function.name.clone()).into();
+        answer["NextMarker"] = functions
+            .last()
+            .map(|function| function.name.clone())
+            .into();
     }
     Ok((200, answer))
 }
 
 fn zip_of(body: &Value) -> Result<Vec<u8>, AwsError> {
     if !body["S3Bucket"].is_null() || !body["ImageUri"].is_null() {
-        return Err(AwsError::not_implemented("Lambda", "code from S3 or an image registry (send ZipFile)"));
+        return Err(AwsError::not_implemented(
+            "Lambda",
+            "code from S3 or an image registry (send ZipFile)",
+        ));
     }
-    let text = body["ZipFile"].as_str().ok_or_else(|| invalid("Please provide a source for function code."))?;
-    STANDARD.decode(text).map_err(|_| invalid("ZipFile is not base64"))
+    let text = body["ZipFile"]
+        .as_str()
+        .ok_or_else(|| invalid("Please provide a source for function code."))?;
+    STANDARD
+        .decode(text)
+        .map_err(|_| invalid("ZipFile is not base64"))
 }
 
 fn runtime_of(body: &Value) -> Result<Option<String>, AwsError> {
@@ -117,28 +162,40 @@ fn architecture_of(body: &Value) -> Result<Option<String>, AwsError> {
     match body["Architectures"][0].as_str() {
         None => Ok(None),
         Some(name @ ("x86_64" | "arm64")) => Ok(Some(name.to_owned())),
-        Some(other) => Err(invalid(format!("Value '{other}' at 'architectures' must be x86_64 or arm64"))),
+        Some(other) => Err(invalid(format!(
+            "Value '{other}' at 'architectures' must be x86_64 or arm64"
+        ))),
     }
 }
 
 fn create_function(lambda: &LambdaService, body: &Value) -> Answer {
-    let name = body["FunctionName"].as_str().map(function_name).unwrap_or_default();
+    let name = body["FunctionName"]
+        .as_str()
+        .map(function_name)
+        .unwrap_or_default();
     let legal = (1..=64).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if !legal {
         return Err(AwsError::bad_request(
             "ValidationException",
-            format!("1 validation error detected: Value '{name}' at 'functionName' must match [a-zA-Z0-9-_]+ with at most 64 characters"),
+            format!(
+                "1 validation error detected: Value '{name}' at 'functionName' must match [a-zA-Z0-9-_]+ with at most 64 characters"
+            ),
         ));
     }
     if lambda.state.function(name).is_ok() {
         // aws-behaviours L6
         return Err(conflict(format!("Function already exist: {name}")));
     }
-    let runtime = runtime_of(body)?.ok_or_else(|| invalid("Runtime is mandatory for functions created with deployment packages."))?;
-    let role = body["Role"].as_str().filter(|role| role.starts_with("arn:aws")).ok_or_else(|| {
-        invalid("1 validation error detected: 'role' must be the ARN of a role")
+    let runtime = runtime_of(body)?.ok_or_else(|| {
+        invalid("Runtime is mandatory for functions created with deployment packages.")
     })?;
+    let role = body["Role"]
+        .as_str()
+        .filter(|role| role.starts_with("arn:aws"))
+        .ok_or_else(|| invalid("1 validation error detected: 'role' must be the ARN of a role"))?;
     let environment = texts(&body["Environment"]["Variables"]);
     code::check_environment(&environment)?;
     let unpacked = code::unpack(&lambda.state.code, &zip_of(&body["Code"])?)?;
@@ -218,7 +275,12 @@ fn update_configuration(lambda: &LambdaService, name: &str, body: &Value) -> Ans
 /// A function must not run longer than the queues it is mapped to hide its messages.
 /// // aws-behaviours Q10
 fn check_visibility(lambda: &LambdaService, name: &str, timeout_s: u32) -> Result<(), AwsError> {
-    for mapping in lambda.state.mappings().iter().filter(|mapping| mapping.function == name) {
+    for mapping in lambda
+        .state
+        .mappings()
+        .iter()
+        .filter(|mapping| mapping.function == name)
+    {
         if let Some(queue) = lambda.shared.bus.queues().describe(&mapping.queue_arn) {
             handlers_mappings::check_visibility(queue.visibility_timeout_s, timeout_s)?;
         }
@@ -245,7 +307,10 @@ fn get_policy(lambda: &LambdaService, name: &str) -> Answer {
         ));
     }
     let policy = json!({ "Version": "2012-10-17", "Id": "default", "Statement": function.policy });
-    Ok((200, json!({ "Policy": policy.to_string(), "RevisionId": function.generation.to_string() })))
+    Ok((
+        200,
+        json!({ "Policy": policy.to_string(), "RevisionId": function.generation.to_string() }),
+    ))
 }
 
 fn add_permission(lambda: &LambdaService, name: &str, body: &Value) -> Answer {
@@ -254,7 +319,11 @@ fn add_permission(lambda: &LambdaService, name: &str, body: &Value) -> Answer {
     if sid.is_empty() || body["Action"].as_str().is_none() || body["Principal"].as_str().is_none() {
         return Err(invalid("StatementId, Action and Principal are mandatory"));
     }
-    if function.policy.iter().any(|statement| statement["Sid"] == sid) {
+    if function
+        .policy
+        .iter()
+        .any(|statement| statement["Sid"] == sid)
+    {
         // aws-behaviours L11
         return Err(conflict(format!(
             "The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing statement."
@@ -283,15 +352,23 @@ fn remove_permission(lambda: &LambdaService, name: &str, sid: &str) -> Answer {
 
 fn get_concurrency(lambda: &LambdaService, name: &str) -> Answer {
     let function = lambda.state.function(name)?;
-    let reserved = function.reserved.map(|reserved| json!({ "ReservedConcurrentExecutions": reserved }));
+    let reserved = function
+        .reserved
+        .map(|reserved| json!({ "ReservedConcurrentExecutions": reserved }));
     Ok((200, reserved.unwrap_or_else(|| json!({}))))
 }
 
 fn put_concurrency(lambda: &LambdaService, name: &str, body: &Value) -> Answer {
     let mut function = (*lambda.state.function(name)?).clone();
     // A hundred must stay unreserved. // aws-behaviours L16
-    let reserved = number(body, "ReservedConcurrentExecutions", 0, ACCOUNT_CONCURRENCY - 100)?;
-    function.reserved = Some(reserved.ok_or_else(|| invalid("ReservedConcurrentExecutions is mandatory"))?);
+    let reserved = number(
+        body,
+        "ReservedConcurrentExecutions",
+        0,
+        ACCOUNT_CONCURRENCY - 100,
+    )?;
+    function.reserved =
+        Some(reserved.ok_or_else(|| invalid("ReservedConcurrentExecutions is mandatory"))?);
     let answer = json!({ "ReservedConcurrentExecutions": function.reserved });
     lambda.state.put_function(function)?;
     lambda.runtime.freed.notify_waiters();
@@ -310,13 +387,19 @@ fn no_invoke_config(function: &Function) -> AwsError {
     AwsError::new(
         404,
         "ResourceNotFoundException",
-        format!("The function {}:$LATEST doesn't have an EventInvokeConfig", function.arn()),
+        format!(
+            "The function {}:$LATEST doesn't have an EventInvokeConfig",
+            function.arn()
+        ),
     )
 }
 
 fn get_invoke_config(lambda: &LambdaService, name: &str) -> Answer {
     let function = lambda.state.function(name)?;
-    let config = function.invoke_config.as_ref().ok_or_else(|| no_invoke_config(&function))?;
+    let config = function
+        .invoke_config
+        .as_ref()
+        .ok_or_else(|| no_invoke_config(&function))?;
     Ok((200, wire::invoke_config(&function, config)))
 }
 
@@ -333,17 +416,24 @@ fn put_invoke_config(lambda: &LambdaService, name: &str, body: &Value, keep: boo
             return Ok(None);
         };
         if !arn.contains(":sqs:") {
-            return Err(AwsError::not_implemented("Lambda", &format!("the destination {arn} (SQS queues are served)")));
+            return Err(AwsError::not_implemented(
+                "Lambda",
+                &format!("the destination {arn} (SQS queues are served)"),
+            ));
         }
         if lambda.shared.bus.queues().describe(arn).is_none() {
-            return Err(invalid(format!("The destination ARN {arn} is invalid: there is no such queue.")));
+            return Err(invalid(format!(
+                "The destination ARN {arn} is invalid: there is no such queue."
+            )));
         }
         Ok(Some(arn.to_owned()))
     };
     let before = before.as_ref();
     let config = InvokeConfig {
-        retries: number(body, "MaximumRetryAttempts", 0, 2)?.or_else(|| before.and_then(|b| b.retries)),
-        max_age_s: number(body, "MaximumEventAgeInSeconds", 60, 21_600)?.or_else(|| before.and_then(|b| b.max_age_s)),
+        retries: number(body, "MaximumRetryAttempts", 0, 2)?
+            .or_else(|| before.and_then(|b| b.retries)),
+        max_age_s: number(body, "MaximumEventAgeInSeconds", 60, 21_600)?
+            .or_else(|| before.and_then(|b| b.max_age_s)),
         on_failure: destination("OnFailure", before.and_then(|b| b.on_failure.clone()))?,
         on_success: destination("OnSuccess", before.and_then(|b| b.on_success.clone()))?,
         modified_ms: lambda.now_ms(),
@@ -371,7 +461,11 @@ fn list_tags(lambda: &LambdaService, arn: &str) -> Answer {
     Ok((200, json!({ "Tags": tags })))
 }
 
-fn change_tags(lambda: &LambdaService, arn: &str, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Answer {
+fn change_tags(
+    lambda: &LambdaService,
+    arn: &str,
+    change: impl FnOnce(&mut BTreeMap<String, String>),
+) -> Answer {
     // aws-behaviours E11
     if let Some((_, uuid)) = arn.rsplit_once("event-source-mapping:") {
         let mut mapping = (*lambda.state.mapping(uuid)?).clone();
@@ -390,7 +484,10 @@ const ACCOUNT_CONCURRENCY: u32 = 1_000;
 
 fn account_settings(lambda: &LambdaService) -> Value {
     let functions = lambda.state.functions();
-    let reserved: u32 = functions.iter().filter_map(|function| function.reserved).sum();
+    let reserved: u32 = functions
+        .iter()
+        .filter_map(|function| function.reserved)
+        .sum();
     json!({
         "AccountLimit": {
             "TotalCodeSize": 80_530_636_800_u64,

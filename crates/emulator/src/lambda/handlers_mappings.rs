@@ -24,9 +24,16 @@ pub(super) fn check_visibility(visibility_s: u32, timeout_s: u32) -> Result<(), 
 
 pub(super) fn list(lambda: &LambdaService, call: &Call<'_>) -> Answer {
     let source = call.query.get("EventSourceArn");
-    let function = call.query.get("FunctionName").map(|name| function_name(name));
+    let function = call
+        .query
+        .get("FunctionName")
+        .map(|name| function_name(name));
     let after = call.query.get("Marker").map_or("", String::as_str);
-    let most = call.query.get("MaxItems").and_then(|text| text.parse().ok()).unwrap_or(100);
+    let most = call
+        .query
+        .get("MaxItems")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(100);
     let mut mappings = lambda.state.mappings();
     mappings.retain(|mapping| {
         source.is_none_or(|arn| *arn == mapping.queue_arn)
@@ -35,7 +42,10 @@ pub(super) fn list(lambda: &LambdaService, call: &Call<'_>) -> Answer {
     });
     let more = mappings.len() > most;
     mappings.truncate(most);
-    let told: Vec<Value> = mappings.iter().map(|mapping| wire::mapping(mapping, None)).collect();
+    let told: Vec<Value> = mappings
+        .iter()
+        .map(|mapping| wire::mapping(mapping, None))
+        .collect();
     let mut answer = json!({ "EventSourceMappings": told });
     if more {
         answer["NextMarker"] = mappings.last().map(|mapping| mapping.uuid.clone()).into();
@@ -68,8 +78,14 @@ fn settings(mapping: &mut Mapping, body: &Value) -> Result<(), AwsError> {
         mapping.max_concurrency = number(&body["ScalingConfig"], "MaximumConcurrency", 2, 1_000)?;
     }
     let filters = &body["FilterCriteria"]["Filters"];
-    if filters.as_array().is_some_and(|filters| !filters.is_empty()) {
-        return Err(AwsError::not_implemented("Lambda", "filter criteria of event source mappings"));
+    if filters
+        .as_array()
+        .is_some_and(|filters| !filters.is_empty())
+    {
+        return Err(AwsError::not_implemented(
+            "Lambda",
+            "filter criteria of event source mappings",
+        ));
     }
     Ok(())
 }
@@ -77,9 +93,14 @@ fn settings(mapping: &mut Mapping, body: &Value) -> Result<(), AwsError> {
 pub(super) fn create(lambda: &LambdaService, body: &Value) -> Answer {
     let queue_arn = body["EventSourceArn"].as_str().unwrap_or_default();
     if !queue_arn.contains(":sqs:") {
-        return Err(AwsError::not_implemented("Lambda", &format!("the event source {queue_arn} (SQS queues are served)")));
+        return Err(AwsError::not_implemented(
+            "Lambda",
+            &format!("the event source {queue_arn} (SQS queues are served)"),
+        ));
     }
-    let function = lambda.state.function(body["FunctionName"].as_str().unwrap_or_default())?;
+    let function = lambda
+        .state
+        .function(body["FunctionName"].as_str().unwrap_or_default())?;
     let queue = lambda.shared.bus.queues().describe(queue_arn).ok_or_else(|| {
         invalid("Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist.")
     })?;
@@ -120,9 +141,10 @@ pub(super) fn update(lambda: &LambdaService, uuid: &str, body: &Value) -> Answer
         let function = lambda.state.function(name)?;
         mapping.function.clone_from(&function.name);
     }
-    if let (Some(queue), Ok(function)) =
-        (lambda.shared.bus.queues().describe(&mapping.queue_arn), lambda.state.function(&mapping.function))
-    {
+    if let (Some(queue), Ok(function)) = (
+        lambda.shared.bus.queues().describe(&mapping.queue_arn),
+        lambda.state.function(&mapping.function),
+    ) {
         check_visibility(queue.visibility_timeout_s, function.timeout_s)?;
     }
     settings(&mut mapping, body)?;

@@ -61,7 +61,11 @@ pub(super) fn verdict(response: &[u8], partial_failures: bool, ids: &[&str]) -> 
             _ => return Verdict::AllFailed,
         }
     }
-    if failed.is_empty() { Verdict::AllDone } else { Verdict::Failed(failed) }
+    if failed.is_empty() {
+        Verdict::AllDone
+    } else {
+        Verdict::Failed(failed)
+    }
 }
 
 /// The event that a function gets.
@@ -86,8 +90,14 @@ fn event(mapping: &Mapping, messages: &[ReceivedMessage]) -> Value {
 }
 
 /// Works for one mapping until `stop`.
-pub(super) async fn poll(lambda: Arc<LambdaService>, mapping: Arc<Mapping>, stop: CancellationToken) {
-    let limit = Arc::new(Semaphore::new(mapping.max_concurrency.unwrap_or(CONCURRENCY) as usize));
+pub(super) async fn poll(
+    lambda: Arc<LambdaService>,
+    mapping: Arc<Mapping>,
+    stop: CancellationToken,
+) {
+    let limit = Arc::new(Semaphore::new(
+        mapping.max_concurrency.unwrap_or(CONCURRENCY) as usize,
+    ));
     let failures = Arc::new(AtomicU32::new(0));
     loop {
         let work = async {
@@ -100,8 +110,14 @@ pub(super) async fn poll(lambda: Arc<LambdaService>, mapping: Arc<Mapping>, stop
             () = stop.cancelled() => return,
             () = lambda.shared.stop.cancelled() => return,
         };
-        let Some((permit, messages)) = next else { return };
-        let (lambda, mapping, failures) = (Arc::clone(&lambda), Arc::clone(&mapping), Arc::clone(&failures));
+        let Some((permit, messages)) = next else {
+            return;
+        };
+        let (lambda, mapping, failures) = (
+            Arc::clone(&lambda),
+            Arc::clone(&mapping),
+            Arc::clone(&failures),
+        );
         // A batch that was taken is finished even when the mapping is deleted meanwhile.
         tokio::spawn(async move {
             process(&lambda, &mapping, &messages, &failures).await;
@@ -155,8 +171,16 @@ async fn next_batch(lambda: &LambdaService, mapping: &Mapping) -> Vec<ReceivedMe
     }
 }
 
-async fn process(lambda: &Arc<LambdaService>, mapping: &Mapping, messages: &[ReceivedMessage], failures: &AtomicU32) {
-    let ids: Vec<&str> = messages.iter().map(|message| message.message_id.as_str()).collect();
+async fn process(
+    lambda: &Arc<LambdaService>,
+    mapping: &Mapping,
+    messages: &[ReceivedMessage],
+    failures: &AtomicU32,
+) {
+    let ids: Vec<&str> = messages
+        .iter()
+        .map(|message| message.message_id.as_str())
+        .collect();
     let payload = Bytes::from(event(mapping, messages).to_string());
     let request_id = uuid::Uuid::new_v4().to_string();
     let verdict = match lambda.state.function(&mapping.function) {
@@ -183,7 +207,11 @@ async fn process(lambda: &Arc<LambdaService>, mapping: &Mapping, messages: &[Rec
         Verdict::Failed(ids) => ids.contains(&message.message_id),
     };
     let handles = |wanted: bool| -> Vec<String> {
-        messages.iter().filter(|message| failed(message) == wanted).map(|message| message.receipt_handle.clone()).collect()
+        messages
+            .iter()
+            .filter(|message| failed(message) == wanted)
+            .map(|message| message.receipt_handle.clone())
+            .collect()
     };
     let queues = lambda.shared.bus.queues();
     let done = handles(false);
@@ -200,7 +228,11 @@ async fn process(lambda: &Arc<LambdaService>, mapping: &Mapping, messages: &[Rec
     let in_a_row = failures.fetch_add(1, Ordering::Relaxed);
     if let Some(beyond) = in_a_row.checked_sub(FREE_FAILURES) {
         let pause = (10_i64 << beyond.min(9)).min(LONGEST_PAUSE_MS);
-        lambda.shared.clock.sleep_until(lambda.shared.clock.now_ms() + pause).await;
+        lambda
+            .shared
+            .clock
+            .sleep_until(lambda.shared.clock.now_ms() + pause)
+            .await;
     }
     // In the behaviour `instant` failed messages are visible again at once.
     if let Err(error) = queues.release(&mapping.queue_arn, &again, 0) {
@@ -222,16 +254,32 @@ mod tests {
             ("null", Verdict::AllDone),
             ("", Verdict::AllDone),
             (r#"{"batchItemFailures":null}"#, Verdict::AllDone),
-            (r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#, failed(&["b"])),
-            (r#"{"batchItemFailures":[{"itemIdentifier":"x"}]}"#, Verdict::AllFailed),
-            (r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, Verdict::AllFailed),
-            (r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#, Verdict::AllFailed),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#,
+                failed(&["b"]),
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"x"}]}"#,
+                Verdict::AllFailed,
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+                Verdict::AllFailed,
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+                Verdict::AllFailed,
+            ),
             (r#"{"batchItemFailures":[{"id":"a"}]}"#, Verdict::AllFailed),
             (r#"{"batchItemFailures":"a"}"#, Verdict::AllFailed),
             ("no json", Verdict::AllFailed),
             ("[1]", Verdict::AllFailed),
         ] {
-            assert_eq!(verdict(response.as_bytes(), true, &ids), expected, "{response}");
+            assert_eq!(
+                verdict(response.as_bytes(), true, &ids),
+                expected,
+                "{response}"
+            );
         }
         assert_eq!(verdict(b"no json", false, &ids), Verdict::AllDone);
     }

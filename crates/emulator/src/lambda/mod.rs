@@ -65,7 +65,12 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LambdaService>, StartError
         code: state.code.clone(),
         lines: sender,
     });
-    let generation = state.functions().iter().map(|function| function.generation).max().unwrap_or(0);
+    let generation = state
+        .functions()
+        .iter()
+        .map(|function| function.generation)
+        .max()
+        .unwrap_or(0);
     let service = Arc::new(LambdaService {
         shared,
         state,
@@ -88,7 +93,10 @@ impl LambdaService {
         if let Some(lines) = lines {
             let logs = self.shared.bus.logs().clone();
             let own = Arc::downgrade(self);
-            let exists = move |name: &str| own.upgrade().is_some_and(|own| own.state.function(name).is_ok());
+            let exists = move |name: &str| {
+                own.upgrade()
+                    .is_some_and(|own| own.state.function(name).is_ok())
+            };
             tokio::spawn(runtime::write(lines, logs, exists));
         }
         let own = Arc::clone(self);
@@ -145,7 +153,12 @@ impl LambdaService {
     }
 
     fn remove_unused_code(&self, directory: &str) {
-        if self.state.functions().iter().any(|function| function.code_dir == directory) {
+        if self
+            .state
+            .functions()
+            .iter()
+            .any(|function| function.code_dir == directory)
+        {
             return;
         }
         let path = self.state.code.join(directory);
@@ -156,7 +169,9 @@ impl LambdaService {
 
     fn add_mapping(&self, mapping: Mapping) -> Result<Arc<Mapping>, AwsError> {
         let _adding = self.adding.lock().expect("no holder panics");
-        let same = |other: &Arc<Mapping>| other.queue_arn == mapping.queue_arn && other.function == mapping.function;
+        let same = |other: &Arc<Mapping>| {
+            other.queue_arn == mapping.queue_arn && other.function == mapping.function
+        };
         if let Some(existing) = self.state.mappings().into_iter().find(same) {
             return Err(handlers_mappings::duplicate(&existing));
         }
@@ -193,8 +208,10 @@ impl LambdaService {
     }
 
     async fn invoke(&self, name: &str, request: Request) -> Result<Response, AwsError> {
-        let (kind, log_type) =
-            (header(&request, "x-amz-invocation-type"), header(&request, "x-amz-log-type"));
+        let (kind, log_type) = (
+            header(&request, "x-amz-invocation-type"),
+            header(&request, "x-amz-log-type"),
+        );
         let function = self.state.function(name)?;
         let payload = body_of(request).await?;
         match kind.as_str() {
@@ -205,12 +222,22 @@ impl LambdaService {
             }
             _ => {}
         }
-        let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
+        let payload = if payload.is_empty() {
+            Bytes::from_static(b"{}")
+        } else {
+            payload
+        };
         let request_id = uuid::Uuid::new_v4().to_string();
-        let finished = self.runtime.invoke(&function, &request_id, payload).await.map_err(|error| match error {
-            NotBegun::Throttled => AwsError::new(429, "TooManyRequestsException", "Rate Exceeded."),
-            NotBegun::Failed(error) => error,
-        })?;
+        let finished = self
+            .runtime
+            .invoke(&function, &request_id, payload)
+            .await
+            .map_err(|error| match error {
+                NotBegun::Throttled => {
+                    AwsError::new(429, "TooManyRequestsException", "Rate Exceeded.")
+                }
+                NotBegun::Failed(error) => error,
+            })?;
         let mut builder = http::Response::builder()
             .status(200)
             .header("content-type", "application/json")
@@ -234,7 +261,12 @@ impl LambdaService {
 }
 
 fn header(request: &Request, name: &str) -> String {
-    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    request
+        .headers()
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned()
 }
 
 async fn body_of(request: Request) -> Result<Bytes, AwsError> {
@@ -244,7 +276,9 @@ async fn body_of(request: Request) -> Result<Bytes, AwsError> {
 }
 
 fn decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 #[async_trait::async_trait]
@@ -252,13 +286,21 @@ impl Service for LambdaService {
     async fn call(&self, request: Request) -> Response {
         let path = request.uri().path().to_owned();
         // The first part is the version of the API, which differs by operation.
-        let parts: Vec<String> = path.trim_matches('/').split('/').skip(1).map(decoded).collect();
+        let parts: Vec<String> = path
+            .trim_matches('/')
+            .split('/')
+            .skip(1)
+            .map(decoded)
+            .collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         if let ["functions", name, "invocations"] = parts.as_slice()
             && request.method() == Method::POST
         {
             let name = (*name).to_owned();
-            return self.invoke(&name, request).await.unwrap_or_else(|error| wire::error(&error));
+            return self
+                .invoke(&name, request)
+                .await
+                .unwrap_or_else(|error| wire::error(&error));
         }
         let query = request.uri().query().unwrap_or_default().to_owned();
         let query = query
@@ -269,18 +311,33 @@ impl Service for LambdaService {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
                 let name = decoded(name);
                 // Tag keys come as one parameter several times.
-                let name = if name == "tagKeys" { format!("tagKeys{index}") } else { name };
+                let name = if name == "tagKeys" {
+                    format!("tagKeys{index}")
+                } else {
+                    name
+                };
                 (name, decoded(&value.replace('+', " ")))
             })
             .collect();
         let method = request.method().clone();
         let body = match body_of(request).await {
             Ok(body) if body.is_empty() => Ok(json!({})),
-            Ok(body) => serde_json::from_slice(&body)
-                .map_err(|error| AwsError::bad_request("InvalidRequestContentException", error.to_string())),
+            Ok(body) => serde_json::from_slice(&body).map_err(|error| {
+                AwsError::bad_request("InvalidRequestContentException", error.to_string())
+            }),
             Err(error) => Err(error),
         };
-        let answer = body.and_then(|body| handlers::dispatch(self, &Call { method, path: parts, query, body }));
+        let answer = body.and_then(|body| {
+            handlers::dispatch(
+                self,
+                &Call {
+                    method,
+                    path: parts,
+                    query,
+                    body,
+                },
+            )
+        });
         match answer {
             Ok((status, body)) => wire::answer(status, &body),
             Err(error) => wire::error(&error),
@@ -301,12 +358,15 @@ impl FunctionPort for LambdaService {
         source_account: &str,
     ) -> InvokePermission {
         match self.state.function(function_arn) {
-            Ok(function) => policy::permission(&function.policy, principal, source_arn, source_account),
+            Ok(function) => {
+                policy::permission(&function.policy, principal, source_arn, source_account)
+            }
             Err(_) => InvokePermission::NoFunction,
         }
     }
 
     fn invoke_async(&self, function_arn: &str, payload: Bytes) -> Result<(), AwsError> {
-        self.accept(function_name(function_arn), &payload).map(|_| ())
+        self.accept(function_name(function_arn), &payload)
+            .map(|_| ())
     }
 }

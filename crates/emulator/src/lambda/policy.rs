@@ -25,7 +25,10 @@ pub(super) fn statement(body: &Value, function_arn: &str) -> Value {
     });
     let mut condition = serde_json::Map::new();
     if let Some(account) = text("SourceAccount") {
-        condition.insert("StringEquals".to_owned(), json!({ "AWS:SourceAccount": account }));
+        condition.insert(
+            "StringEquals".to_owned(),
+            json!({ "AWS:SourceAccount": account }),
+        );
     }
     if let Some(arn) = text("SourceArn") {
         condition.insert("ArnLike".to_owned(), json!({ "AWS:SourceArn": arn }));
@@ -37,7 +40,12 @@ pub(super) fn statement(body: &Value, function_arn: &str) -> Value {
 }
 
 /// Does one of the statements let `principal` invoke on behalf of the source?
-pub(super) fn permission(policy: &[Value], principal: &str, source_arn: &str, source_account: &str) -> InvokePermission {
+pub(super) fn permission(
+    policy: &[Value],
+    principal: &str,
+    source_arn: &str,
+    source_account: &str,
+) -> InvokePermission {
     let allows = |statement: &Value| {
         let named = &statement["Principal"];
         let same_principal = named == "*" || named["Service"] == principal;
@@ -51,12 +59,17 @@ pub(super) fn permission(policy: &[Value], principal: &str, source_arn: &str, so
             && account.is_none_or(|account| account == source_account)
             && arn.is_none_or(|pattern| like(pattern, source_arn))
     };
-    if policy.iter().any(allows) { InvokePermission::Allowed } else { InvokePermission::Denied }
+    if policy.iter().any(allows) {
+        InvokePermission::Allowed
+    } else {
+        InvokePermission::Denied
+    }
 }
 
 /// `*` stands for any text, `?` for one character.
 fn like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -87,11 +100,26 @@ mod tests {
             "SourceArn": "arn:aws:s3:::b", "SourceAccount": "1"});
         let policy = [statement(&body, "arn:f")];
         let ask = |principal, arn, account| permission(&policy, principal, arn, account);
-        assert_eq!(ask("s3.amazonaws.com", "arn:aws:s3:::b", "1"), InvokePermission::Allowed);
-        assert_eq!(ask("sns.amazonaws.com", "arn:aws:s3:::b", "1"), InvokePermission::Denied);
-        assert_eq!(ask("s3.amazonaws.com", "arn:aws:s3:::c", "1"), InvokePermission::Denied);
-        assert_eq!(ask("s3.amazonaws.com", "arn:aws:s3:::b", "2"), InvokePermission::Denied);
-        assert_eq!(permission(&[], "s3.amazonaws.com", "a", "1"), InvokePermission::Denied);
+        assert_eq!(
+            ask("s3.amazonaws.com", "arn:aws:s3:::b", "1"),
+            InvokePermission::Allowed
+        );
+        assert_eq!(
+            ask("sns.amazonaws.com", "arn:aws:s3:::b", "1"),
+            InvokePermission::Denied
+        );
+        assert_eq!(
+            ask("s3.amazonaws.com", "arn:aws:s3:::c", "1"),
+            InvokePermission::Denied
+        );
+        assert_eq!(
+            ask("s3.amazonaws.com", "arn:aws:s3:::b", "2"),
+            InvokePermission::Denied
+        );
+        assert_eq!(
+            permission(&[], "s3.amazonaws.com", "a", "1"),
+            InvokePermission::Denied
+        );
     }
 
     #[test]

@@ -105,11 +105,19 @@ pub(super) fn function_name(text: &str) -> &str {
 }
 
 pub(super) fn no_function(name: &str) -> AwsError {
-    AwsError::new(404, "ResourceNotFoundException", format!("Function not found: {}", function_arn(name)))
+    AwsError::new(
+        404,
+        "ResourceNotFoundException",
+        format!("Function not found: {}", function_arn(name)),
+    )
 }
 
 pub(super) fn no_mapping() -> AwsError {
-    AwsError::new(404, "ResourceNotFoundException", "The resource you requested does not exist.")
+    AwsError::new(
+        404,
+        "ResourceNotFoundException",
+        "The resource you requested does not exist.",
+    )
 }
 
 pub(super) struct State {
@@ -125,8 +133,18 @@ impl State {
         let mappings: Vec<Mapping> = all(&connection, "SELECT value FROM mappings")?;
         Ok(Self {
             connection: Mutex::new(connection),
-            functions: RwLock::new(functions.into_iter().map(|f| (f.name.clone(), Arc::new(f))).collect()),
-            mappings: RwLock::new(mappings.into_iter().map(|m| (m.uuid.clone(), Arc::new(m))).collect()),
+            functions: RwLock::new(
+                functions
+                    .into_iter()
+                    .map(|f| (f.name.clone(), Arc::new(f)))
+                    .collect(),
+            ),
+            mappings: RwLock::new(
+                mappings
+                    .into_iter()
+                    .map(|m| (m.uuid.clone(), Arc::new(m)))
+                    .collect(),
+            ),
             code: directory.join("code"),
         })
     }
@@ -136,13 +154,21 @@ impl State {
     }
 
     pub(super) fn functions(&self) -> Vec<Arc<Function>> {
-        self.functions.read().expect("no holder panics").values().cloned().collect()
+        self.functions
+            .read()
+            .expect("no holder panics")
+            .values()
+            .cloned()
+            .collect()
     }
 
     pub(super) fn function(&self, name: &str) -> Result<Arc<Function>, AwsError> {
         let name = function_name(name);
         let functions = self.functions.read().expect("no holder panics");
-        functions.get(name).cloned().ok_or_else(|| no_function(name))
+        functions
+            .get(name)
+            .cloned()
+            .ok_or_else(|| no_function(name))
     }
 
     pub(super) fn put_function(&self, function: Function) -> Result<Arc<Function>, AwsError> {
@@ -151,41 +177,72 @@ impl State {
             .prepare_cached("INSERT OR REPLACE INTO functions (name, value) VALUES (?1, ?2)")?
             .execute([&function.name, &text])?;
         let function = Arc::new(function);
-        self.functions.write().expect("no holder panics").insert(function.name.clone(), function.clone());
+        self.functions
+            .write()
+            .expect("no holder panics")
+            .insert(function.name.clone(), function.clone());
         Ok(function)
     }
 
     pub(super) fn delete_function(&self, name: &str) -> Result<(), AwsError> {
-        self.connection().execute("DELETE FROM functions WHERE name = ?1", [name])?;
-        self.functions.write().expect("no holder panics").remove(name);
+        self.connection()
+            .execute("DELETE FROM functions WHERE name = ?1", [name])?;
+        self.functions
+            .write()
+            .expect("no holder panics")
+            .remove(name);
         Ok(())
     }
 
     pub(super) fn mappings(&self) -> Vec<Arc<Mapping>> {
-        self.mappings.read().expect("no holder panics").values().cloned().collect()
+        self.mappings
+            .read()
+            .expect("no holder panics")
+            .values()
+            .cloned()
+            .collect()
     }
 
     pub(super) fn mapping(&self, uuid: &str) -> Result<Arc<Mapping>, AwsError> {
-        self.mappings.read().expect("no holder panics").get(uuid).cloned().ok_or_else(no_mapping)
+        self.mappings
+            .read()
+            .expect("no holder panics")
+            .get(uuid)
+            .cloned()
+            .ok_or_else(no_mapping)
     }
 
     pub(super) fn put_mapping(&self, mapping: Mapping) -> Result<Arc<Mapping>, AwsError> {
         let text = serde_json::to_string(&mapping).map_err(AwsError::internal)?;
-        self.connection()
-            .execute("INSERT OR REPLACE INTO mappings (uuid, value) VALUES (?1, ?2)", [&mapping.uuid, &text])?;
+        self.connection().execute(
+            "INSERT OR REPLACE INTO mappings (uuid, value) VALUES (?1, ?2)",
+            [&mapping.uuid, &text],
+        )?;
         let mapping = Arc::new(mapping);
-        self.mappings.write().expect("no holder panics").insert(mapping.uuid.clone(), mapping.clone());
+        self.mappings
+            .write()
+            .expect("no holder panics")
+            .insert(mapping.uuid.clone(), mapping.clone());
         Ok(mapping)
     }
 
     pub(super) fn delete_mapping(&self, uuid: &str) -> Result<(), AwsError> {
-        self.connection().execute("DELETE FROM mappings WHERE uuid = ?1", [uuid])?;
-        self.mappings.write().expect("no holder panics").remove(uuid);
+        self.connection()
+            .execute("DELETE FROM mappings WHERE uuid = ?1", [uuid])?;
+        self.mappings
+            .write()
+            .expect("no holder panics")
+            .remove(uuid);
         Ok(())
     }
 
     /// Accepts an asynchronous invocation.
-    pub(super) fn accept(&self, function: &str, request_id: &str, payload: &[u8]) -> Result<Pending, AwsError> {
+    pub(super) fn accept(
+        &self,
+        function: &str,
+        request_id: &str,
+        payload: &[u8],
+    ) -> Result<Pending, AwsError> {
         let connection = self.connection();
         connection
             .prepare_cached("INSERT INTO pending (function, request_id, payload, attempts) VALUES (?1, ?2, ?3, 0)")?
@@ -207,15 +264,18 @@ impl State {
     }
 
     pub(super) fn settle(&self, seq: i64) -> Result<(), AwsError> {
-        self.connection().prepare_cached("DELETE FROM pending WHERE seq = ?1")?.execute([seq])?;
+        self.connection()
+            .prepare_cached("DELETE FROM pending WHERE seq = ?1")?
+            .execute([seq])?;
         Ok(())
     }
 
     /// Everything accepted and not settled.
     pub(super) fn pending(&self) -> Result<Vec<Pending>, AwsError> {
         let connection = self.connection();
-        let mut select =
-            connection.prepare("SELECT seq, function, request_id, payload, attempts FROM pending ORDER BY seq")?;
+        let mut select = connection.prepare(
+            "SELECT seq, function, request_id, payload, attempts FROM pending ORDER BY seq",
+        )?;
         let rows = select.query_map([], |row| {
             Ok(Pending {
                 seq: row.get(0)?,
@@ -229,10 +289,18 @@ impl State {
     }
 }
 
-fn all<T: serde::de::DeserializeOwned>(connection: &Connection, sql: &str) -> Result<Vec<T>, AwsError> {
+fn all<T: serde::de::DeserializeOwned>(
+    connection: &Connection,
+    sql: &str,
+) -> Result<Vec<T>, AwsError> {
     let mut select = connection.prepare(sql)?;
-    let texts: Vec<String> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    texts.iter().map(|text| serde_json::from_str(text).map_err(AwsError::internal)).collect()
+    let texts: Vec<String> = select
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    texts
+        .iter()
+        .map(|text| serde_json::from_str(text).map_err(AwsError::internal))
+        .collect()
 }
 
 #[cfg(test)]
@@ -241,7 +309,12 @@ mod tests {
 
     #[test]
     fn functions_are_found_by_name_arn_and_qualified_arn() {
-        for text in ["f", "function:f", "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST", "000000000000:function:f"] {
+        for text in [
+            "f",
+            "function:f",
+            "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
+            "000000000000:function:f",
+        ] {
             assert_eq!(function_name(text), "f", "{text}");
         }
     }

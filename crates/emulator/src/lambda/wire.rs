@@ -18,7 +18,9 @@ const TIMESTAMP: &[BorrowedFormatItem<'_>] =
 
 /// A moment as records write it.
 pub(super) fn timestamp(moment: OffsetDateTime) -> String {
-    moment.format(TIMESTAMP).map_or_else(|_| String::new(), |text| format!("{text}Z"))
+    moment
+        .format(TIMESTAMP)
+        .map_or_else(|_| String::new(), |text| format!("{text}Z"))
 }
 
 fn last_modified(ms: i64) -> String {
@@ -68,7 +70,9 @@ fn uuid_of(text: &str) -> String {
     let digest = sha2::Sha256::digest(text);
     let mut bytes = [0u8; 16];
     bytes.copy_from_slice(&digest[..16]);
-    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    uuid::Builder::from_random_bytes(bytes)
+        .into_uuid()
+        .to_string()
 }
 
 /// Answer of GetFunction.
@@ -116,7 +120,11 @@ pub(super) fn mapping_arn(uuid: &str) -> String {
 
 /// A mapping; `state` overrides the word that follows from it.
 pub(super) fn mapping(mapping: &Mapping, state: Option<&str>) -> Value {
-    let state = state.unwrap_or(if mapping.enabled { "Enabled" } else { "Disabled" });
+    let state = state.unwrap_or(if mapping.enabled {
+        "Enabled"
+    } else {
+        "Disabled"
+    });
     let mut value = json!({
         "UUID": mapping.uuid,
         "BatchSize": mapping.batch,
@@ -149,7 +157,12 @@ pub(super) fn texts(value: &Value) -> BTreeMap<String, String> {
 }
 
 /// A whole number in a range, or what it is when it is not given.
-pub(super) fn number(body: &Value, name: &str, least: u32, most: u32) -> Result<Option<u32>, AwsError> {
+pub(super) fn number(
+    body: &Value,
+    name: &str,
+    least: u32,
+    most: u32,
+) -> Result<Option<u32>, AwsError> {
     let value = &body[name];
     if value.is_null() {
         return Ok(None);
@@ -169,13 +182,21 @@ pub(super) fn answer(status: u16, body: &Value) -> Response {
         .status(status)
         .header("content-type", "application/json")
         .header("x-amzn-requestid", uuid::Uuid::new_v4().to_string());
-    let body = if status == 204 || body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let body = if status == 204 || body.is_null() {
+        Body::empty()
+    } else {
+        Body::from(body.to_string())
+    };
     builder.body(body).expect("a legal response")
 }
 
 /// An error as Lambda words it.
 pub(super) fn error(error: &AwsError) -> Response {
-    let kind = if error.status >= 500 { "Service" } else { "User" };
+    let kind = if error.status >= 500 {
+        "Service"
+    } else {
+        "User"
+    };
     let body = json!({ "Type": kind, "Message": error.message, "message": error.message });
     let mut response = answer(error.status, &body);
     if let Ok(code) = error.code.parse() {

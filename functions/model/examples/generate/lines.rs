@@ -12,7 +12,9 @@ const FIRST: OffsetDateTime = datetime!(2026-11-02 08:00 UTC);
 /// Of every ten lines this one (from zero) is malformed where malformed lines are asked for.
 const MALFORMED_OF_TEN: usize = 6;
 
-const SERVICES: &[&str] = &["gateway", "auth", "catalog", "checkout", "payments", "search"];
+const SERVICES: &[&str] = &[
+    "gateway", "auth", "catalog", "checkout", "payments", "search",
+];
 const FINE: &[&str] = &[
     "request completed",
     "cache entry refreshed from the primary store",
@@ -46,7 +48,10 @@ struct Lcg(u64);
 
 impl Lcg {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 16
     }
 
@@ -81,11 +86,27 @@ pub fn sample(count: usize, malformed: bool) -> String {
 
 fn line(random: &mut Lcg, moment: OffsetDateTime) -> String {
     let (level, status, message) = match random.below(100) {
-        0..=5 => ("ERROR", [500, 502, 503, 504][random.below(4) as usize], random.pick(BROKEN)),
-        6..=9 => ("WARN", [401, 403][random.below(2) as usize], random.pick(DENIED)),
-        10..=16 => ("WARN", [200, 404, 429][random.below(3) as usize], random.pick(SLOW)),
+        0..=5 => (
+            "ERROR",
+            [500, 502, 503, 504][random.below(4) as usize],
+            random.pick(BROKEN),
+        ),
+        6..=9 => (
+            "WARN",
+            [401, 403][random.below(2) as usize],
+            random.pick(DENIED),
+        ),
+        10..=16 => (
+            "WARN",
+            [200, 404, 429][random.below(3) as usize],
+            random.pick(SLOW),
+        ),
         17..=24 => ("DEBUG", 200, random.pick(DETAILS)),
-        _ => ("INFO", [200, 200, 200, 201, 204][random.below(5) as usize], random.pick(FINE)),
+        _ => (
+            "INFO",
+            [200, 200, 200, 201, 204][random.below(5) as usize],
+            random.pick(FINE),
+        ),
     };
     // Refusals come from few addresses, as those of somebody who tries passwords do. All addresses
     // are from the ranges kept for documentation.
@@ -107,7 +128,8 @@ fn line(random: &mut Lcg, moment: OffsetDateTime) -> String {
     if random.below(5) > 0 {
         let slow = if level == "INFO" { 1 } else { 8 };
         let tenths = (30 + random.below(900)) * slow + random.below(400);
-        write!(line, ",\"duration_ms\":{}.{}", tenths / 10, tenths % 10).expect("strings take all text");
+        write!(line, ",\"duration_ms\":{}.{}", tenths / 10, tenths % 10)
+            .expect("strings take all text");
     }
     write!(line, ",\"source_ip\":\"{source}\"}}").expect("strings take all text");
     line

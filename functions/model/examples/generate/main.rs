@@ -16,7 +16,9 @@ fn main() -> ExitCode {
         _ => None,
     };
     let written = match asked {
-        Some((count, malformed)) => std::io::stdout().lock().write_all(lines::sample(count, malformed).as_bytes()),
+        Some((count, malformed)) => std::io::stdout()
+            .lock()
+            .write_all(lines::sample(count, malformed).as_bytes()),
         None => Err(std::io::Error::other("usage: generate LINES [malformed]")),
     };
     match written {

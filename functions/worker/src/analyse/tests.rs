@@ -6,7 +6,9 @@ use flate2::write::GzEncoder;
 use super::*;
 
 fn line(level: &str, extra: &str) -> String {
-    format!(r#"{{"timestamp":"2026-01-01T00:00:01Z","level":"{level}","service":"api","message":"m"{extra}}}"#)
+    format!(
+        r#"{{"timestamp":"2026-01-01T00:00:01Z","level":"{level}","service":"api","message":"m"{extra}}}"#
+    )
 }
 
 fn read(text: impl AsRef<[u8]>) -> Statistics {
@@ -59,7 +61,9 @@ fn malformed_lines_are_counted_and_told_by_number() {
 
 #[test]
 fn bad_utf8_in_an_ignored_field_is_malformed() {
-    let mut bytes = line("INFO", r#","x":"?""#).replace('?', "\u{1}").into_bytes();
+    let mut bytes = line("INFO", r#","x":"?""#)
+        .replace('?', "\u{1}")
+        .into_bytes();
     let at = bytes.iter().position(|b| *b == 1).expect("the mark");
     bytes[at] = 0xff;
     bytes.push(b'\n');
@@ -70,29 +74,51 @@ fn bad_utf8_in_an_ignored_field_is_malformed() {
 
 #[test]
 fn a_byte_order_mark_and_carriage_returns_do_no_harm() {
-    let found = read(format!("\u{feff}{}\r\n{}\r\n", line("INFO", ""), line("INFO", "")));
+    let found = read(format!(
+        "\u{feff}{}\r\n{}\r\n",
+        line("INFO", ""),
+        line("INFO", "")
+    ));
     assert_eq!((found.lines, found.malformed), (2, 0));
 }
 
 #[test]
 fn first_and_last_timestamp_go_by_time_and_not_by_text() {
     let at = |time: &str| line("INFO", "").replace("2026-01-01T00:00:01Z", time);
-    let text = [at("2026-01-01T12:00:00+02:00"), at("2026-01-01T11:00:00Z"), at("2026-01-01T10:30:00Z")].join("\n");
+    let text = [
+        at("2026-01-01T12:00:00+02:00"),
+        at("2026-01-01T11:00:00Z"),
+        at("2026-01-01T10:30:00Z"),
+    ]
+    .join("\n");
     let found = read(text);
-    assert_eq!(found.first_timestamp.as_deref(), Some("2026-01-01T12:00:00+02:00"));
-    assert_eq!(found.last_timestamp.as_deref(), Some("2026-01-01T11:00:00Z"));
+    assert_eq!(
+        found.first_timestamp.as_deref(),
+        Some("2026-01-01T12:00:00+02:00")
+    );
+    assert_eq!(
+        found.last_timestamp.as_deref(),
+        Some("2026-01-01T11:00:00Z")
+    );
 }
 
 #[test]
 fn a_line_over_the_bound_is_malformed_wherever_it_ends() {
     let long = "x".repeat(MAX_LINE_BYTES + 1);
     let good = line("INFO", "");
-    for text in [format!("{long}\n{good}\n"), format!("{good}\n{long}"), format!("{good}\n{long}\n{good}")] {
+    for text in [
+        format!("{long}\n{good}\n"),
+        format!("{good}\n{long}"),
+        format!("{good}\n{long}\n{good}"),
+    ] {
         let found = read(&text);
         assert_eq!(found.malformed, 1);
         assert_eq!(found.lines, text.lines().count() as u64);
     }
-    let just = line("INFO", &format!(r#","x":"{}""#, "y".repeat(MAX_LINE_BYTES - 200)));
+    let just = line(
+        "INFO",
+        &format!(r#","x":"{}""#, "y".repeat(MAX_LINE_BYTES - 200)),
+    );
     assert_eq!(read(just).malformed, 0);
 }
 
@@ -115,7 +141,11 @@ fn gzip_is_known_by_its_bytes_and_all_members_are_read() {
 
 #[test]
 fn a_cut_or_damaged_gzip_is_a_permanent_fault() {
-    let bytes = gzip(&(0..1_000).map(|n| line("INFO", &format!(r#","n":{n}"#)) + "\n").collect::<String>());
+    let bytes = gzip(
+        &(0..1_000)
+            .map(|n| line("INFO", &format!(r#","n":{n}"#)) + "\n")
+            .collect::<String>(),
+    );
     assert_eq!(reason("a.log.gz", &bytes[..bytes.len() / 2]), "cut_gzip");
     assert_eq!(reason("a.log.gz", line("INFO", "").as_bytes()), "bad_gzip");
 }
@@ -133,18 +163,27 @@ fn a_source_that_breaks_off_is_not_the_contents_fault() {
     impl Read for Breaks {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
             if std::mem::replace(&mut self.0, true) {
-                return Err(std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "gone"));
+                return Err(std::io::Error::new(
+                    std::io::ErrorKind::ConnectionAborted,
+                    "gone",
+                ));
             }
             buffer[0] = b'{';
             Ok(1)
         }
     }
-    assert!(matches!(analyse("a.log", Breaks(false)), Err(Unreadable::Source(_))));
+    assert!(matches!(
+        analyse("a.log", Breaks(false)),
+        Err(Unreadable::Source(_))
+    ));
 }
 
 #[test]
 fn deep_nesting_is_malformed_and_not_a_crash() {
-    let deep = line("INFO", &format!(r#","x":{}{}"#, "[".repeat(100_000), "]".repeat(100_000)));
+    let deep = line(
+        "INFO",
+        &format!(r#","x":{}{}"#, "[".repeat(100_000), "]".repeat(100_000)),
+    );
     let found = read(format!("{deep}\n{}", line("INFO", "")));
     assert_eq!((found.lines, found.malformed), (2, 1));
 }

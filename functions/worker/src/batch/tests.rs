@@ -29,7 +29,10 @@ impl Effects for World {
             return Err(Failure::Transient("the table is away".to_owned()));
         }
         let mut results = self.results.lock().expect("no holder panics");
-        if results.get(&result.job_id).is_some_and(|found| found.status == Outcome::Done) {
+        if results
+            .get(&result.job_id)
+            .is_some_and(|found| found.status == Outcome::Done)
+        {
             return Ok(Written::Duplicate);
         }
         results.insert(result.job_id.clone(), result.clone());
@@ -43,11 +46,16 @@ impl Effects for World {
     }
 }
 
-const GOOD: &str = r#"{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","service":"s","message":"m"}"#;
+const GOOD: &str =
+    r#"{"timestamp":"2026-01-01T00:00:00Z","level":"INFO","service":"s","message":"m"}"#;
 
 fn world() -> World {
     World {
-        objects: [("good.log", GOOD.as_bytes().to_vec()), ("binary.log", vec![0, 1, 2, 10])].into(),
+        objects: [
+            ("good.log", GOOD.as_bytes().to_vec()),
+            ("binary.log", vec![0, 1, 2, 10]),
+        ]
+        .into(),
         ..World::default()
     }
 }
@@ -82,7 +90,11 @@ fn event(bodies: &[String]) -> SqsEvent {
 }
 
 fn failures(response: &SqsBatchResponse) -> Vec<&str> {
-    response.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect()
+    response
+        .batch_item_failures
+        .iter()
+        .map(|f| f.item_identifier.as_str())
+        .collect()
 }
 
 #[tokio::test]
@@ -95,7 +107,10 @@ async fn a_good_file_is_one_result_however_often_it_is_delivered() {
     let results = world.results.lock().expect("no holder panics");
     assert_eq!(results.len(), 1);
     let result = results.values().next().expect("one");
-    assert_eq!((result.status, result.lines, result.receive_count), (Outcome::Done, 1, 2));
+    assert_eq!(
+        (result.status, result.lines, result.receive_count),
+        (Outcome::Done, 1, 2)
+    );
     assert_eq!(result.timings.queued_ms, Some(5));
     assert!(result.timings.worker_cold);
     assert!(world.aside.lock().expect("no holder panics").is_empty());
@@ -104,20 +119,33 @@ async fn a_good_file_is_one_result_however_often_it_is_delivered() {
 #[tokio::test]
 async fn a_permanent_fault_is_a_failed_result_and_one_job_set_aside_with_its_reason() {
     let world = world();
-    let response = handle(event(&[job("binary.log"), job("gone.log"), job("good.log")]), false, &world).await;
+    let response = handle(
+        event(&[job("binary.log"), job("gone.log"), job("good.log")]),
+        false,
+        &world,
+    )
+    .await;
     assert!(failures(&response).is_empty(), "all are acknowledged");
     let results = world.results.lock().expect("no holder panics");
     let failed: Vec<_> = results
         .values()
         .filter(|result| result.status == Outcome::Failed)
-        .map(|result| result.reason.as_ref().map_or("", |reason| reason.code.as_str()))
+        .map(|result| {
+            result
+                .reason
+                .as_ref()
+                .map_or("", |reason| reason.code.as_str())
+        })
         .collect();
     assert_eq!(failed.len(), 2);
     let mut aside = world.aside.lock().expect("no holder panics").clone();
     aside.sort();
     assert_eq!(
         aside,
-        [(job("binary.log"), "no_record".to_owned()), (job("gone.log"), "not_found".to_owned())]
+        [
+            (job("binary.log"), "no_record".to_owned()),
+            (job("gone.log"), "not_found".to_owned())
+        ]
     );
 }
 
@@ -132,7 +160,10 @@ async fn a_message_that_is_no_job_is_set_aside_as_it_came() {
 
 #[tokio::test]
 async fn a_transient_fault_is_reported_and_nothing_is_set_aside() {
-    let world = World { table_away: true, ..world() };
+    let world = World {
+        table_away: true,
+        ..world()
+    };
     let response = handle(event(&[job("good.log"), job("binary.log")]), false, &world).await;
     let mut failed = failures(&response);
     failed.sort_unstable();
@@ -150,6 +181,9 @@ async fn a_failed_result_is_healed_by_a_redrive_and_a_done_one_never_replaced() 
     world.objects.remove("late.log");
     handle(event(&[body]), false, &world).await;
     let results = world.results.lock().expect("no holder panics");
-    assert_eq!(results.values().next().map(|r| r.status), Some(Outcome::Done));
+    assert_eq!(
+        results.values().next().map(|r| r.status),
+        Some(Outcome::Done)
+    );
     assert_eq!(world.aside.lock().expect("no holder panics").len(), 1);
 }

@@ -42,7 +42,10 @@ pub(super) async fn serve(listener: TcpListener, environment: Arc<Environment>) 
 async fn answer(environment: &Arc<Environment>, request: Request) -> Response {
     // No web page is a runtime.
     if request.headers().contains_key(header::ORIGIN) {
-        return error(StatusCode::FORBIDDEN, "the Runtime API is for the function's process");
+        return error(
+            StatusCode::FORBIDDEN,
+            "the Runtime API is for the function's process",
+        );
     }
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -54,19 +57,24 @@ async fn answer(environment: &Arc<Environment>, request: Request) -> Response {
         (Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
             accept(environment, id, request, Outcome::Error).await
         }
-        (Method::POST, ["2018-06-01", "runtime", "init", "error"]) => match request.into_body().collect().await {
-            Ok(body) => {
-                environment.init_failed(&body.to_bytes());
-                accepted()
+        (Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
+            match request.into_body().collect().await {
+                Ok(body) => {
+                    environment.init_failed(&body.to_bytes());
+                    accepted()
+                }
+                Err(cause) => error(StatusCode::BAD_REQUEST, &cause.to_string()),
             }
-            Err(cause) => error(StatusCode::BAD_REQUEST, &cause.to_string()),
-        },
+        }
         (Method::POST, ["2020-01-01", "extension", "register"]) => register(environment),
         (Method::GET, ["2020-01-01", "extension", "event", "next"]) => {
             // Environments are ended by a signal; no event comes before it.
             std::future::pending().await
         }
-        (_, _) => error(StatusCode::NOT_FOUND, "no such operation of the Runtime API"),
+        (_, _) => error(
+            StatusCode::NOT_FOUND,
+            "no such operation of the Runtime API",
+        ),
     }
 }
 
@@ -77,8 +85,14 @@ async fn next(environment: &Arc<Environment>) -> Response {
     http::Response::builder()
         .header("content-type", "application/json")
         .header("lambda-runtime-aws-request-id", &invocation.request_id)
-        .header("lambda-runtime-deadline-ms", invocation.deadline_ms.to_string())
-        .header("lambda-runtime-invoked-function-arn", function_arn(environment.function()))
+        .header(
+            "lambda-runtime-deadline-ms",
+            invocation.deadline_ms.to_string(),
+        )
+        .header(
+            "lambda-runtime-invoked-function-arn",
+            function_arn(environment.function()),
+        )
         .header("lambda-runtime-trace-id", trace_id())
         .body(Body::from(invocation.payload))
         .expect("a legal response")
@@ -87,7 +101,12 @@ async fn next(environment: &Arc<Environment>) -> Response {
 /// An X-Ray header that says "not sampled": there is no tracing here.
 fn trace_id() -> String {
     let id = uuid::Uuid::new_v4().simple().to_string();
-    format!("Root=1-{}-{};Parent={};Sampled=0", &id[..8], &id[8..], &id[16..])
+    format!(
+        "Root=1-{}-{};Parent={};Sampled=0",
+        &id[..8],
+        &id[8..],
+        &id[16..]
+    )
 }
 
 async fn accept(
@@ -103,7 +122,10 @@ async fn accept(
     if environment.answer(id, outcome(body)) {
         accepted()
     } else {
-        error(StatusCode::BAD_REQUEST, "that is not the invocation at work")
+        error(
+            StatusCode::BAD_REQUEST,
+            "that is not the invocation at work",
+        )
     }
 }
 
@@ -129,6 +151,8 @@ fn error(status: StatusCode, message: &str) -> Response {
     http::Response::builder()
         .status(status)
         .header("content-type", "application/json")
-        .body(Body::from(json!({ "errorType": "InvalidRequest", "errorMessage": message }).to_string()))
+        .body(Body::from(
+            json!({ "errorType": "InvalidRequest", "errorMessage": message }).to_string(),
+        ))
         .expect("a legal response")
 }

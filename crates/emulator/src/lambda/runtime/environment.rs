@@ -98,7 +98,10 @@ pub(in crate::lambda) struct Environment {
 
 impl Environment {
     /// Starts the process.
-    pub(super) fn start(function: &Function, surroundings: &Surroundings) -> Result<Arc<Self>, AwsError> {
+    pub(super) fn start(
+        function: &Function,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<Self>, AwsError> {
         let token = uuid::Uuid::new_v4().simple().to_string();
         let now = time::OffsetDateTime::from_unix_timestamp(surroundings.clock.now_ms() / 1_000)
             .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
@@ -112,11 +115,22 @@ impl Environment {
         );
         let directory = surroundings.code.join(&function.code_dir);
         let (listener, api) = listen().map_err(|error| {
-            AwsError::new(500, "ServiceException", format!("no port for the Runtime API: {error}"))
+            AwsError::new(
+                500,
+                "ServiceException",
+                format!("no port for the Runtime API: {error}"),
+            )
         })?;
         let mut child = Command::new(directory.join("bootstrap"))
             .env_clear()
-            .envs(variables(function, &directory, &api, &surroundings.endpoint, &log_group, &log_stream))
+            .envs(variables(
+                function,
+                &directory,
+                &api,
+                &surroundings.endpoint,
+                &log_group,
+                &log_stream,
+            ))
             .current_dir(&directory)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -125,7 +139,11 @@ impl Environment {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| {
-                AwsError::new(502, "Runtime.InvalidEntrypoint", format!("cannot start bootstrap: {error}"))
+                AwsError::new(
+                    502,
+                    "Runtime.InvalidEntrypoint",
+                    format!("cannot start bootstrap: {error}"),
+                )
             })?;
         let (work, waiting_work) = mpsc::unbounded_channel();
         let environment = Arc::new(Self {
@@ -167,7 +185,10 @@ impl Environment {
             // What it wrote last is read before its end is told.
             for reader in readers {
                 if tokio::time::timeout(GRACE, reader).await.is_err() {
-                    tracing::warn!(function = watched.function, "a process outside its group holds the output open");
+                    tracing::warn!(
+                        function = watched.function,
+                        "a process outside its group holds the output open"
+                    );
                 }
             }
             watched.has_exited(status.map_or_else(|error| format!("with error: {error}"), how));
@@ -203,9 +224,17 @@ impl Environment {
             let reported = self.init_error.lock().expect("no holder panics").take();
             let (kind, text) = match how {
                 Some(how) => ("Runtime.ExitError", format!("Error: Runtime exited {how}")),
-                None => ("Sandbox.Timedout", format!("Error: init took longer than {} seconds", deadline.as_secs())),
+                None => (
+                    "Sandbox.Timedout",
+                    format!(
+                        "Error: init took longer than {} seconds",
+                        deadline.as_secs()
+                    ),
+                ),
             };
-            Outcome::InitFailed(reported.unwrap_or_else(|| json!({ "errorType": kind, "errorMessage": text })))
+            Outcome::InitFailed(
+                reported.unwrap_or_else(|| json!({ "errorType": kind, "errorMessage": text })),
+            )
         };
         let waited = tokio::time::timeout(deadline, async {
             tokio::select! {
@@ -219,13 +248,19 @@ impl Environment {
     /// Writes the start of an invocation to the log.
     pub(super) fn begin(&self, invocation: &Invocation) {
         self.tail.lock().expect("no holder panics").clear();
-        self.log(format!("START RequestId: {} Version: $LATEST", invocation.request_id));
+        self.log(format!(
+            "START RequestId: {} Version: $LATEST",
+            invocation.request_id
+        ));
     }
 
     /// Hands the invocation to the process and waits for its end.
     pub(super) async fn run(&self, invocation: Invocation) -> Outcome {
         let (done, ended) = oneshot::channel();
-        *self.current() = Some(Current { request_id: invocation.request_id.clone(), done });
+        *self.current() = Some(Current {
+            request_id: invocation.request_id.clone(),
+            done,
+        });
         let mut exited = self.exited.subscribe();
         if self.work.send(invocation).is_err() {
             return Outcome::Exited("before it took the invocation".to_owned());
@@ -241,7 +276,13 @@ impl Environment {
     }
 
     /// Writes the end of an invocation to the log.
-    pub(super) fn finish(&self, request_id: &str, outcome: Outcome, took: Duration, init: Option<Duration>) -> Finished {
+    pub(super) fn finish(
+        &self,
+        request_id: &str,
+        outcome: Outcome,
+        took: Duration,
+        init: Option<Duration>,
+    ) -> Finished {
         *self.current() = None;
         if let Some((_, error)) = outcome.error(request_id)
             && outcome.ends_environment()
@@ -250,16 +291,26 @@ impl Environment {
             self.log(text.to_owned());
         }
         self.log(format!("END RequestId: {request_id}"));
-        self.log(report(request_id, took, self.memory_mb, self.peak_memory_mb(), init));
+        self.log(report(
+            request_id,
+            took,
+            self.memory_mb,
+            self.peak_memory_mb(),
+            init,
+        ));
         let log_tail = std::mem::take(&mut *self.tail.lock().expect("no holder panics"));
         Finished { outcome, log_tail }
     }
 
     /// Highest resident memory so far, MB.
     fn peak_memory_mb(&self) -> u64 {
-        let status = self.pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")).ok());
+        let status = self
+            .pid
+            .and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")).ok());
         let peak = status.as_deref().and_then(|status| {
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmHWM:"))?;
             line.trim().trim_end_matches(" kB").parse::<u64>().ok()
         });
         peak.unwrap_or(0).div_ceil(1_024)
@@ -316,16 +367,22 @@ impl Environment {
             other => other,
         };
         let mut current = self.current();
-        if current.as_ref().is_none_or(|current| current.request_id != request_id) {
+        if current
+            .as_ref()
+            .is_none_or(|current| current.request_id != request_id)
+        {
             return false;
         }
         // Whoever waited may have given up a moment ago.
-        current.take().is_some_and(|current| current.done.send(outcome).is_ok())
+        current
+            .take()
+            .is_some_and(|current| current.done.send(outcome).is_ok())
     }
 
     /// The process says why it cannot start.
     pub(super) fn init_failed(&self, error: &[u8]) {
-        let value = serde_json::from_slice(error).unwrap_or_else(|_| json!({ "errorMessage": String::from_utf8_lossy(error) }));
+        let value = serde_json::from_slice(error)
+            .unwrap_or_else(|_| json!({ "errorMessage": String::from_utf8_lossy(error) }));
         *self.init_error.lock().expect("no holder panics") = Some(value);
     }
 
@@ -340,8 +397,15 @@ impl Environment {
     /// Asks the process to end and waits until it has.
     pub(super) async fn end_and_wait(&self) {
         self.end();
-        if tokio::time::timeout(GRACE * 6, self.has_ended()).await.is_err() {
-            tracing::error!(function = self.function, pid = self.pid, "a function's process does not end");
+        if tokio::time::timeout(GRACE * 6, self.has_ended())
+            .await
+            .is_err()
+        {
+            tracing::error!(
+                function = self.function,
+                pid = self.pid,
+                "a function's process does not end"
+            );
         }
     }
 
@@ -394,11 +458,19 @@ fn how(status: ExitStatus) -> String {
 }
 
 /// AWS's report line. // aws-behaviours L19
-fn report(request_id: &str, took: Duration, memory_mb: u32, peak_mb: u64, init: Option<Duration>) -> String {
+fn report(
+    request_id: &str,
+    took: Duration,
+    memory_mb: u32,
+    peak_mb: u64,
+    init: Option<Duration>,
+) -> String {
     let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
     // Custom runtimes are billed for their init, too.
     let billed = (ms(took) + init.map_or(0.0, ms)).ceil();
-    let init = init.map_or_else(String::new, |init| format!("\tInit Duration: {:.2} ms", ms(init)));
+    let init = init.map_or_else(String::new, |init| {
+        format!("\tInit Duration: {:.2} ms", ms(init))
+    });
     format!(
         "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {peak_mb} MB{init}",
         ms(took)
@@ -433,13 +505,21 @@ fn variables(
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
         ("LAMBDA_TASK_ROOT", &directory),
         ("LANG", "en_US.UTF-8"),
-        ("LD_LIBRARY_PATH", "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"),
+        (
+            "LD_LIBRARY_PATH",
+            "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+        ),
         ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin"),
         ("TZ", ":UTC"),
     ];
-    let mut all: Vec<(String, String)> =
-        fixed.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    all.push(("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), function.memory_mb.to_string()));
+    let mut all: Vec<(String, String)> = fixed
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    all.push((
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(),
+        function.memory_mb.to_string(),
+    ));
     all.extend(function.environment.clone());
     all
 }
@@ -450,7 +530,13 @@ mod tests {
 
     #[test]
     fn the_report_line_is_that_of_aws() {
-        let cold = report("r", Duration::from_micros(1_234), 256, 12, Some(Duration::from_millis(20)));
+        let cold = report(
+            "r",
+            Duration::from_micros(1_234),
+            256,
+            12,
+            Some(Duration::from_millis(20)),
+        );
         assert_eq!(
             cold,
             "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 22 ms\tMemory Size: 256 MB\tMax Memory Used: 12 MB\tInit Duration: 20.00 ms"
@@ -465,9 +551,20 @@ mod tests {
             assert_eq!(word, "Unhandled");
             error["errorType"].as_str().unwrap_or_default().to_owned()
         };
-        assert_eq!(kind(Outcome::TimedOut(Duration::from_secs(3))), "Sandbox.Timedout");
-        assert_eq!(kind(Outcome::Exited(how(ExitStatus::from_raw(256)))), "Runtime.ExitError");
-        assert_eq!(kind(Outcome::Error(Bytes::from_static(br#"{"errorType":"Mine"}"#))), "Mine");
+        assert_eq!(
+            kind(Outcome::TimedOut(Duration::from_secs(3))),
+            "Sandbox.Timedout"
+        );
+        assert_eq!(
+            kind(Outcome::Exited(how(ExitStatus::from_raw(256)))),
+            "Runtime.ExitError"
+        );
+        assert_eq!(
+            kind(Outcome::Error(Bytes::from_static(
+                br#"{"errorType":"Mine"}"#
+            ))),
+            "Mine"
+        );
         assert!(Outcome::Answered(Bytes::new()).error("r").is_none());
         assert_eq!(how(ExitStatus::from_raw(256)), "with error: exit status 1");
         assert_eq!(how(ExitStatus::from_raw(9)), "with error: signal: 9");

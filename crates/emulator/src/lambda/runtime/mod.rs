@@ -139,12 +139,16 @@ impl Runtime {
             pool.all.remove(environment.token());
             environment.end();
         }
-        let most = function.reserved.map_or(MOST_ENVIRONMENTS, |reserved| MOST_ENVIRONMENTS.min(reserved as usize));
+        let most = function.reserved.map_or(MOST_ENVIRONMENTS, |reserved| {
+            MOST_ENVIRONMENTS.min(reserved as usize)
+        });
         if pool.all.len() >= most {
             return Err(NotBegun::Throttled);
         }
-        let environment = Environment::start(function, &self.surroundings).map_err(NotBegun::Failed)?;
-        pool.all.insert(environment.token().to_owned(), environment.clone());
+        let environment =
+            Environment::start(function, &self.surroundings).map_err(NotBegun::Failed)?;
+        pool.all
+            .insert(environment.token().to_owned(), environment.clone());
         Ok((environment, true))
     }
 
@@ -183,10 +187,15 @@ impl Runtime {
     /// Ends environments that had no work for long. Runs until it is dropped.
     pub(super) async fn reclaim(&self) {
         loop {
-            self.surroundings.clock.sleep_until(self.surroundings.clock.now_ms() + 60_000).await;
+            self.surroundings
+                .clock
+                .sleep_until(self.surroundings.clock.now_ms() + 60_000)
+                .await;
             let mut idle_for_long = Vec::new();
             for pool in self.pools().values_mut() {
-                let (long, short) = std::mem::take(&mut pool.idle).into_iter().partition(|(_, since)| since.elapsed() > IDLE);
+                let (long, short) = std::mem::take(&mut pool.idle)
+                    .into_iter()
+                    .partition(|(_, since)| since.elapsed() > IDLE);
                 pool.idle = short;
                 for (environment, _) in long {
                     pool.all.remove(environment.token());
@@ -201,7 +210,11 @@ impl Runtime {
 
     /// Ends every process and waits until all are gone.
     pub(super) async fn stop(&self) {
-        let all: Vec<_> = self.pools().drain().flat_map(|(_, pool)| pool.all.into_values()).collect();
+        let all: Vec<_> = self
+            .pools()
+            .drain()
+            .flat_map(|(_, pool)| pool.all.into_values())
+            .collect();
         for environment in &all {
             environment.end();
         }

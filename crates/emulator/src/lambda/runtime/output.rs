@@ -75,7 +75,10 @@ pub(in crate::lambda) async fn write(
         for line in batch.drain(..) {
             if exists(&line.function) {
                 let key = (line.group, line.stream);
-                let line = LogLine { timestamp_ms: line.timestamp_ms, message: line.message };
+                let line = LogLine {
+                    timestamp_ms: line.timestamp_ms,
+                    message: line.message,
+                };
                 streams.entry(key).or_default().push(line);
             }
         }
