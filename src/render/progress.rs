@@ -110,7 +110,7 @@ impl Progress {
     pub fn event(&self, event: &Event) {
         match event {
             Event::PackagingStarted { functions } => {
-                self.now(format!("building {}", functions.join(", ")))
+                self.now(format!("building {}", functions.join(", ")));
             }
             Event::CargoSaid { line } => {
                 self.now(line.trim().to_owned());
