@@ -79,6 +79,23 @@ fn the_main_job() {
     assert_snapshot!("down_again", env.pipectl(&["down"]));
 }
 
+/// A message that waits in the dead letter queue of jobs; it stays there.
+fn dead_letter(endpoint: &str) -> Value {
+    let body = serde_json::json!({
+        "QueueUrl": format!("{endpoint}/000000000000/log-pipeline-jobs-dlq"),
+        "MessageAttributeNames": ["All"],
+        "VisibilityTimeout": 0,
+    });
+    let headers = [
+        ("x-amz-target", "AmazonSQS.ReceiveMessage"),
+        ("content-type", "application/x-amz-json-1.0"),
+    ];
+    let body = body.to_string();
+    let response =
+        pipectl_testkit::http::post(endpoint, "/", &headers, body.as_bytes()).expect("an answer");
+    response.json().expect("JSON")["Messages"][0].clone()
+}
+
 /// Delivers the upload event of a result to the trigger again; returns what the function answers.
 fn invoke_trigger(endpoint: &str, result: &Value) -> Value {
     let record = serde_json::json!({
@@ -218,6 +235,14 @@ fn every_kind_of_file_ends_as_it_should() {
         ),
         (1, 0, 0)
     );
+    let message = dead_letter(&endpoint);
+    assert_eq!(
+        message["MessageAttributes"]["reason"]["StringValue"],
+        "no_record"
+    );
+    let job: Value =
+        serde_json::from_str(message["Body"].as_str().expect("a body")).expect("a job");
+    assert_eq!(job["key"], "logs/binary.ndjson");
     let results = env
         .pipectl(&["results", "--output", "json"])
         .expect_success()

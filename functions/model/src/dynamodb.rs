@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Map, Number, Value};
 
@@ -17,6 +19,87 @@ pub enum ItemError {
     /// An attribute type that results do not use, or a number that is none.
     #[error("the attribute `{0}` has a type that results do not use")]
     Attribute(String),
+}
+
+/// When a result may be written over the one that is there: a failed or rejected result may be
+/// replaced, so that a redrive heals it; one that is done never, unless it has expired and DynamoDB
+/// has not yet deleted it.
+pub const REPLACEABLE: &str =
+    "attribute_not_exists(job_id) OR #status <> :done OR expires_at < :now";
+
+/// The names that [`REPLACEABLE`] stands on: `status` is a reserved word.
+fn replaceable_names() -> HashMap<String, String> {
+    HashMap::from([("#status".to_owned(), "status".to_owned())])
+}
+
+fn replaceable_values(now_s: i64) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        (
+            ":done".to_owned(),
+            AttributeValue::S(crate::Outcome::Done.as_str().to_owned()),
+        ),
+        (":now".to_owned(), AttributeValue::N(now_s.to_string())),
+    ])
+}
+
+/// The request that writes a result under the condition [`REPLACEABLE`]. A failed condition means
+/// that the job is done already. // aws-behaviours D20
+pub fn put_result(
+    client: &Client,
+    table: &str,
+    result: &JobResult,
+) -> Result<PutItemFluentBuilder, ItemError> {
+    Ok(client
+        .put_item()
+        .table_name(table)
+        .set_item(Some(item_from_result(result)?))
+        .condition_expression(REPLACEABLE)
+        .set_expression_attribute_names(Some(replaceable_names()))
+        .set_expression_attribute_values(Some(replaceable_values(crate::aws::now_ms() / 1_000))))
+}
+
+/// Under what condition [`mark_dead_lettered`] writes: a result that has been healed meanwhile stays.
+const STILL_FAILED: &str = "#status = :failed";
+const SET_DEAD_LETTERED: &str = "SET dead_lettered = :message";
+
+/// The request that notes on a failed result that its job went to the dead letter queue by the message
+/// of this id.
+pub fn mark_dead_lettered(
+    client: &Client,
+    table: &str,
+    job_id: &str,
+    message_id: &str,
+) -> aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder {
+    client
+        .update_item()
+        .table_name(table)
+        .key("job_id", AttributeValue::S(job_id.to_owned()))
+        .update_expression(SET_DEAD_LETTERED)
+        .condition_expression(STILL_FAILED)
+        .set_expression_attribute_names(Some(replaceable_names()))
+        .set_expression_attribute_values(Some(mark_values(message_id)))
+}
+
+fn mark_values(message_id: &str) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        (
+            ":failed".to_owned(),
+            AttributeValue::S(crate::Outcome::Failed.as_str().to_owned()),
+        ),
+        (
+            ":message".to_owned(),
+            AttributeValue::S(message_id.to_owned()),
+        ),
+    ])
+}
+
+/// The message by which the job of an item went to the dead letter queue, if it did.
+#[allow(
+    clippy::implicit_hasher,
+    reason = "the SDK's items are plain hash maps"
+)]
+pub fn dead_lettered(item: &HashMap<String, AttributeValue>) -> Option<&str> {
+    item.get("dead_lettered")?.as_s().ok().map(String::as_str)
 }
 
 /// The item of a result.
@@ -98,92 +181,4 @@ fn number(text: &str) -> Option<Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Durations, Outcome, Reason, Timings};
-
-    fn result() -> JobResult {
-        JobResult {
-            job_id: "ab".to_owned(),
-            status: Outcome::Done,
-            reason: None,
-            bucket: "b".to_owned(),
-            key: "logs/ü x.ndjson".to_owned(),
-            version_id: Some("v".to_owned()),
-            etag: None,
-            size: 12,
-            lines: 3,
-            malformed: 1,
-            malformed_positions: vec![2],
-            levels: [("INFO".to_owned(), 2)].into(),
-            services: [("api".to_owned(), 2)].into(),
-            error_rate: 0.5,
-            first_timestamp: Some("2026-01-01T00:00:00Z".to_owned()),
-            last_timestamp: Some("2026-01-01T00:00:01Z".to_owned()),
-            duration_ms: Some(Durations {
-                count: 2,
-                p50: 1.0,
-                p90: 2.5,
-                p95: 2.5,
-                p99: 2.5,
-                max: 2.5,
-            }),
-            top_errors: vec![("boom".to_owned(), 1)],
-            top_denied_sources: vec![("10.0.0.1".to_owned(), 1)],
-            processed_at: "2026-11-23T00:00:00.000Z".to_owned(),
-            day: "2026-11-23#a".to_owned(),
-            expires_at: 1_780_000_000,
-            receive_count: 1,
-            timings: Timings {
-                event_ms: Some(1),
-                worker_cold: true,
-                ..Timings::default()
-            },
-        }
-    }
-
-    #[test]
-    fn a_result_survives_the_way_through_an_item() {
-        let mut failed = result();
-        failed.status = Outcome::Failed;
-        failed.reason = Some(Reason::new("no_record", "no line is a record"));
-        failed.duration_ms = None;
-        failed.error_rate = 0.0;
-        for result in [result(), failed] {
-            let item = item_from_result(&result).expect("an item");
-            assert_eq!(
-                item["expires_at"],
-                AttributeValue::N("1780000000".to_owned())
-            );
-            assert_eq!(
-                item["status"],
-                AttributeValue::S(result.status.as_str().to_owned())
-            );
-            // As DynamoDB gives whole numbers back.
-            let item: HashMap<_, _> = item
-                .into_iter()
-                .map(|(name, value)| match value {
-                    AttributeValue::N(n) => {
-                        (name, AttributeValue::N(n.trim_end_matches(".0").to_owned()))
-                    }
-                    other => (name, other),
-                })
-                .collect();
-            assert_eq!(result_from_item(&item).expect("a result"), result);
-        }
-    }
-
-    #[test]
-    fn an_item_that_is_no_result_says_what_is_wrong() {
-        let error = result_from_item(&HashMap::from([(
-            "job_id".to_owned(),
-            AttributeValue::S("x".to_owned()),
-        )]));
-        assert!(
-            error
-                .expect_err("no result")
-                .to_string()
-                .contains("missing field")
-        );
-    }
-}
+mod tests;

@@ -10,7 +10,8 @@ pub struct KeyError {
     pub raw: String,
 }
 
-/// Decodes a key of an S3 event: `+` is a space, then percent. // aws-behaviours S13
+/// Decodes a key of an S3 event: `+` is a space, then percent. A percent sign that begins no
+/// escape stands for itself. // aws-behaviours S13
 pub fn decode_event_key(raw: &str) -> Result<String, KeyError> {
     let spaced = raw.replace('+', " ");
     percent_decode_str(&spaced)
@@ -34,6 +35,8 @@ mod tests {
             ("logs/a%252Bb.ndjson", "logs/a%2Bb.ndjson"),
             ("logs/%C3%BC%F0%9F%98%80.log", "logs/ü😀.log"),
             ("logs/50%25.log", "logs/50%.log"),
+            ("logs/a%zz", "logs/a%zz"),
+            ("logs/100%", "logs/100%"),
             ("logs/%2e%2e/x.log", "logs/../x.log"),
         ];
         for (raw, decoded) in cases {

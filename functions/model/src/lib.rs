@@ -63,7 +63,7 @@ pub struct ProcessingJob {
     /// ETag without quotes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// Size, bytes.
+    /// Size, bytes; 0 where the event did not tell.
     pub size: u64,
     /// When S3 says that the object came, milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]

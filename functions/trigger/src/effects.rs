@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use model::{JobResult, ProcessingJob};
 
 /// Something could not be done.
@@ -65,15 +65,8 @@ impl Effects for AwsEffects {
     }
 
     async fn write_rejected(&self, result: JobResult) -> Result<(), EffectError> {
-        let item = model::dynamodb::item_from_result(&result).map_err(EffectError::permanent)?;
-        let answer = self
-            .dynamodb
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(job_id) OR #status <> :done")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":done", AttributeValue::S("done".to_owned()))
+        let answer = model::dynamodb::put_result(&self.dynamodb, &self.table, &result)
+            .map_err(EffectError::permanent)?
             .send()
             .await;
         match answer {
@@ -82,7 +75,7 @@ impl Effects for AwsEffects {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(aws_sdk_dynamodb::operation::put_item::PutItemError::is_conditional_check_failed_exception) =>
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
             {
                 Ok(())
             }

@@ -3,17 +3,19 @@
 //! `main.rs` wires the AWS clients; everything here works against the trait [`Effects`].
 
 mod effects;
+mod event;
 mod limits;
 
-use aws_lambda_events::s3::{S3Event, S3EventRecord};
 use model::{
     JobResult, Outcome, ProcessingJob, Reason, SCHEMA, Timings, aws, decode_event_key, job_id,
 };
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use event::Upload;
+
 pub use effects::{AwsEffects, EffectError, Effects};
-pub use limits::{Limits, SUFFIXES};
+pub use limits::{Limits, SUFFIXES, max_file_bytes};
 
 /// What became of the records of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -22,6 +24,17 @@ pub struct Summary {
     pub sent: usize,
     /// Files rejected, each with a result that says why.
     pub rejected: usize,
+    /// Records without bucket or key: nothing can be done with them, now or at another try.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unreadable: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// Handles one event. Every record is attempted; an error at the end makes Lambda invoke again,
@@ -34,18 +47,23 @@ pub async fn handle(
 ) -> Result<Summary, EffectError> {
     let mut summary = Summary::default();
     // `s3:TestEvent` and whatever else has no records is no upload. // aws-behaviours S15
-    if !event.get("Records").is_some_and(Value::is_array) {
+    let Some(records) = event.get("Records").and_then(Value::as_array) else {
         return Ok(summary);
-    }
-    let event: S3Event = serde_json::from_value(event).map_err(EffectError::permanent)?;
+    };
     let mut failure = None;
-    for record in event.records {
+    for record in records {
         let begun = aws::now_ms();
-        match one(&record, limits, begun, cold, effects).await {
+        let Some(upload) = Upload::read(record) else {
+            tracing::error!(%record, "the record names no bucket and key; skipped");
+            summary.unreadable += 1;
+            continue;
+        };
+        let key = upload.raw_key.clone();
+        match one(upload, limits, begun, cold, effects).await {
             Ok(Outcome::Rejected) => summary.rejected += 1,
             Ok(_) => summary.sent += 1,
             Err(error) => {
-                tracing::error!(%error, key = record.s3.object.key, "record failed");
+                tracing::error!(%error, key, "record failed");
                 failure = Some(error);
             }
         }
@@ -54,41 +72,35 @@ pub async fn handle(
 }
 
 async fn one(
-    record: &S3EventRecord,
+    upload: Upload,
     limits: &Limits,
     begun: i64,
     cold: bool,
     effects: &impl Effects,
 ) -> Result<Outcome, EffectError> {
-    let bucket = record.s3.bucket.name.clone().unwrap_or_default();
-    let object = &record.s3.object;
-    let raw_key = object.key.clone().unwrap_or_default();
-    let decoded = decode_event_key(&raw_key);
-    let key = decoded.clone().unwrap_or(raw_key);
-    let etag = object
-        .e_tag
-        .as_deref()
-        .map(|etag| etag.trim_matches('"').to_owned());
-    let size = object.size.unwrap_or(0).max(0) as u64;
+    let decoded = decode_event_key(&upload.raw_key);
+    let key = decoded.clone().unwrap_or(upload.raw_key);
     let job = ProcessingJob {
         schema: SCHEMA,
-        job_id: job_id(&bucket, &key, object.version_id.as_deref(), etag.as_deref()),
-        bucket,
+        job_id: job_id(
+            &upload.bucket,
+            &key,
+            upload.version_id.as_deref(),
+            upload.etag.as_deref(),
+        ),
+        bucket: upload.bucket,
         key,
-        version_id: object
-            .version_id
-            .clone()
-            .filter(|version| !version.is_empty()),
-        etag,
-        size,
-        event_ms: Some(record.event_time.timestamp_millis()),
+        version_id: upload.version_id,
+        etag: upload.etag,
+        size: upload.size.unwrap_or(0),
+        event_ms: upload.event_ms,
         trigger_start_ms: begun,
         sent_ms: aws::now_ms(),
         trigger_cold: cold,
     };
     let reason = match decoded {
         Err(error) => Some(Reason::new("undecodable_key", error.to_string())),
-        Ok(_) => limits.refuses(&job.key, size),
+        Ok(_) => limits.refuses(&job.key, upload.size),
     };
     let outcome = if let Some(reason) = reason {
         tracing::info!(
@@ -101,7 +113,7 @@ async fn one(
         Outcome::Rejected
     } else {
         effects.send(&job).await?;
-        tracing::info!(job_id = job.job_id, key = job.key, size, "sent");
+        tracing::info!(job_id = job.job_id, key = job.key, size = job.size, "sent");
         Outcome::Done
     };
     Ok(outcome)
@@ -128,6 +140,7 @@ fn rejected(job: ProcessingJob, reason: Reason) -> JobResult {
         processed_at: model::timestamp(now),
         day: model::day_partition(now.date(), &job.job_id),
         expires_at: now.unix_timestamp() + model::KEEP_S,
+        dead_lettered: None,
         receive_count: 0,
         timings: Timings {
             event_ms: job.event_ms,

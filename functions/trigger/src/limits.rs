@@ -37,9 +37,10 @@ impl Limits {
         }
     }
 
-    /// Why this file is refused, if it is.
-    pub fn refuses(&self, key: &str, size: u64) -> Option<Reason> {
-        if size == 0 {
+    /// Why this file is refused, if it is. A size that is not known refuses nothing: the worker will
+    /// see.
+    pub fn refuses(&self, key: &str, size: Option<u64>) -> Option<Reason> {
+        if size == Some(0) {
             return Some(Reason::new("empty", "the file is empty"));
         }
         let name = key
@@ -55,10 +56,8 @@ impl Limits {
                 format!("the name ends in none of {allowed}, each also with .gz"),
             ));
         }
-        if size > self.max_bytes {
-            return Some(Reason::new("too_large", self.too_large(size)));
-        }
-        None
+        size.filter(|size| *size > self.max_bytes)
+            .map(|size| Reason::new("too_large", self.too_large(size)))
     }
 
     fn too_large(&self, size: u64) -> String {
@@ -78,6 +77,25 @@ impl Limits {
             self.max_bytes
         )
     }
+}
+
+/// The limit that `MAX_FILE_BYTES` sets, bytes; `None` when the variable is not set. Anything else
+/// than a whole number from 1 is an error: a limit that is silently not in force is found too late.
+pub fn max_file_bytes(variable: Option<&std::ffi::OsStr>) -> Result<Option<u64>, String> {
+    let Some(text) = variable else {
+        return Ok(None);
+    };
+    text.to_str()
+        .and_then(|text| text.parse().ok())
+        .filter(|bytes| *bytes > 0)
+        .map(Some)
+        .ok_or_else(|| {
+            format!(
+                "MAX_FILE_BYTES is \"{}\" and has to be a whole number of bytes from 1, such as \
+                 1000000; remove it for the limit that memory and timeout give",
+                text.display()
+            )
+        })
 }
 
 /// Bytes that a function gets through in `seconds`.
@@ -103,20 +121,40 @@ mod tests {
             "e.log.gz",
             "F.NDJSON.GZ",
         ] {
-            assert_eq!(limits().refuses(key, 1), None, "{key}");
+            assert_eq!(limits().refuses(key, Some(1)), None, "{key}");
         }
         for (key, size, code) in [
-            ("a.log", 0, "empty"),
-            ("a.txt", 1, "wrong_suffix"),
-            ("a.gz", 1, "wrong_suffix"),
-            ("log", 1, "wrong_suffix"),
-            ("a.log/b", 1, "wrong_suffix"),
-            ("a.log", 1_001, "too_large"),
+            ("a.log", Some(0), "empty"),
+            ("a.txt", Some(1), "wrong_suffix"),
+            ("a.gz", Some(1), "wrong_suffix"),
+            ("log", Some(1), "wrong_suffix"),
+            ("a.log/b", Some(1), "wrong_suffix"),
+            ("a.log", Some(1_001), "too_large"),
+            ("a.txt", None, "wrong_suffix"),
         ] {
             assert_eq!(
                 limits().refuses(key, size).map(|r| r.code).as_deref(),
                 Some(code),
                 "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_of_unknown_size_passes() {
+        assert_eq!(limits().refuses("a.log", None), None);
+    }
+
+    #[test]
+    fn a_limit_that_is_set_has_to_be_a_number() {
+        let read = |text: &str| max_file_bytes(Some(text.as_ref()));
+        assert_eq!(max_file_bytes(None), Ok(None));
+        assert_eq!(read("1000"), Ok(Some(1_000)));
+        for text in ["", " ", "0", "-1", "10MB", "1e6", "99999999999999999999999"] {
+            let error = read(text).expect_err(text);
+            assert!(
+                error.contains("MAX_FILE_BYTES") && error.contains(text),
+                "{error}"
             );
         }
     }
@@ -128,7 +166,7 @@ mod tests {
         let large = Limits::new(None, 1_769, Duration::from_secs(30));
         assert!(small.max_bytes < large.max_bytes && small.max_bytes * 10 == long.max_bytes);
         let reason = small
-            .refuses("a.log", small.max_bytes * 2)
+            .refuses("a.log", Some(small.max_bytes * 2))
             .expect("too large")
             .text;
         assert!(
@@ -136,7 +174,7 @@ mod tests {
             "{reason}"
         );
         let reason = small
-            .refuses("a.log", small.max_bytes * 60)
+            .refuses("a.log", Some(small.max_bytes * 60))
             .expect("too large")
             .text;
         assert!(

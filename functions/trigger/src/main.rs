@@ -2,26 +2,26 @@
 
 use std::time::{Duration, SystemTime};
 
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use model::aws;
-use trigger::{AwsEffects, Limits, handle};
+use trigger::{AwsEffects, Limits, handle, max_file_bytes};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    aws::init_logging();
+    serve().await.inspect_err(|error| {
+        tracing::error!(error = error.to_string(), "the function cannot run");
+    })
+}
+
+async fn serve() -> Result<(), Error> {
+    let max_file_bytes = max_file_bytes(std::env::var_os("MAX_FILE_BYTES").as_deref())?;
     let config = aws::config().await;
     let effects = AwsEffects {
         sqs: aws_sdk_sqs::Client::new(&config),
         dynamodb: aws_sdk_dynamodb::Client::new(&config),
         queue_url: aws::required("JOBS_QUEUE_URL")?,
         table: aws::required("RESULTS_TABLE")?,
-    };
-    let max_file_bytes = match std::env::var("MAX_FILE_BYTES") {
-        Ok(text) => Some(
-            text.parse()
-                .map_err(|_| format!("MAX_FILE_BYTES is not a number of bytes: {text}"))?,
-        ),
-        Err(_) => None,
     };
     let memory_mb = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         .ok()

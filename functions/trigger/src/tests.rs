@@ -58,7 +58,7 @@ async fn a_log_file_becomes_a_job_with_its_decoded_key() {
         summary,
         Summary {
             sent: 1,
-            rejected: 0
+            ..Summary::default()
         }
     );
     let sent = effects.sent.lock().expect("no holder panics");
@@ -82,8 +82,8 @@ async fn a_file_that_cannot_be_a_log_file_is_rejected_with_its_reason_and_nothin
     assert_eq!(
         summary,
         Summary {
-            sent: 0,
-            rejected: 3
+            rejected: 3,
+            ..Summary::default()
         }
     );
     assert!(effects.sent.lock().expect("no holder panics").is_empty());
@@ -127,4 +127,47 @@ async fn one_failing_record_does_not_keep_the_others_from_being_sent() {
         .expect_err("the invocation fails");
     assert_eq!(error.to_string(), "SQS is away");
     assert_eq!(effects.sent.lock().expect("no holder panics").len(), 1);
+}
+
+#[tokio::test]
+async fn an_odd_record_is_skipped_alone_and_does_not_fail_the_invocation() {
+    let effects = Recorded::default();
+    let mut unsized_record = record("logs/unsized.log", 0);
+    let object = unsized_record["s3"]["object"].as_object_mut();
+    object.expect("an object").remove("size");
+    let event = json!({"Records": [
+        {"s3": {"bucket": {}}}, 7, record("logs/1.log", 1), unsized_record,
+    ]});
+    let summary = handle(event, &limits(), false, &effects)
+        .await
+        .expect("handled");
+    let expected = Summary {
+        sent: 2,
+        unreadable: 2,
+        ..Summary::default()
+    };
+    assert_eq!(summary, expected);
+    let sent = effects.sent.lock().expect("no holder panics");
+    let sizes: Vec<_> = sent
+        .iter()
+        .map(|job| (job.key.as_str(), job.size))
+        .collect();
+    assert_eq!(sizes, [("logs/1.log", 1), ("logs/unsized.log", 0)]);
+}
+
+#[test]
+fn the_answer_names_unreadable_records_only_where_there_are_some() {
+    let answer = |unreadable| {
+        let summary = Summary {
+            sent: 1,
+            rejected: 0,
+            unreadable,
+        };
+        serde_json::to_value(summary).expect("JSON")
+    };
+    assert_eq!(answer(0), json!({"sent": 1, "rejected": 0}));
+    assert_eq!(
+        answer(2),
+        json!({"sent": 1, "rejected": 0, "unreadable": 2})
+    );
 }

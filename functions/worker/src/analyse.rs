@@ -3,11 +3,11 @@
 use std::io::{BufRead, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use hdrhistogram::Histogram;
 use model::{Durations, Reason, Record};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::durations::Collector;
 use crate::top::{Counts, Top};
 
 /// Longer lines are malformed, bytes.
@@ -20,11 +20,9 @@ const TOP: usize = 5;
 const TOP_CAPACITY: usize = 2_048;
 /// How many levels and services are counted by name.
 const NAMES: usize = 64;
-/// Durations are counted in microseconds with three digits, up to a day.
-const LONGEST_DURATION_US: u64 = 24 * 60 * 60 * 1_000_000;
 
 /// Statistics of one file.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Statistics {
     /// Lines that are not blank, malformed ones included.
     pub lines: u64,
@@ -53,8 +51,8 @@ pub struct Statistics {
 /// Why reading ended early.
 #[derive(Debug)]
 pub enum Unreadable {
-    /// The content can never be read.
-    Content(Reason),
+    /// The content can never be read; and what was found in it until then.
+    Content(Reason, Box<Statistics>),
     /// The source broke off; another try may succeed.
     Source(std::io::Error),
 }
@@ -65,32 +63,38 @@ pub enum Unreadable {
 /// taken to be about the content.
 pub fn analyse(key: &str, source: impl Read) -> Result<Statistics, Unreadable> {
     let mut source = BufReader::with_capacity(64 * 1024, source);
-    let start = source.fill_buf().map_err(|error| unreadable(&error))?;
-    let gzip = start.starts_with(&[0x1f, 0x8b]) || key.to_ascii_lowercase().ends_with(".gz");
+    let start = source
+        .fill_buf()
+        .map_err(|error| unreadable(&error, Aggregate::new()))?;
     let mut aggregate = Aggregate::new();
-    if gzip {
+    let end = if is_gzip(key, start) {
         let mut decoded = BufReader::with_capacity(64 * 1024, MultiGzDecoder::new(source));
-        each_line(&mut decoded, &mut aggregate)?;
+        each_line(&mut decoded, &mut aggregate)
     } else {
-        each_line(&mut source, &mut aggregate)?;
+        each_line(&mut source, &mut aggregate)
+    };
+    if let Err(error) = end {
+        return Err(unreadable(&error, aggregate));
     }
     aggregate.finish()
 }
 
-fn unreadable(error: &std::io::Error) -> Unreadable {
-    match error.kind() {
+/// Is it gzip: by the first bytes, or by the key's ending?
+pub(crate) fn is_gzip(key: &str, start: &[u8]) -> bool {
+    start.starts_with(&[0x1f, 0x8b]) || key.to_ascii_lowercase().ends_with(".gz")
+}
+
+fn unreadable(error: &std::io::Error, until_then: Aggregate) -> Unreadable {
+    let reason = match error.kind() {
         std::io::ErrorKind::ConnectionAborted => {
-            Unreadable::Source(std::io::Error::new(error.kind(), error.to_string()))
+            return Unreadable::Source(std::io::Error::new(error.kind(), error.to_string()));
         }
-        std::io::ErrorKind::UnexpectedEof => Unreadable::Content(Reason::new(
-            "cut_gzip",
-            "the gzip stream ends in the middle",
-        )),
-        _ => Unreadable::Content(Reason::new(
-            "bad_gzip",
-            format!("the gzip stream is damaged: {error}"),
-        )),
-    }
+        std::io::ErrorKind::UnexpectedEof => {
+            Reason::new("cut_gzip", "the gzip stream ends in the middle")
+        }
+        _ => Reason::new("bad_gzip", format!("the gzip stream is damaged: {error}")),
+    };
+    Unreadable::Content(reason, Box::new(until_then.statistics()))
 }
 
 /// One line as it was found.
@@ -100,12 +104,12 @@ enum Line<'a> {
     TooLong,
 }
 
-fn each_line(source: &mut impl BufRead, aggregate: &mut Aggregate) -> Result<(), Unreadable> {
+fn each_line(source: &mut impl BufRead, aggregate: &mut Aggregate) -> std::io::Result<()> {
     // Holds only what does not fit into one buffer of the source.
     let mut held: Vec<u8> = Vec::new();
     let mut too_long = false;
     loop {
-        let buffer = source.fill_buf().map_err(|error| unreadable(&error))?;
+        let buffer = source.fill_buf()?;
         if buffer.is_empty() {
             if too_long {
                 aggregate.line(&Line::TooLong);
@@ -150,7 +154,7 @@ struct Aggregate {
     errors: u64,
     first: Option<(OffsetDateTime, String)>,
     last: Option<(OffsetDateTime, String)>,
-    durations: Histogram<u64>,
+    durations: Collector,
     messages: Top,
     denied: Top,
 }
@@ -167,7 +171,7 @@ impl Aggregate {
             errors: 0,
             first: None,
             last: None,
-            durations: Histogram::new_with_max(LONGEST_DURATION_US, 3).expect("legal bounds"),
+            durations: Collector::default(),
             messages: Top::new(TOP_CAPACITY, 200),
             denied: Top::new(TOP_CAPACITY, 64),
         }
@@ -223,9 +227,8 @@ impl Aggregate {
         {
             self.denied.add(address);
         }
-        if let Some(ms) = record.duration_ms.filter(|ms| ms.is_finite() && *ms >= 0.0) {
-            self.durations
-                .saturating_record((ms * 1_000.0).round() as u64);
+        if let Some(ms) = record.duration_ms {
+            self.durations.add(ms);
         }
         if self.first.as_ref().is_none_or(|(first, _)| moment < *first) {
             self.first = Some((moment, record.timestamp.clone().into_owned()));
@@ -236,38 +239,33 @@ impl Aggregate {
     }
 
     fn finish(self) -> Result<Statistics, Unreadable> {
-        let records = self.lines - self.malformed;
-        if records == 0 {
-            let text = match self.lines {
-                0 => "the file holds no line".to_owned(),
-                1 => "the only line is no log record".to_owned(),
-                lines => format!("none of the {lines} lines is a log record"),
-            };
-            return Err(Unreadable::Content(Reason::new("no_record", text)));
+        if self.lines > self.malformed {
+            return Ok(self.statistics());
         }
-        let durations = &self.durations;
-        let ms = |us: u64| us as f64 / 1_000.0;
-        let at = |quantile| ms(durations.value_at_quantile(quantile));
-        Ok(Statistics {
+        let text = match self.lines {
+            0 => "the file holds no line".to_owned(),
+            1 => "the only line is no log record".to_owned(),
+            lines => format!("none of the {lines} lines is a log record"),
+        };
+        let reason = Reason::new("no_record", text);
+        Err(Unreadable::Content(reason, Box::new(self.statistics())))
+    }
+
+    fn statistics(self) -> Statistics {
+        let records = self.lines - self.malformed;
+        Statistics {
             lines: self.lines,
             malformed: self.malformed,
             malformed_positions: self.malformed_positions,
             levels: self.levels.into_inner(),
             services: self.services.into_inner(),
-            error_rate: self.errors as f64 / records as f64,
+            error_rate: self.errors as f64 / records.max(1) as f64,
             first_timestamp: self.first.map(|(_, text)| text),
             last_timestamp: self.last.map(|(_, text)| text),
-            duration_ms: (!durations.is_empty()).then(|| Durations {
-                count: durations.len(),
-                p50: at(0.5),
-                p90: at(0.9),
-                p95: at(0.95),
-                p99: at(0.99),
-                max: ms(durations.max()),
-            }),
+            duration_ms: self.durations.finish(),
             top_errors: self.messages.most(TOP),
             top_denied_sources: self.denied.most(TOP),
-        })
+        }
     }
 }
 

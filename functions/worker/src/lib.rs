@@ -5,9 +5,14 @@
 
 pub mod analyse;
 pub mod batch;
+mod durations;
 mod effects;
+mod event;
+mod letter;
 mod source;
 mod top;
 
 pub use batch::handle;
 pub use effects::{AwsEffects, Effects, Failure, Written};
+pub use event::{Answer, Batch, ItemFailure, Message};
+pub use letter::Letter;

@@ -1,13 +1,20 @@
 //! Wires the worker function.
 
-use aws_lambda_events::sqs::SqsEvent;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use std::time::{Instant, SystemTime};
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use model::aws;
-use worker::{AwsEffects, handle};
+use worker::{AwsEffects, Batch, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    aws::init_logging();
+    serve().await.inspect_err(|error| {
+        tracing::error!(error = error.to_string(), "the function cannot run");
+    })
+}
+
+async fn serve() -> Result<(), Error> {
     let config = aws::config().await;
     let effects = AwsEffects {
         s3: aws::s3(&config),
@@ -17,8 +24,14 @@ async fn main() -> Result<(), Error> {
         table: aws::required("RESULTS_TABLE")?,
     };
     let effects = &effects;
-    run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
-        Ok::<_, Error>(handle(event.payload, aws::is_cold(), effects).await)
+    run(service_fn(move |event: LambdaEvent<Batch>| async move {
+        let left = event
+            .context
+            .deadline()
+            .duration_since(SystemTime::now())
+            .unwrap_or_default();
+        let deadline = Instant::now() + left;
+        Ok::<_, Error>(handle(event.payload, aws::is_cold(), deadline, effects).await)
     }))
     .await
 }

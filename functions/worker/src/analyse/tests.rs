@@ -16,8 +16,12 @@ fn read(text: impl AsRef<[u8]>) -> Statistics {
 }
 
 fn reason(key: &str, bytes: &[u8]) -> String {
+    fault(key, bytes).0
+}
+
+fn fault(key: &str, bytes: &[u8]) -> (String, Statistics) {
     match analyse(key, Cursor::new(bytes.to_vec())) {
-        Err(Unreadable::Content(reason)) => reason.code,
+        Err(Unreadable::Content(reason, until_then)) => (reason.code, *until_then),
         other => panic!("{other:?}"),
     }
 }
@@ -146,7 +150,13 @@ fn a_cut_or_damaged_gzip_is_a_permanent_fault() {
             .map(|n| line("INFO", &format!(r#","n":{n}"#)) + "\n")
             .collect::<String>(),
     );
-    assert_eq!(reason("a.log.gz", &bytes[..bytes.len() / 2]), "cut_gzip");
+    let (code, until_then) = fault("a.log.gz", &bytes[..bytes.len() / 2]);
+    assert_eq!(code, "cut_gzip");
+    assert!((1..1_000).contains(&until_then.lines));
+    assert_eq!(
+        (until_then.malformed, until_then.levels["INFO"]),
+        (0, until_then.lines)
+    );
     assert_eq!(reason("a.log.gz", line("INFO", "").as_bytes()), "bad_gzip");
 }
 
@@ -154,7 +164,12 @@ fn a_cut_or_damaged_gzip_is_a_permanent_fault() {
 fn a_file_without_a_record_is_a_permanent_fault() {
     assert_eq!(reason("a.log", &[0, 159, 146, 150, 10, 0, 1]), "no_record");
     assert_eq!(reason("a.log", b"\n\n \n"), "no_record");
-    assert_eq!(reason("a.log", b"{}\n"), "no_record");
+    let (code, found) = fault("a.log", b"{}\n\n[]\n");
+    assert_eq!(
+        (code.as_str(), found.lines, found.malformed),
+        ("no_record", 2, 2)
+    );
+    assert_eq!(found.malformed_positions, [1, 3]);
 }
 
 #[test]
@@ -178,12 +193,35 @@ fn a_source_that_breaks_off_is_not_the_contents_fault() {
     ));
 }
 
+/// serde_json skips a value without recursion, so depth alone does no harm: a field that is ignored may
+/// nest as deep as a line is long.
 #[test]
-fn deep_nesting_is_malformed_and_not_a_crash() {
-    let deep = line(
-        "INFO",
-        &format!(r#","x":{}{}"#, "[".repeat(100_000), "]".repeat(100_000)),
-    );
-    let found = read(format!("{deep}\n{}", line("INFO", "")));
-    assert_eq!((found.lines, found.malformed), (2, 1));
+fn deep_nesting_is_no_crash_and_costs_a_line_only_where_text_is_required() {
+    let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
+    let good = line("INFO", "");
+    let ignored = line("INFO", &format!(r#","x":{open}{close}"#));
+    let optional = line("INFO", &format!(r#","user_id":{open}{close}"#));
+    let required = good.replace(r#""api""#, &format!("{open}{close}"));
+    let unclosed = line("INFO", &format!(r#","x":{open}"#));
+    let found = read([ignored, optional, required, unclosed, good].join("\n"));
+    assert_eq!((found.lines, found.malformed), (5, 2));
+    assert_eq!(found.malformed_positions, [3, 4]);
+}
+
+#[test]
+fn odd_optional_fields_cost_nothing_and_blank_names_the_line() {
+    let text = [
+        line("INFO", r#","user_id":42,"status":"200","duration_ms":"12""#),
+        line(
+            "INFO",
+            r#","status":401.0,"source_ip":"10.0.0.1","duration_ms":3"#,
+        ),
+        line("", ""),
+        line("INFO", "").replace("api", " "),
+    ]
+    .join("\n");
+    let found = read(text);
+    assert_eq!((found.lines, found.malformed), (4, 2));
+    assert_eq!(found.top_denied_sources, [("10.0.0.1".to_owned(), 1)]);
+    assert_eq!(found.duration_ms.map(|durations| durations.count), Some(1));
 }

@@ -14,12 +14,27 @@ struct World {
     aside: Mutex<Vec<(String, String)>>,
     /// DynamoDB does not answer.
     table_away: bool,
+    /// Results cannot be marked.
+    no_marks: bool,
+    /// How many analyses run, and the most that did at once.
+    running: Mutex<(usize, usize)>,
 }
 
 impl Effects for World {
     async fn analyse(&self, job: &ProcessingJob) -> Result<Statistics, Failure> {
+        if job.key == "endless.log" {
+            return std::future::pending().await;
+        }
+        {
+            let mut running = self.running.lock().expect("no holder panics");
+            running.0 += 1;
+            running.1 = running.1.max(running.0);
+        }
+        tokio::task::yield_now().await;
+        self.running.lock().expect("no holder panics").0 -= 1;
         let Some(bytes) = self.objects.get(job.key.as_str()) else {
-            return Err(Failure::Permanent(Reason::new("not_found", "not there")));
+            let reason = Reason::new("not_found", "not there");
+            return Err(Failure::Permanent(reason, Box::default()));
         };
         Ok(analyse(&job.key, Cursor::new(bytes.clone()))?)
     }
@@ -35,13 +50,28 @@ impl Effects for World {
         {
             return Ok(Written::Duplicate);
         }
-        results.insert(result.job_id.clone(), result.clone());
-        Ok(Written::New)
+        let old = results.insert(result.job_id.clone(), result.clone());
+        Ok(Written::New {
+            dead_lettered: old.and_then(|old| old.dead_lettered),
+        })
     }
 
-    async fn set_aside(&self, body: &str, _job_id: &str, reason: &Reason) -> Result<(), Failure> {
-        let entry = (body.to_owned(), reason.code.clone());
+    async fn set_aside(&self, letter: &Letter<'_>) -> Result<(), Failure> {
+        let entry = (letter.body.to_owned(), letter.reason.code.clone());
         self.aside.lock().expect("no holder panics").push(entry);
+        Ok(())
+    }
+
+    async fn mark(&self, job_id: &str, message_id: &str) -> Result<(), Failure> {
+        if self.no_marks {
+            return Err(Failure::Transient("the table is away".to_owned()));
+        }
+        let mut results = self.results.lock().expect("no holder panics");
+        if let Some(result) = results.get_mut(job_id)
+            && result.status == Outcome::Failed
+        {
+            result.dead_lettered = Some(message_id.to_owned());
+        }
         Ok(())
     }
 }
@@ -77,7 +107,21 @@ fn job(key: &str) -> String {
     serde_json::to_string(&job).expect("JSON")
 }
 
-fn event(bodies: &[String]) -> SqsEvent {
+/// A batch in which all messages have ids that begin like this.
+fn named(name: &str, bodies: &[String]) -> Batch {
+    let mut batch = event(bodies);
+    for message in &mut batch.records {
+        message.message_id = format!("{name}-{}", message.message_id);
+    }
+    batch
+}
+
+async fn handle(batch: Batch, cold: bool, effects: &impl Effects) -> Answer {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    super::handle(batch, cold, deadline, effects).await
+}
+
+fn event(bodies: &[String]) -> Batch {
     let records: Vec<_> = bodies
         .iter()
         .enumerate()
@@ -89,7 +133,7 @@ fn event(bodies: &[String]) -> SqsEvent {
     serde_json::from_value(serde_json::json!({ "Records": records })).expect("an event")
 }
 
-fn failures(response: &SqsBatchResponse) -> Vec<&str> {
+fn failures(response: &Answer) -> Vec<&str> {
     response
         .batch_item_failures
         .iter()
@@ -127,6 +171,8 @@ async fn a_permanent_fault_is_a_failed_result_and_one_job_set_aside_with_its_rea
     .await;
     assert!(failures(&response).is_empty(), "all are acknowledged");
     let results = world.results.lock().expect("no holder panics");
+    let binary = &results[&model::job_id("b", "binary.log", Some("v"), None)];
+    assert_eq!((binary.lines, binary.malformed), (1, 1), "what was read");
     let failed: Vec<_> = results
         .values()
         .filter(|result| result.status == Outcome::Failed)
@@ -177,7 +223,12 @@ async fn a_failed_result_is_healed_by_a_redrive_and_a_done_one_never_replaced() 
     let body = job("late.log");
     handle(event(std::slice::from_ref(&body)), false, &world).await;
     world.objects.insert("late.log", GOOD.as_bytes().to_vec());
-    handle(event(std::slice::from_ref(&body)), false, &world).await;
+    handle(
+        named("redriven", std::slice::from_ref(&body)),
+        false,
+        &world,
+    )
+    .await;
     world.objects.remove("late.log");
     handle(event(&[body]), false, &world).await;
     let results = world.results.lock().expect("no holder panics");
@@ -186,4 +237,78 @@ async fn a_failed_result_is_healed_by_a_redrive_and_a_done_one_never_replaced() 
         Some(Outcome::Done)
     );
     assert_eq!(world.aside.lock().expect("no holder panics").len(), 1);
+}
+
+#[tokio::test]
+async fn a_second_delivery_of_a_failed_message_is_one_dead_letter_and_a_redrive_another() {
+    let world = world();
+    let body = [job("gone.log")];
+    for (message, letters) in [("a", 1), ("a", 1), ("a", 1), ("b", 2), ("b", 2)] {
+        let answer = handle(named(message, &body), false, &world).await;
+        assert!(failures(&answer).is_empty());
+        let aside = world.aside.lock().expect("no holder panics").len();
+        assert_eq!(aside, letters, "{message}");
+    }
+    let results = world.results.lock().expect("no holder panics");
+    let mark = results
+        .values()
+        .next()
+        .and_then(|r| r.dead_lettered.clone());
+    assert_eq!(mark.as_deref(), Some("b-m0"));
+}
+
+#[tokio::test]
+async fn a_message_whose_result_cannot_be_marked_is_acknowledged() {
+    let world = World {
+        no_marks: true,
+        ..world()
+    };
+    let answer = handle(event(&[job("gone.log")]), false, &world).await;
+    assert!(failures(&answer).is_empty());
+    assert_eq!(world.aside.lock().expect("no holder panics").len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_of_another_schema_or_without_its_parts_is_a_bad_message() {
+    let world = world();
+    let good: serde_json::Value = serde_json::from_str(&job("good.log")).expect("JSON");
+    let with = |field: &str, value: serde_json::Value| {
+        let mut job = good.clone();
+        job[field] = value;
+        job.to_string()
+    };
+    let bodies = [
+        with("schema", 2.into()),
+        with("schema", 0.into()),
+        with("job_id", "".into()),
+        with("bucket", "".into()),
+        with("key", "".into()),
+    ];
+    let answer = handle(event(&bodies), false, &world).await;
+    assert!(failures(&answer).is_empty());
+    assert!(world.results.lock().expect("no holder panics").is_empty());
+    let aside = world.aside.lock().expect("no holder panics");
+    assert_eq!(aside.len(), bodies.len());
+    assert!(aside.iter().all(|(_, code)| code == "bad_message"));
+}
+
+#[tokio::test]
+async fn a_message_that_runs_out_of_time_is_tried_again_and_it_alone() {
+    let world = world();
+    let bodies = [job("good.log"), job("endless.log"), job("gone.log")];
+    let deadline = Instant::now() + MARGIN + Duration::from_millis(50);
+    let answer = super::handle(event(&bodies), false, deadline, &world).await;
+    assert!(Instant::now() < deadline, "the answer is in time");
+    assert_eq!(failures(&answer), ["m1"]);
+    assert_eq!(world.results.lock().expect("no holder panics").len(), 2);
+}
+
+#[tokio::test]
+async fn ten_messages_at_most_are_processed_at_once() {
+    let world = world();
+    let bodies: Vec<_> = (0..50).map(|n| job(&format!("{n}.log"))).collect();
+    handle(event(&bodies), false, &world).await;
+    assert_eq!(world.results.lock().expect("no holder panics").len(), 50);
+    let (_, most) = *world.running.lock().expect("no holder panics");
+    assert_eq!(most, AT_ONCE);
 }
