@@ -8,8 +8,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::LambdaService;
-use super::runtime::{Finished, NotBegun, Outcome};
+use super::runtime::{Finished, NotBegun, Outcome, Slot};
 use super::state::{Function, Pending};
+use crate::error::AwsError;
 
 /// Retries when the function does not say otherwise.
 const RETRIES: u32 = 2;
@@ -30,6 +31,8 @@ pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
             Ok(Some(finished)) => finished,
             // The emulator stops.
             Ok(None) => return,
+            // It was deleted while the invocation waited.
+            Err(_) if lambda.state.function(&pending.function).is_err() => break None,
             Err(error) => {
                 tracing::error!(%error, function = pending.function, "an invocation could not be begun");
                 Finished {
@@ -40,7 +43,8 @@ pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
                 }
             }
         };
-        if lambda.shared.stop.is_cancelled() {
+        let failed = finished.outcome.error(&pending.request_id).is_some();
+        if failed && lambda.shared.stop.is_cancelled() {
             // The process was ended by the stop and not by its own fault: this try does not count.
             return;
         }
@@ -53,7 +57,6 @@ pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
             .as_ref()
             .and_then(|config| config.retries)
             .unwrap_or(RETRIES);
-        let failed = finished.outcome.error(&pending.request_id).is_some();
         // In the behaviour `instant` a retry follows at once.
         if !failed || pending.attempts > retries {
             break Some((function, finished));
@@ -148,26 +151,47 @@ impl LambdaService {
         function: &Arc<Function>,
         request_id: &str,
         payload: Bytes,
-    ) -> Result<Option<Finished>, crate::error::AwsError> {
+    ) -> Result<Option<Finished>, AwsError> {
         let mut function = Arc::clone(function);
         loop {
-            let freed = self.runtime.freed.notified();
-            match self
+            let Some(slot) = self.wait_for_slot(&mut function).await? else {
+                return Ok(None);
+            };
+            let work = self
                 .runtime
-                .invoke(&function, request_id, payload.clone())
-                .await
-            {
+                .work(slot, &function, request_id, payload.clone());
+            match work.await {
                 Ok(finished) => return Ok(Some(finished)),
+                Err(NotBegun::Stopping) => return Ok(None),
+                Err(NotBegun::Failed(error)) => return Err(error),
+                // The process had ended, and its place was taken by another.
+                Err(NotBegun::Throttled) => {}
+            }
+        }
+    }
+
+    /// Waits for an environment of the function as it is then. None when the emulator stops meanwhile.
+    async fn wait_for_slot(&self, function: &mut Arc<Function>) -> Result<Option<Slot>, AwsError> {
+        let turn = self.runtime.turn(&function.name);
+        let stop = &self.shared.stop;
+        let _turn = tokio::select! {
+            turn = turn.lock() => turn,
+            () = stop.cancelled() => return Ok(None),
+        };
+        loop {
+            // Made before the look: what becomes free after the look rings it.
+            let freed = self.runtime.freed.notified();
+            *function = self.state.function(&function.name)?;
+            match self.runtime.reserve(function) {
+                Ok(slot) => return Ok(Some(slot)),
+                Err(NotBegun::Stopping) => return Ok(None),
                 Err(NotBegun::Failed(error)) => return Err(error),
                 Err(NotBegun::Throttled) => {}
             }
-            let look_again = self.shared.clock.now_ms() + 250;
             tokio::select! {
                 () = freed => {}
-                () = self.shared.clock.sleep_until(look_again) => {}
-                () = self.shared.stop.cancelled() => return Ok(None),
+                () = stop.cancelled() => return Ok(None),
             }
-            function = self.state.function(&function.name)?;
         }
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn dispatch(lambda: &LambdaService, call: &Call<'_>) -> Answer {
     let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
     let method = &call.method;
     let body = &call.body;
+    let _changing = (*method != get).then(|| lambda.changing());
     match call.path.as_slice() {
         ["functions"] if method == get => list_functions(lambda, call),
         ["functions"] if method == post => create_function(lambda, body),
@@ -111,13 +112,25 @@ fn conflict(message: impl Into<String>) -> AwsError {
     AwsError::new(409, "ResourceConflictException", message)
 }
 
+/// How many items to tell: what was asked for, `most` at most.
+pub(super) fn page_size(call: &Call<'_>, most: usize) -> Result<usize, AwsError> {
+    let Some(text) = call.query.get("MaxItems") else {
+        return Ok(most);
+    };
+    match text.parse::<usize>() {
+        Ok(number @ 1..=10_000) => Ok(number.min(most)),
+        _ => Err(AwsError::bad_request(
+            "ValidationException",
+            format!(
+                "1 validation error detected: Value '{text}' at 'maxItems' must be a number between 1 and 10000"
+            ),
+        )),
+    }
+}
+
 fn list_functions(lambda: &LambdaService, call: &Call<'_>) -> Answer {
     let after = call.query.get("Marker").map_or("", String::as_str);
-    let most = call
-        .query
-        .get("MaxItems")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(50);
+    let most = page_size(call, 50)?;
     let mut functions = lambda.state.functions();
     functions.retain(|function| function.name.as_str() > after);
     let more = functions.len() > most;
@@ -130,6 +143,26 @@ fn list_functions(lambda: &LambdaService, call: &Call<'_>) -> Answer {
             .into();
     }
     Ok((200, answer))
+}
+
+/// Settings that would change what a function does, and that are not served.
+fn refuse_unserved(body: &Value) -> Result<(), AwsError> {
+    let logging = &body["LoggingConfig"];
+    let unserved = if logging["LogFormat"] == "JSON" {
+        Some("the log format JSON (Text is served)")
+    } else if !logging["LogGroup"].is_null() {
+        Some("a log group of one's own")
+    } else if body["Layers"]
+        .as_array()
+        .is_some_and(|layers| !layers.is_empty())
+    {
+        Some("layers")
+    } else {
+        None
+    };
+    unserved.map_or(Ok(()), |what| {
+        Err(AwsError::not_implemented("Lambda", what))
+    })
 }
 
 fn zip_of(body: &Value) -> Result<Vec<u8>, AwsError> {
@@ -189,6 +222,7 @@ fn create_function(lambda: &LambdaService, body: &Value) -> Answer {
         // aws-behaviours L6
         return Err(conflict(format!("Function already exist: {name}")));
     }
+    refuse_unserved(body)?;
     let runtime = runtime_of(body)?.ok_or_else(|| {
         invalid("Runtime is mandatory for functions created with deployment packages.")
     })?;
@@ -243,6 +277,7 @@ fn update_code(lambda: &LambdaService, name: &str, body: &Value) -> Answer {
 
 fn update_configuration(lambda: &LambdaService, name: &str, body: &Value) -> Answer {
     let mut function = (*lambda.state.function(name)?).clone();
+    refuse_unserved(body)?;
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     if let Some(runtime) = runtime_of(body)? {
         function.runtime = runtime;
@@ -291,7 +326,10 @@ fn check_visibility(lambda: &LambdaService, name: &str, timeout_s: u32) -> Resul
 fn delete_function(lambda: &LambdaService, name: &str) -> Answer {
     let function = lambda.state.function(name)?;
     // Its mappings stay. // aws-behaviours L12, E4
-    lambda.state.delete_function(&function.name)?;
+    {
+        let _logging = lambda.logging.lock().expect("no holder panics");
+        lambda.state.delete_function(&function.name)?;
+    }
     lambda.runtime.retire(&function.name);
     lambda.remove_unused_code(&function.code_dir);
     Ok((204, Value::Null))

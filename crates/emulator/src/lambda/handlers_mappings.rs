@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::LambdaService;
-use super::handlers::{Answer, Call};
+use super::handlers::{Answer, Call, page_size};
 use super::state::{Mapping, function_name};
 use super::wire::{self, number, texts};
 use crate::error::AwsError;
@@ -29,11 +29,7 @@ pub(super) fn list(lambda: &LambdaService, call: &Call<'_>) -> Answer {
         .get("FunctionName")
         .map(|name| function_name(name));
     let after = call.query.get("Marker").map_or("", String::as_str);
-    let most = call
-        .query
-        .get("MaxItems")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(100);
+    let most = page_size(call, 100)?;
     let mut mappings = lambda.state.mappings();
     mappings.retain(|mapping| {
         source.is_none_or(|arn| *arn == mapping.queue_arn)
@@ -140,6 +136,14 @@ pub(super) fn update(lambda: &LambdaService, uuid: &str, body: &Value) -> Answer
     if let Some(name) = body["FunctionName"].as_str() {
         let function = lambda.state.function(name)?;
         mapping.function.clone_from(&function.name);
+        let taken = lambda.state.mappings().into_iter().find(|other| {
+            other.uuid != mapping.uuid
+                && other.queue_arn == mapping.queue_arn
+                && other.function == mapping.function
+        });
+        if let Some(existing) = taken {
+            return Err(duplicate(&existing));
+        }
     }
     if let (Some(queue), Ok(function)) = (
         lambda.shared.bus.queues().describe(&mapping.queue_arn),

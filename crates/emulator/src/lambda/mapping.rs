@@ -100,18 +100,22 @@ pub(super) async fn poll(
     ));
     let failures = Arc::new(AtomicU32::new(0));
     loop {
+        let mut messages = Vec::new();
         let work = async {
-            let permit = Arc::clone(&limit).acquire_owned().await.ok()?;
-            let messages = next_batch(&lambda, &mapping).await;
-            Some((permit, messages))
+            let permit = Arc::clone(&limit).acquire_owned().await;
+            next_batch(&lambda, &mapping, &mut messages).await;
+            permit
         };
-        let next = tokio::select! {
-            next = work => next,
-            () = stop.cancelled() => return,
-            () = lambda.shared.stop.cancelled() => return,
-        };
-        let Some((permit, messages)) = next else {
-            return;
+        let permit = tokio::select! {
+            permit = work => permit,
+            () = stop.cancelled() => {
+                give_back(&lambda, &mapping, &messages);
+                return;
+            }
+            () = lambda.shared.stop.cancelled() => {
+                give_back(&lambda, &mapping, &messages);
+                return;
+            }
         };
         let (lambda, mapping, failures) = (
             Arc::clone(&lambda),
@@ -126,16 +130,32 @@ pub(super) async fn poll(
     }
 }
 
+/// Messages that waited for the end of their window when the mapping stopped are there for others.
+fn give_back(lambda: &LambdaService, mapping: &Mapping, messages: &[ReceivedMessage]) {
+    let handles: Vec<String> = messages
+        .iter()
+        .map(|message| message.receipt_handle.clone())
+        .collect();
+    if !handles.is_empty()
+        && let Err(error) = lambda
+            .shared
+            .bus
+            .queues()
+            .release(&mapping.queue_arn, &handles, 0)
+    {
+        tracing::warn!(%error, queue = mapping.queue_arn, "messages were not released");
+    }
+}
+
 /// Waits for messages; fills the batch as far as the queue and the window allow.
-async fn next_batch(lambda: &LambdaService, mapping: &Mapping) -> Vec<ReceivedMessage> {
+async fn next_batch(lambda: &LambdaService, mapping: &Mapping, batch: &mut Vec<ReceivedMessage>) {
     let clock = &lambda.shared.clock;
     let queues = lambda.shared.bus.queues();
-    let mut batch: Vec<ReceivedMessage> = Vec::new();
     let mut window_end = None;
     loop {
         let Some(mut watch) = queues.watch(&mapping.queue_arn) else {
             if !batch.is_empty() {
-                return batch;
+                return;
             }
             // The queue is gone; the mapping stays, as on AWS, and looks for it now and then.
             // aws-behaviours E4
@@ -143,6 +163,7 @@ async fn next_batch(lambda: &LambdaService, mapping: &Mapping) -> Vec<ReceivedMe
             continue;
         };
         watch.mark_unchanged();
+        let mut refused = false;
         while batch.len() < mapping.batch as usize {
             let most = RECEIVE.min(mapping.batch as usize - batch.len());
             match queues.receive(&mapping.queue_arn, most) {
@@ -150,6 +171,7 @@ async fn next_batch(lambda: &LambdaService, mapping: &Mapping) -> Vec<ReceivedMe
                 Ok(messages) => batch.extend(messages),
                 Err(error) => {
                     tracing::warn!(%error, queue = mapping.queue_arn, "a mapping cannot receive");
+                    refused = true;
                     break;
                 }
             }
@@ -158,12 +180,15 @@ async fn next_batch(lambda: &LambdaService, mapping: &Mapping) -> Vec<ReceivedMe
         if !batch.is_empty() {
             let end = *window_end.get_or_insert(now + i64::from(mapping.window_s) * 1_000);
             if batch.len() >= mapping.batch as usize || now >= end {
-                return batch;
+                return;
             }
             tokio::select! {
                 _ = watch.changed() => {}
                 () = clock.sleep_until(end) => {}
             }
+        } else if refused {
+            // No message may come that would wake it.
+            clock.sleep_until(now + 1_000).await;
         } else if watch.changed().await.is_err() {
             // The queue was deleted this moment.
             clock.sleep_until(now + 10).await;

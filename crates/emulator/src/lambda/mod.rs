@@ -8,6 +8,8 @@ mod mapping;
 mod policy;
 mod runtime;
 mod state;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::HashMap;
@@ -19,39 +21,44 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::bus::{FunctionPort, InvokePermission};
+use crate::bus::{FunctionPort, InvokePermission, LogLine};
 use crate::error::AwsError;
 use crate::server::{Shared, StartError};
 use crate::service::{Request, Response, Service};
 use crate::store;
 use handlers::Call;
-use runtime::{Lines, NotBegun, Outcome, Runtime, Surroundings};
+use runtime::{NotBegun, Outcome, ROOM, Runtime, Surroundings, Told};
 use state::{Function, Mapping, State, function_name};
 
 /// AWS Lambda.
 pub(crate) struct LambdaService {
     shared: Arc<Shared>,
     state: State,
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
     /// Pollers by the UUID of their mapping.
     pollers: Mutex<HashMap<String, CancellationToken>>,
-    /// Held while a mapping is added: two at once must not both find none.
-    adding: Mutex<()>,
+    /// Held by every operation that changes something: most of them read, change and write back.
+    changing: Mutex<()>,
+    /// Held while log lines of a function are written and while a function is deleted: lines written
+    /// later would bring back its log group. // aws-behaviours C2
+    logging: Mutex<()>,
     generation: AtomicU64,
     /// Lines of functions' output, until the writer is started.
-    lines: Mutex<Option<mpsc::UnboundedReceiver<Lines>>>,
+    output: Mutex<Option<mpsc::UnboundedReceiver<Told>>>,
     /// This service as background tasks need it.
     own: OnceLock<Weak<LambdaService>>,
 }
 
 /// Opens the store.
 pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LambdaService>, StartError> {
-    let directory = shared.data_dir.join("lambda");
+    // Processes are started in directories of their own, where a relative path leads elsewhere.
+    let directory = std::path::absolute(shared.data_dir.join("lambda"))
+        .unwrap_or_else(|_| shared.data_dir.join("lambda"));
     let path = directory.join("lambda.sqlite");
     let connection = store::open(&path, state::MIGRATIONS)?;
     let state = State::new(connection, &directory).map_err(|error| StartError::Tables {
@@ -63,7 +70,8 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LambdaService>, StartError
         clock: shared.clock.clone(),
         endpoint: shared.endpoint.clone(),
         code: state.code.clone(),
-        lines: sender,
+        output: sender,
+        room: Arc::new(Semaphore::new(ROOM)),
     });
     let generation = state
         .functions()
@@ -71,14 +79,16 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LambdaService>, StartError
         .map(|function| function.generation)
         .max()
         .unwrap_or(0);
+    sweep_code(&state);
     let service = Arc::new(LambdaService {
         shared,
         state,
         runtime,
         pollers: Mutex::default(),
-        adding: Mutex::default(),
+        changing: Mutex::default(),
+        logging: Mutex::default(),
         generation: AtomicU64::new(generation),
-        lines: Mutex::new(Some(receiver)),
+        output: Mutex::new(Some(receiver)),
         own: OnceLock::new(),
     });
     // Set once, here.
@@ -86,18 +96,35 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LambdaService>, StartError
     Ok(service)
 }
 
+/// Removes code that a stop or a crash left behind.
+fn sweep_code(state: &State) {
+    // Without a directory there is nothing to remove.
+    let Ok(entries) = std::fs::read_dir(&state.code) else {
+        return;
+    };
+    let functions = state.functions();
+    for entry in entries.flatten() {
+        let used = |function: &Arc<Function>| entry.file_name() == *function.code_dir;
+        if !functions.iter().any(used)
+            && let Err(error) = std::fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!(%error, path = %entry.path().display(), "unused code stays");
+        }
+    }
+}
+
 impl LambdaService {
     /// Starts what goes on in the background, and takes up what was accepted before a stop.
     pub(crate) fn start(self: &Arc<Self>) {
-        let lines = self.lines.lock().expect("no holder panics").take();
-        if let Some(lines) = lines {
-            let logs = self.shared.bus.logs().clone();
+        let output = self.output.lock().expect("no holder panics").take();
+        if let Some(output) = output {
             let own = Arc::downgrade(self);
-            let exists = move |name: &str| {
-                own.upgrade()
-                    .is_some_and(|own| own.state.function(name).is_ok())
+            let append = move |function: &str, group: &str, stream: &str, lines: &[LogLine]| {
+                if let Some(own) = own.upgrade() {
+                    own.append(function, group, stream, lines);
+                }
             };
-            tokio::spawn(runtime::write(lines, logs, exists));
+            tokio::spawn(runtime::write(output, append));
         }
         let own = Arc::clone(self);
         tokio::spawn(async move {
@@ -152,7 +179,40 @@ impl LambdaService {
         Ok(function)
     }
 
+    /// Writes lines to the log of a function that there still is.
+    fn append(&self, function: &str, group: &str, stream: &str, lines: &[LogLine]) {
+        let _logging = self.logging.lock().expect("no holder panics");
+        if self.state.function(function).is_err() {
+            return;
+        }
+        if let Err(error) = self.shared.bus.logs().append(group, stream, lines) {
+            tracing::error!(%error, group, "log lines are lost");
+        }
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().expect("no holder panics")
+    }
+
+    /// Removes code that no function has any more, once no process runs from it.
     fn remove_unused_code(&self, directory: &str) {
+        let users = self.runtime.users_of(directory);
+        if users.is_empty() {
+            self.remove_code(directory);
+            return;
+        }
+        let Some(own) = self.own() else { return };
+        let directory = directory.to_owned();
+        tokio::spawn(async move {
+            for user in users {
+                user.has_ended().await;
+            }
+            let _changing = own.changing();
+            own.remove_code(&directory);
+        });
+    }
+
+    fn remove_code(&self, directory: &str) {
         if self
             .state
             .functions()
@@ -162,13 +222,14 @@ impl LambdaService {
             return;
         }
         let path = self.state.code.join(directory);
-        if let Err(error) = std::fs::remove_dir_all(&path) {
+        if let Err(error) = std::fs::remove_dir_all(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
             tracing::warn!(%error, path = %path.display(), "unused code stays");
         }
     }
 
     fn add_mapping(&self, mapping: Mapping) -> Result<Arc<Mapping>, AwsError> {
-        let _adding = self.adding.lock().expect("no holder panics");
         let same = |other: &Arc<Mapping>| {
             other.queue_arn == mapping.queue_arn && other.function == mapping.function
         };
@@ -212,21 +273,25 @@ impl LambdaService {
             header(&request, "x-amz-invocation-type"),
             header(&request, "x-amz-log-type"),
         );
+        let event = kind == "Event";
+        let payload = payload_of(request, event).await?;
         let function = self.state.function(name)?;
-        let payload = body_of(request).await?;
         match kind.as_str() {
             "DryRun" => return Ok(wire::answer(204, &Value::Null)),
+            "" | "RequestResponse" => {}
             "Event" => {
                 self.accept(&function.name, &payload)?;
                 return Ok(wire::answer(202, &Value::Null));
             }
-            _ => {}
+            other => {
+                return Err(AwsError::bad_request(
+                    "InvalidParameterValueException",
+                    format!(
+                        "Value '{other}' at 'invocationType' must be Event, RequestResponse or DryRun"
+                    ),
+                ));
+            }
         }
-        let payload = if payload.is_empty() {
-            Bytes::from_static(b"{}")
-        } else {
-            payload
-        };
         let request_id = uuid::Uuid::new_v4().to_string();
         let finished = self
             .runtime
@@ -235,6 +300,9 @@ impl LambdaService {
             .map_err(|error| match error {
                 NotBegun::Throttled => {
                     AwsError::new(429, "TooManyRequestsException", "Rate Exceeded.")
+                }
+                NotBegun::Stopping => {
+                    AwsError::new(503, "ServiceException", "The embedded target stops.")
                 }
                 NotBegun::Failed(error) => error,
             })?;
@@ -269,10 +337,44 @@ fn header(request: &Request, name: &str) -> String {
         .to_owned()
 }
 
-async fn body_of(request: Request) -> Result<Bytes, AwsError> {
-    let body = request.into_body().collect().await;
+/// Largest request, bytes: a zip in base64. // aws-behaviours L7
+const MAX_REQUEST_BYTES: usize = 70_167_211;
+/// Largest payload of a synchronous invocation, bytes (AWS Lambda quotas).
+const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+/// Largest payload of an asynchronous invocation, bytes. // aws-behaviours L21
+const MAX_EVENT_BYTES: usize = 1024 * 1024;
+
+async fn body_of(request: Request, most: usize, code: &str) -> Result<Bytes, AwsError> {
+    let body = Limited::new(request.into_body(), most).collect().await;
     body.map(http_body_util::Collected::to_bytes)
-        .map_err(|error| AwsError::bad_request("InvalidRequestContentException", error.to_string()))
+        .map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                let message = format!("Request must be smaller than {most} bytes");
+                AwsError::new(413, code, message)
+            } else {
+                AwsError::bad_request("InvalidRequestContentException", error.to_string())
+            }
+        })
+}
+
+/// The payload of an invocation: JSON, an empty object when there is none.
+async fn payload_of(request: Request, event: bool) -> Result<Bytes, AwsError> {
+    let most = if event {
+        MAX_EVENT_BYTES
+    } else {
+        MAX_PAYLOAD_BYTES
+    };
+    let payload = body_of(request, most, "RequestTooLargeException").await?;
+    if payload.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    serde_json::from_slice::<serde::de::IgnoredAny>(&payload).map_err(|error| {
+        AwsError::bad_request(
+            "InvalidRequestContentException",
+            format!("Could not parse request body into json: {error}"),
+        )
+    })?;
+    Ok(payload)
 }
 
 fn decoded(text: &str) -> String {
@@ -320,7 +422,8 @@ impl Service for LambdaService {
             })
             .collect();
         let method = request.method().clone();
-        let body = match body_of(request).await {
+        let body = body_of(request, MAX_REQUEST_BYTES, "RequestEntityTooLargeException").await;
+        let body = match body {
             Ok(body) if body.is_empty() => Ok(json!({})),
             Ok(body) => serde_json::from_slice(&body).map_err(|error| {
                 AwsError::bad_request("InvalidRequestContentException", error.to_string())

@@ -42,6 +42,7 @@ async fn a_function_is_made_read_and_deleted() {
     let configuration = got.configuration().expect("its configuration");
     assert_eq!(configuration.memory_size(), Some(256));
     assert_eq!(configuration.timeout(), Some(30));
+    assert_eq!(got.tags().expect("its tags")["pipectl:stack"], "s");
     let tags = client
         .list_tags()
         .resource(&arn)

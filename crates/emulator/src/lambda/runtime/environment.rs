@@ -1,74 +1,34 @@
 //! One environment: a process, what it is working on, and how it ends.
 
-use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::process::Command;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 
 use super::api;
-use super::output::{self, Lines, Stream};
+use super::outcome::{Outcome, how, report};
+use super::output::{self, Line, ReadAll, Stream, Told};
+use super::variables::variables;
 use super::{Finished, Invocation, MAX_RESPONSE_BYTES, Surroundings};
-use crate::config::REGION;
 use crate::error::AwsError;
 use crate::lambda::state::Function;
 
 /// How long a process may take to end after it was asked to.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How an invocation ended.
-#[derive(Debug)]
-pub(in crate::lambda) enum Outcome {
-    /// The function answered.
-    Answered(Bytes),
-    /// The function reported an error; AWS's error object.
-    Error(Bytes),
-    /// It ran out of time.
-    TimedOut(Duration),
-    /// The process ended without an answer.
-    Exited(String),
-    /// The process reported an error, or ended, before it asked for work.
-    InitFailed(Value),
-}
-
-impl Outcome {
-    /// Must the process go?
-    pub(super) fn ends_environment(&self) -> bool {
-        !matches!(self, Self::Answered(_) | Self::Error(_))
-    }
-
-    /// AWS's error object, with the word of `X-Amz-Function-Error`; none when it answered.
-    pub(in crate::lambda) fn error(&self, request_id: &str) -> Option<(&'static str, Value)> {
-        let unhandled = |value| Some(("Unhandled", value));
-        match self {
-            Self::Answered(_) => None,
-            Self::Error(bytes) => {
-                let value = serde_json::from_slice(bytes)
-                    .unwrap_or_else(|_| json!({ "errorMessage": String::from_utf8_lossy(bytes) }));
-                unhandled(value)
-            }
-            Self::TimedOut(timeout) => unhandled(json!({
-                "errorType": "Sandbox.Timedout",
-                "errorMessage": format!("RequestId: {request_id} Error: Task timed out after {:.2} seconds", timeout.as_secs_f64()),
-            })),
-            Self::Exited(how) => unhandled(json!({
-                "errorType": "Runtime.ExitError",
-                "errorMessage": format!("RequestId: {request_id} Error: Runtime exited {how}"),
-            })),
-            Self::InitFailed(value) => unhandled(value.clone()),
-        }
-    }
-}
+/// How often a start is tried while the file is being written to.
+const BUSY_TRIES: usize = 200;
 
 /// What the process works on.
 struct Current {
     request_id: String,
+    /// The process has asked for it and got it.
+    taken: bool,
     done: oneshot::Sender<Outcome>,
 }
 
@@ -77,10 +37,16 @@ pub(in crate::lambda) struct Environment {
     token: String,
     function: String,
     generation: u64,
+    code_dir: String,
     memory_mb: u32,
     log_group: String,
     log_stream: String,
-    lines: mpsc::UnboundedSender<Lines>,
+    output: mpsc::UnboundedSender<Told>,
+    room: Arc<Semaphore>,
+    /// One for each pump.
+    read_all: Vec<mpsc::UnboundedSender<ReadAll>>,
+    /// Highest resident memory seen, KB.
+    peak_kb: AtomicU64,
     clock: crate::clock::SharedClock,
     work: mpsc::UnboundedSender<Invocation>,
     waiting_work: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
@@ -90,7 +56,8 @@ pub(in crate::lambda) struct Environment {
     asked_for_work: watch::Sender<bool>,
     /// Set once the process has ended: how.
     exited: watch::Sender<Option<String>>,
-    init_error: Mutex<Option<Value>>,
+    /// What the process reported before it asked for work.
+    init_error: watch::Sender<Option<Value>>,
     pid: Option<i32>,
     ended: AtomicBool,
     end_asked: Notify,
@@ -121,7 +88,8 @@ impl Environment {
                 format!("no port for the Runtime API: {error}"),
             )
         })?;
-        let mut child = Command::new(directory.join("bootstrap"))
+        let mut command = Command::new(directory.join("bootstrap"));
+        command
             .env_clear()
             .envs(variables(
                 function,
@@ -136,24 +104,38 @@ impl Environment {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| {
-                AwsError::new(
-                    502,
-                    "Runtime.InvalidEntrypoint",
-                    format!("cannot start bootstrap: {error}"),
-                )
-            })?;
+            .kill_on_drop(true);
+        let mut child = spawn(&mut command).map_err(|error| {
+            AwsError::new(
+                502,
+                "Runtime.InvalidEntrypoint",
+                format!("cannot start bootstrap: {error}"),
+            )
+        })?;
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        let group = Group(pid);
+        let streams: Vec<_> = [
+            child.stdout.take().map(Stream::Out),
+            child.stderr.take().map(Stream::Err),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let (read_all, asked): (Vec<_>, Vec<_>) =
+            streams.iter().map(|_| mpsc::unbounded_channel()).unzip();
         let (work, waiting_work) = mpsc::unbounded_channel();
         let environment = Arc::new(Self {
             token,
             function: function.name.clone(),
             generation: function.generation,
+            code_dir: function.code_dir.clone(),
             memory_mb: function.memory_mb,
             log_group,
             log_stream,
-            lines: surroundings.lines.clone(),
+            output: surroundings.output.clone(),
+            room: Arc::clone(&surroundings.room),
+            read_all,
+            peak_kb: AtomicU64::new(0),
             clock: surroundings.clock.clone(),
             work,
             waiting_work: tokio::sync::Mutex::new(waiting_work),
@@ -161,20 +143,16 @@ impl Environment {
             tail: Mutex::default(),
             asked_for_work: watch::channel(false).0,
             exited: watch::channel(None).0,
-            init_error: Mutex::new(None),
-            pid: child.id().and_then(|pid| i32::try_from(pid).ok()),
+            init_error: watch::channel(None).0,
+            pid,
             ended: AtomicBool::new(false),
             end_asked: Notify::new(),
         });
         tokio::spawn(api::serve(listener, environment.clone()));
-        let streams = [
-            child.stdout.take().map(Stream::Out),
-            child.stderr.take().map(Stream::Err),
-        ];
         let readers: Vec<_> = streams
             .into_iter()
-            .flatten()
-            .map(|stream| tokio::spawn(output::pump(stream, environment.clone())))
+            .zip(asked)
+            .map(|(stream, asked)| tokio::spawn(output::pump(stream, environment.clone(), asked)))
             .collect();
         let watched = environment.clone();
         tokio::spawn(async move {
@@ -182,9 +160,14 @@ impl Environment {
                 status = child.wait() => status,
                 () = watched.end_asked.notified() => watched.terminate(&mut child).await,
             };
+            // From here on nothing that is handed out reaches it.
+            watched.ended.store(true, Ordering::Relaxed);
+            // Children that it left in its group go with it.
+            drop(group);
             // What it wrote last is read before its end is told.
-            for reader in readers {
-                if tokio::time::timeout(GRACE, reader).await.is_err() {
+            for mut reader in readers {
+                if tokio::time::timeout(GRACE, &mut reader).await.is_err() {
+                    reader.abort();
                     tracing::warn!(
                         function = watched.function,
                         "a process outside its group holds the output open"
@@ -208,6 +191,15 @@ impl Environment {
         self.generation
     }
 
+    pub(super) fn code_dir(&self) -> &str {
+        &self.code_dir
+    }
+
+    /// Has its process ended?
+    pub(super) fn is_gone(&self) -> bool {
+        self.exited.borrow().is_some()
+    }
+
     pub(super) fn is_alive(&self) -> bool {
         self.exited.borrow().is_none() && !self.ended.load(Ordering::Relaxed)
     }
@@ -220,8 +212,9 @@ impl Environment {
     pub(super) async fn ready(&self, deadline: Duration) -> Result<(), Outcome> {
         let mut asked = self.asked_for_work.subscribe();
         let mut exited = self.exited.subscribe();
+        let mut reported = self.init_error.subscribe();
         let failed = |how: Option<String>| {
-            let reported = self.init_error.lock().expect("no holder panics").take();
+            let reported = self.init_error.borrow().clone();
             let (kind, text) = match how {
                 Some(how) => ("Runtime.ExitError", format!("Error: Runtime exited {how}")),
                 None => (
@@ -238,6 +231,9 @@ impl Environment {
         };
         let waited = tokio::time::timeout(deadline, async {
             tokio::select! {
+                biased;
+                // Runtimes end themselves after the report; the report is the cause.
+                _ = reported.wait_for(Option::is_some) => Err(failed(None)),
                 _ = asked.wait_for(|asked| *asked) => Ok(()),
                 how = exited.wait_for(Option::is_some) => Err(failed(how.ok().and_then(|how| how.clone()))),
             }
@@ -259,6 +255,7 @@ impl Environment {
         let (done, ended) = oneshot::channel();
         *self.current() = Some(Current {
             request_id: invocation.request_id.clone(),
+            taken: false,
             done,
         });
         let mut exited = self.exited.subscribe();
@@ -302,8 +299,26 @@ impl Environment {
         Finished { outcome, log_tail }
     }
 
-    /// Highest resident memory so far, MB.
-    fn peak_memory_mb(&self) -> u64 {
+    /// Has the process got the invocation that it is to work on?
+    pub(super) fn has_taken(&self) -> bool {
+        self.current().as_ref().is_none_or(|current| current.taken)
+    }
+
+    /// Returns once everything is in the log that the process wrote until now.
+    pub(super) async fn read_output(&self) {
+        let all_read = self.read_all.iter().filter_map(|pump| {
+            let (asker, answer) = oneshot::channel();
+            // A pump is gone when the process has closed its output.
+            pump.send(asker).ok().map(|()| answer)
+        });
+        let all_read = futures::future::join_all(all_read);
+        if tokio::time::timeout(GRACE, all_read).await.is_err() {
+            tracing::debug!(function = self.function, "output is behind its invocation");
+        }
+    }
+
+    /// Notes the memory that the process has needed until now.
+    pub(super) fn look_at_memory(&self) {
         let status = self
             .pid
             .and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")).ok());
@@ -313,11 +328,31 @@ impl Environment {
                 .find_map(|line| line.strip_prefix("VmHWM:"))?;
             line.trim().trim_end_matches(" kB").parse::<u64>().ok()
         });
-        peak.unwrap_or(0).div_ceil(1_024)
+        self.peak_kb.fetch_max(peak.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Highest resident memory so far, MB.
+    fn peak_memory_mb(&self) -> u64 {
+        if !self.is_gone() {
+            self.look_at_memory();
+        }
+        self.peak_kb.load(Ordering::Relaxed).div_ceil(1_024)
+    }
+
+    /// Adds a line of the process to the log, when there is room for it.
+    pub(super) async fn log_output(&self, message: String) {
+        // The semaphore is never closed.
+        let room = Arc::clone(&self.room).acquire_owned().await.ok();
+        self.log_in(message, room);
+    }
+
+    /// Adds a line of the platform to the log.
+    pub(super) fn log(&self, message: String) {
+        self.log_in(message, None);
     }
 
     /// Adds a line to the log and to the tail.
-    pub(super) fn log(&self, message: String) {
+    fn log_in(&self, message: String, room: Option<tokio::sync::OwnedSemaphorePermit>) {
         {
             let mut tail = self.tail.lock().expect("no holder panics");
             tail.push_str(&message);
@@ -330,15 +365,16 @@ impl Environment {
                 tail.drain(..from);
             }
         }
-        let lines = Lines {
+        let line = Line {
             function: self.function.clone(),
             group: self.log_group.clone(),
             stream: self.log_stream.clone(),
             timestamp_ms: self.clock.now_ms(),
             message,
+            room,
         };
         // The receiver goes only when the emulator stops.
-        let _ = self.lines.send(lines);
+        let _ = self.output.send(Told::Line(line));
     }
 
     // What the Runtime API tells.
@@ -348,10 +384,20 @@ impl Environment {
         self.asked_for_work.send_replace(true);
         let mut exited = self.exited.subscribe();
         let mut work = self.waiting_work.lock().await;
-        tokio::select! {
+        let invocation = tokio::select! {
             invocation = work.recv() => invocation,
             _ = exited.wait_for(Option::is_some) => None,
+        }?;
+        if let Some(current) = self
+            .current()
+            .as_mut()
+            .filter(|current| current.request_id == invocation.request_id)
+            // A connection may outlive its process for a moment.
+            .filter(|_| !self.ended.load(Ordering::Relaxed))
+        {
+            current.taken = true;
         }
+        Some(invocation)
     }
 
     /// The process answered; false when that is not what it works on.
@@ -383,7 +429,7 @@ impl Environment {
     pub(super) fn init_failed(&self, error: &[u8]) {
         let value = serde_json::from_slice(error)
             .unwrap_or_else(|_| json!({ "errorMessage": String::from_utf8_lossy(error) }));
-        *self.init_error.lock().expect("no holder panics") = Some(value);
+        self.init_error.send_replace(Some(value));
     }
 
     // How it ends.
@@ -410,7 +456,7 @@ impl Environment {
     }
 
     /// Returns once the process has ended.
-    pub(super) async fn has_ended(&self) {
+    pub(in crate::lambda) async fn has_ended(&self) {
         let mut exited = self.exited.subscribe();
         // The sender lives as long as this.
         let _ = exited.wait_for(Option::is_some).await;
@@ -424,8 +470,6 @@ impl Environment {
     async fn terminate(&self, child: &mut tokio::process::Child) -> std::io::Result<ExitStatus> {
         self.signal(rustix::process::Signal::TERM);
         if let Ok(status) = tokio::time::timeout(GRACE, child.wait()).await {
-            // Children that it left in its group go with it.
-            self.signal(rustix::process::Signal::KILL);
             return status;
         }
         self.signal(rustix::process::Signal::KILL);
@@ -433,11 +477,39 @@ impl Environment {
     }
 
     fn signal(&self, signal: rustix::process::Signal) {
-        if let Some(pid) = self.pid.and_then(rustix::process::Pid::from_raw) {
-            // A group that is gone already needs no signal.
-            let _ = rustix::process::kill_process_group(pid, signal);
+        signal_group(self.pid, signal);
+    }
+}
+
+fn signal_group(pid: Option<i32>, signal: rustix::process::Signal) {
+    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+        // A group that is gone already needs no signal.
+        let _ = rustix::process::kill_process_group(pid, signal);
+    }
+}
+
+/// A process and the children that it left in its group, by its id: none is left when this is dropped,
+/// which is at the process's end, or when an emulator goes that was not stopped.
+struct Group(Option<i32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        signal_group(self.0, rustix::process::Signal::KILL);
+    }
+}
+
+/// Starts a command. While another thread starts a process, the copy of this one that it forked holds
+/// files open that were being written, for a moment: such a file cannot be run yet.
+fn spawn(command: &mut Command) -> std::io::Result<tokio::process::Child> {
+    for _ in 0..BUSY_TRIES {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::yield_now();
+            }
+            result => return result,
         }
     }
+    command.spawn()
 }
 
 /// A loopback port that the system picks, and its address.
@@ -446,127 +518,4 @@ fn listen() -> std::io::Result<(tokio::net::TcpListener, String)> {
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?.to_string();
     Ok((tokio::net::TcpListener::from_std(listener)?, address))
-}
-
-fn how(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(0), _) => "without providing a reason".to_owned(),
-        (Some(code), _) => format!("with error: exit status {code}"),
-        (None, Some(signal)) => format!("with error: signal: {signal}"),
-        (None, None) => "with error: unknown".to_owned(),
-    }
-}
-
-/// AWS's report line. // aws-behaviours L19
-fn report(
-    request_id: &str,
-    took: Duration,
-    memory_mb: u32,
-    peak_mb: u64,
-    init: Option<Duration>,
-) -> String {
-    let ms = |duration: Duration| duration.as_secs_f64() * 1_000.0;
-    // Custom runtimes are billed for their init, too.
-    let billed = (ms(took) + init.map_or(0.0, ms)).ceil();
-    let init = init.map_or_else(String::new, |init| {
-        format!("\tInit Duration: {:.2} ms", ms(init))
-    });
-    format!(
-        "REPORT RequestId: {request_id}\tDuration: {:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: {memory_mb} MB\tMax Memory Used: {peak_mb} MB{init}",
-        ms(took)
-    )
-}
-
-/// Exactly what AWS gives a function, its own variables, and where the embedded target is; nothing of
-/// this process's own.
-fn variables(
-    function: &Function,
-    directory: &Path,
-    api: &str,
-    endpoint: &str,
-    log_group: &str,
-    log_stream: &str,
-) -> Vec<(String, String)> {
-    let directory = directory.display().to_string();
-    let fixed = [
-        ("_HANDLER", function.handler.as_str()),
-        ("AWS_ACCESS_KEY_ID", "embedded"),
-        ("AWS_DEFAULT_REGION", REGION),
-        ("AWS_ENDPOINT_URL", endpoint),
-        ("AWS_LAMBDA_FUNCTION_NAME", &function.name),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", log_group),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
-        ("AWS_LAMBDA_RUNTIME_API", api),
-        ("AWS_REGION", REGION),
-        ("AWS_SECRET_ACCESS_KEY", "embedded"),
-        ("AWS_SESSION_TOKEN", "embedded"),
-        ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
-        ("LAMBDA_TASK_ROOT", &directory),
-        ("LANG", "en_US.UTF-8"),
-        (
-            "LD_LIBRARY_PATH",
-            "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
-        ),
-        ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin"),
-        ("TZ", ":UTC"),
-    ];
-    let mut all: Vec<(String, String)> = fixed
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    all.push((
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(),
-        function.memory_mb.to_string(),
-    ));
-    all.extend(function.environment.clone());
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_report_line_is_that_of_aws() {
-        let cold = report(
-            "r",
-            Duration::from_micros(1_234),
-            256,
-            12,
-            Some(Duration::from_millis(20)),
-        );
-        assert_eq!(
-            cold,
-            "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 22 ms\tMemory Size: 256 MB\tMax Memory Used: 12 MB\tInit Duration: 20.00 ms"
-        );
-        assert!(!report("r", Duration::ZERO, 128, 1, None).contains("Init"));
-    }
-
-    #[test]
-    fn errors_carry_the_types_of_aws() {
-        let kind = |outcome: Outcome| {
-            let (word, error) = outcome.error("r").expect("an error");
-            assert_eq!(word, "Unhandled");
-            error["errorType"].as_str().unwrap_or_default().to_owned()
-        };
-        assert_eq!(
-            kind(Outcome::TimedOut(Duration::from_secs(3))),
-            "Sandbox.Timedout"
-        );
-        assert_eq!(
-            kind(Outcome::Exited(how(ExitStatus::from_raw(256)))),
-            "Runtime.ExitError"
-        );
-        assert_eq!(
-            kind(Outcome::Error(Bytes::from_static(
-                br#"{"errorType":"Mine"}"#
-            ))),
-            "Mine"
-        );
-        assert!(Outcome::Answered(Bytes::new()).error("r").is_none());
-        assert_eq!(how(ExitStatus::from_raw(256)), "with error: exit status 1");
-        assert_eq!(how(ExitStatus::from_raw(9)), "with error: signal: 9");
-    }
 }
