@@ -24,6 +24,18 @@ pub(super) struct Call<'a> {
     pub body: Value,
 }
 
+/// There is one version of a function; to act on it when another one is meant would be worse than to
+/// refuse.
+pub(super) fn check_qualifier(qualifier: &str) -> Result<(), AwsError> {
+    if qualifier.is_empty() || qualifier == "$LATEST" {
+        return Ok(());
+    }
+    Err(AwsError::not_implemented(
+        "Lambda",
+        &format!("the qualifier {qualifier} (versions and aliases)"),
+    ))
+}
+
 /// Answers everything but Invoke.
 pub(super) fn dispatch(lambda: &LambdaService, call: &Call<'_>) -> Answer {
     let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::LambdaService;
-use super::runtime::Outcome;
+use super::runtime::{MOST_ENVIRONMENTS, Outcome};
 use super::state::Mapping;
 use crate::bus::ReceivedMessage;
 use crate::config::REGION;
@@ -95,9 +95,10 @@ pub(super) async fn poll(
     mapping: Arc<Mapping>,
     stop: CancellationToken,
 ) {
-    let limit = Arc::new(Semaphore::new(
-        mapping.max_concurrency.unwrap_or(CONCURRENCY) as usize,
-    ));
+    // No more than there are environments for: a batch that waits for one is hidden for nothing, and
+    // comes twice when it waits longer than its visibility timeout.
+    let wanted = mapping.max_concurrency.unwrap_or(CONCURRENCY) as usize;
+    let limit = Arc::new(Semaphore::new(wanted.min(MOST_ENVIRONMENTS)));
     let failures = Arc::new(AtomicU32::new(0));
     loop {
         let mut messages = Vec::new();

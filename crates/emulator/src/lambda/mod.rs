@@ -395,6 +395,13 @@ impl Service for LambdaService {
             .map(decoded)
             .collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let qualifier = request.uri().query().unwrap_or_default().split('&');
+        let qualifier = qualifier
+            .filter_map(|pair| pair.strip_prefix("Qualifier="))
+            .next();
+        if let Err(error) = handlers::check_qualifier(&decoded(qualifier.unwrap_or_default())) {
+            return wire::error(&error);
+        }
         if let ["functions", name, "invocations"] = parts.as_slice()
             && request.method() == Method::POST
         {

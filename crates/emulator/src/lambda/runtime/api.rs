@@ -18,6 +18,13 @@ use crate::service::{Request, Response};
 
 /// Serves one environment until it has ended.
 pub(super) async fn serve(listener: TcpListener, environment: Arc<Environment>) {
+    let address = match listener.local_addr() {
+        Ok(address) => Arc::<str>::from(address.to_string()),
+        Err(error) => {
+            tracing::error!(%error, "the Runtime API of an environment has no address");
+            return;
+        }
+    };
     let listener = listener.tap_io(|stream| {
         // Without it small answers wait for acknowledgements.
         if let Err(error) = stream.set_nodelay(true) {
@@ -26,8 +33,8 @@ pub(super) async fn serve(listener: TcpListener, environment: Arc<Environment>) 
     });
     let served = environment.clone();
     let app = axum::Router::new().fallback(move |request: Request| {
-        let environment = served.clone();
-        async move { answer(&environment, request).await }
+        let (environment, address) = (served.clone(), address.clone());
+        async move { answer(&environment, &address, request).await }
     });
     tokio::select! {
         result = axum::serve(listener, app) => {
@@ -39,9 +46,12 @@ pub(super) async fn serve(listener: TcpListener, environment: Arc<Environment>) 
     }
 }
 
-async fn answer(environment: &Arc<Environment>, request: Request) -> Response {
-    // No web page is a runtime.
-    if request.headers().contains_key(header::ORIGIN) {
+async fn answer(environment: &Arc<Environment>, address: &str, request: Request) -> Response {
+    // No web page is a runtime: one of another site sends an origin, one whose name was pointed at
+    // this machine sends that name.
+    let host = request.headers().get(header::HOST);
+    let own = host.is_none_or(|host| host.as_bytes() == address.as_bytes());
+    if !own || request.headers().contains_key(header::ORIGIN) {
         return error(
             StatusCode::FORBIDDEN,
             "the Runtime API is for the function's process",

@@ -29,7 +29,7 @@ const INIT_DEADLINE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(10 * 60);
 /// Environments of one function at once, unless it reserves fewer: what keeps a burst of events from
 /// filling the machine with processes.
-const MOST_ENVIRONMENTS: usize = 10;
+pub(super) const MOST_ENVIRONMENTS: usize = 10;
 /// How long the last log lines may take to be written.
 const FLUSH: Duration = Duration::from_secs(3);
 /// Largest answer of a synchronous invocation, bytes (AWS Lambda quotas).

@@ -194,3 +194,22 @@ fn no_process_is_left_when_the_emulator_goes_without_a_stop() {
     drop(gone);
     runtime().block_on(eventually("both are gone", || !pids.into_iter().any(lives)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_is_not_served_is_refused_and_nothing_is_deleted() {
+    let fixture = Fixture::new();
+    fixture.make("f", "events", Value::Null).await;
+    for (method, path) in [
+        (Method::DELETE, "functions/f?Qualifier=7"),
+        (Method::GET, "functions/f/configuration?Qualifier=prod"),
+        (Method::POST, "functions/f/invocations?Qualifier=7"),
+    ] {
+        let path = format!("/2015-03-31/{path}");
+        let got = fixture.request(method, &path, &[], json!({})).await;
+        assert_eq!(got.status, 501, "{path}");
+    }
+    let latest = "/2015-03-31/functions/f?Qualifier=%24LATEST";
+    let got = fixture.request(Method::GET, latest, &[], Value::Null).await;
+    assert_eq!(got.status, 200);
+    fixture.stop().await;
+}
