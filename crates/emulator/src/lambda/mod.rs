@@ -395,10 +395,10 @@ impl Service for LambdaService {
             .map(decoded)
             .collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let qualifier = request.uri().query().unwrap_or_default().split('&');
-        let qualifier = qualifier
-            .filter_map(|pair| pair.strip_prefix("Qualifier="))
-            .next();
+        let query = request.uri().query().unwrap_or_default();
+        let qualifier = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("Qualifier="));
         if let Err(error) = handlers::check_qualifier(&decoded(qualifier.unwrap_or_default())) {
             return wire::error(&error);
         }
