@@ -82,16 +82,7 @@ impl ResourceKind for TableKind {
                 .await
                 .map_err(failed("DescribeTimeToLive"))
         };
-        let tags = async {
-            cx.clients
-                .dynamodb
-                .list_tags_of_resource()
-                .resource_arn(arn)
-                .send()
-                .await
-                .map_err(failed("ListTagsOfResource"))
-        };
-        let (table, expiry, tags) = futures::join!(table, expiry, tags);
+        let (table, expiry, tags) = futures::join!(table, expiry, list_tags(cx, arn));
         let Some(table) = absent(table, GONE)? else {
             return Ok(Observed::Absent);
         };
@@ -104,9 +95,12 @@ impl ResourceKind for TableKind {
                 )
             })
             .and_then(|expiry| expiry.attribute_name);
-        let tags = absent(tags, GONE)?
-            .and_then(|answer| answer.tags)
-            .unwrap_or_default();
+        // The calls run side by side: for a table that came meanwhile the tags are asked for again, and
+        // what is said then counts.
+        let tags = match tags {
+            Ok(tags) => tags,
+            Err(_) => list_tags(cx, arn).await?,
+        };
         let live = live(&table, expiry);
         Ok(
             if cx.owns(tags.iter().map(|tag| (tag.key(), tag.value()))) {
@@ -194,6 +188,18 @@ impl ResourceKind for TableKind {
         })
         .await
     }
+}
+
+async fn list_tags(cx: &Context, arn: &str) -> Result<Vec<Tag>, CallError> {
+    let answer = cx
+        .clients
+        .dynamodb
+        .list_tags_of_resource()
+        .resource_arn(arn)
+        .send()
+        .await
+        .map_err(failed("ListTagsOfResource"))?;
+    Ok(answer.tags.unwrap_or_default())
 }
 
 async fn describe(cx: &Context, name: &str) -> Result<TableDescription, CallError> {
