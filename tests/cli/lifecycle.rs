@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use pipectl_testkit::{TestEnv, Transcript};
 use serde_json::Value;
 
-use super::{empty, project, settled, succeed};
+use super::{empty, project, settled, squeezed, succeed};
 
 /// A stack without functions: nothing to build.
 const STORES: &str = "stack: demo
@@ -256,7 +256,7 @@ fn every_kind_of_file_ends_as_it_should() {
         "samples/app-500.ndjson",
     ]);
     assert_eq!(several.code, Some(1));
-    assert_snapshot!("send_several", several);
+    assert_snapshot!("send_several", squeezed(&several.to_string()));
     succeed(&env, &["down", "--force"]);
     assert!(env.emulator().is_none(), "no process is left");
 }

@@ -35,6 +35,14 @@ fn settled(text: &str) -> String {
     lines.join("\n")
 }
 
+/// A transcript with single spaces: columns are as wide as the times in them.
+fn squeezed(text: &str) -> String {
+    let lines = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Runs a command whose output is looked at elsewhere; it must end with 0.
 fn succeed(env: &TestEnv, arguments: &[&str]) {
     let transcript = env.pipectl(arguments).expect_success();
