@@ -9,7 +9,7 @@ use crate::operate::status::{self, StackStatus};
 use crate::render::{Renderer, human};
 use crate::resource;
 use crate::stack::model::Stack;
-use crate::target::{EMBEDDED, TargetError, TargetRow, embedded, record};
+use crate::target::{TargetError, TargetRow, embedded, record};
 
 /// Show every resource of the stack with its live state, queue depths and the last results
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub(super) async fn run(global: &Global, _args: StatusArgs, renderer: &Renderer)
     };
     for row in rows {
         let stack = session::load(global, row.name)?;
-        if row.name == EMBEDDED && embedded::find(&stack.root).await.is_none() {
+        if row.capabilities.self_served && embedded::find(&stack.root).await.is_none() {
             if global.target.is_some() || record::targets(&stack.root, &stack.name).len() <= 1 {
                 return Err(TargetError::NotRunning {
                     root: stack.root.display().to_string(),
