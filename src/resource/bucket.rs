@@ -135,13 +135,7 @@ impl ResourceKind for BucketKind {
             state: "Available".to_owned(),
             ..Live::default()
         };
-        Ok(
-            if cx.owns(tags.iter().map(|tag| (tag.key(), tag.value()))) {
-                Observed::Owned(live)
-            } else {
-                Observed::Unowned(live)
-            },
-        )
+        Ok(cx.owned_by(tags.iter().map(|tag| (tag.key(), tag.value())), live))
     }
 
     async fn holds_data(&self, cx: &Context, identity: &Identity) -> Result<bool, CallError> {

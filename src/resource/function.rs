@@ -81,13 +81,7 @@ impl ResourceKind for FunctionKind {
             }
         }
         let tags = function.tags.unwrap_or_default();
-        Ok(
-            if cx.owns(tags.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
-                Observed::Owned(live)
-            } else {
-                Observed::Unowned(live)
-            },
-        )
+        Ok(cx.owned_by(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), live))
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {

@@ -152,6 +152,19 @@ impl Context {
         ]
     }
 
+    /// What a resource that is there counts as, by its tags.
+    pub fn owned_by<'a>(
+        &self,
+        tags: impl IntoIterator<Item = (&'a str, &'a str)>,
+        live: Live,
+    ) -> Observed {
+        if self.owns(tags) {
+            Observed::Owned(live)
+        } else {
+            Observed::Unowned(live)
+        }
+    }
+
     /// Are these the tags of a resource of ours?
     pub fn owns<'a>(&self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
         tags.into_iter()

@@ -93,13 +93,7 @@ impl ResourceKind for QueueKind {
         let attributes = attributes.attributes.unwrap_or_default();
         let live = live(name, url, &attributes)?;
         let tags = tags.tags.unwrap_or_default();
-        Ok(
-            if cx.owns(tags.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
-                Observed::Owned(live)
-            } else {
-                Observed::Unowned(live)
-            },
-        )
+        Ok(cx.owned_by(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), live))
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {

@@ -102,13 +102,7 @@ impl ResourceKind for TableKind {
             Err(_) => list_tags(cx, arn).await?,
         };
         let live = live(&table, expiry);
-        Ok(
-            if cx.owns(tags.iter().map(|tag| (tag.key(), tag.value()))) {
-                Observed::Owned(live)
-            } else {
-                Observed::Unowned(live)
-            },
-        )
+        Ok(cx.owned_by(tags.iter().map(|tag| (tag.key(), tag.value())), live))
     }
 
     async fn holds_data(&self, cx: &Context, identity: &Identity) -> Result<bool, CallError> {
