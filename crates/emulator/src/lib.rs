@@ -13,9 +13,11 @@
 //! response shapes). Services never import one another: what they need of each other are the
 //! ports in [`bus`].
 
+mod behaviour;
 pub mod bus;
 pub mod clock;
 pub mod config;
+mod coverage;
 mod dynamodb;
 pub mod error;
 mod gateway;
@@ -28,5 +30,7 @@ mod sqs;
 mod store;
 mod sts;
 
-pub use config::Config;
+pub use behaviour::Behaviour;
+pub use config::{Config, Durability};
+pub use coverage::coverage;
 pub use server::{Emulator, StartError};

@@ -11,9 +11,10 @@ use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::behaviour::Behaviour;
 use crate::bus::Bus;
 use crate::clock::SharedClock;
-use crate::config::Config;
+use crate::config::{Config, Durability};
 use crate::gateway::{self, Gateway, Services};
 use crate::store::StoreError;
 use crate::sts::StsService;
@@ -33,8 +34,27 @@ pub(crate) struct Shared {
     pub endpoint: String,
     /// Where the stores are.
     pub data_dir: PathBuf,
+    /// How long things take.
+    pub behaviour: Behaviour,
+    /// What an answer promises of the data behind it.
+    pub durability: Durability,
     /// Cancelled when the emulator stops; background tasks end with it.
     pub stop: CancellationToken,
+}
+
+impl Shared {
+    /// What `config` asks for; the bus is not connected yet.
+    pub(crate) fn new(config: &Config, endpoint: impl Into<String>) -> Self {
+        Self {
+            bus: Bus::default(),
+            clock: config.clock.clone(),
+            endpoint: endpoint.into(),
+            data_dir: config.data_dir.clone(),
+            behaviour: config.behaviour.clone(),
+            durability: config.durability,
+            stop: CancellationToken::new(),
+        }
+    }
 }
 
 /// Why an emulator could not start.
@@ -107,13 +127,7 @@ impl Emulator {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (listener, endpoint) = bind(config.address, config.port).await?;
         let lock = lock(&config.data_dir)?;
-        let shared = Arc::new(Shared {
-            bus: Bus::default(),
-            clock: config.clock,
-            endpoint,
-            data_dir: config.data_dir,
-            stop: CancellationToken::new(),
-        });
+        let shared = Arc::new(Shared::new(&config, endpoint));
         let services = Arc::new(Services {
             s3: s3::open(Arc::clone(&shared))?,
             sqs: sqs::open(Arc::clone(&shared))?,

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use crate::config::Durability;
+
 /// A store that cannot be opened. It is reported, never reset.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -40,8 +42,13 @@ pub enum StoreError {
 /// Opens (or makes) the database at `path` and applies the `migrations` it has not seen.
 ///
 /// Migration `n` (counted from 1) is `migrations[n - 1]`, a batch of SQL run in one transaction.
-/// The journal is a WAL with `synchronous = NORMAL`: a commit survives the death of the process.
-pub fn open(path: &Path, migrations: &[&str]) -> Result<Connection, StoreError> {
+/// The journal is a WAL: with `synchronous = NORMAL` a commit survives the death of the process, with
+/// `FULL` the loss of power.
+pub fn open(
+    path: &Path,
+    migrations: &[&str],
+    durability: Durability,
+) -> Result<Connection, StoreError> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(|source| StoreError::Directory {
             path: parent.to_owned(),
@@ -53,13 +60,17 @@ pub fn open(path: &Path, migrations: &[&str]) -> Result<Connection, StoreError> 
         source,
     };
     let mut connection = Connection::open(path).map_err(fail)?;
+    let synchronous = match durability {
+        Durability::Process => "NORMAL",
+        Durability::Power => "FULL",
+    };
     connection
-        .execute_batch(
+        .execute_batch(&format!(
             "PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = NORMAL;
+             PRAGMA synchronous = {synchronous};
              PRAGMA busy_timeout = 5000;
-             PRAGMA foreign_keys = ON;",
-        )
+             PRAGMA foreign_keys = ON;"
+        ))
         .map_err(fail)?;
     let found: usize = connection
         .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
@@ -91,15 +102,15 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("a/b.sqlite");
         let first = ["CREATE TABLE t (x INTEGER)"];
-        open(&path, &first).expect("made");
+        open(&path, &first, Durability::Process).expect("made");
         let both = [first[0], "ALTER TABLE t ADD COLUMN y INTEGER"];
-        let connection = open(&path, &both).expect("migrated");
+        let connection = open(&path, &both, Durability::Process).expect("migrated");
         connection
             .execute("INSERT INTO t (x, y) VALUES (1, 2)", [])
             .expect("both columns are there");
         drop(connection);
         assert!(matches!(
-            open(&path, &first),
+            open(&path, &first, Durability::Process),
             Err(StoreError::Newer {
                 found: 2,
                 known: 1,

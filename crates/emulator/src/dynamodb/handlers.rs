@@ -122,7 +122,8 @@ mod tests {
 
     fn state() -> (tempfile::TempDir, State) {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let state = State::open(&dir.path().join("d.sqlite")).expect("opened");
+        let state =
+            State::open(&dir.path().join("d.sqlite"), crate::Durability::Process).expect("opened");
         (dir, state)
     }
 

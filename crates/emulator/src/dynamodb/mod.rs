@@ -5,6 +5,7 @@
 //! lacks, and the time to live sweep. No other service is needed, and none needs this one.
 
 mod handlers;
+mod operations;
 mod state;
 mod wire;
 
@@ -14,6 +15,7 @@ use crate::server::{Shared, StartError};
 use crate::service::{Request, Response, Service};
 
 use self::state::State;
+pub(crate) use operations::OPERATIONS;
 
 /// Amazon DynamoDB.
 pub(crate) struct DynamoDbService {
@@ -23,7 +25,10 @@ pub(crate) struct DynamoDbService {
 
 /// Opens the store in the data directory.
 pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<DynamoDbService>, StartError> {
-    let state = Arc::new(State::open(&shared.data_dir.join("dynamodb.sqlite"))?);
+    let state = Arc::new(State::open(
+        &shared.data_dir.join("dynamodb.sqlite"),
+        shared.durability,
+    )?);
     Ok(Arc::new(DynamoDbService { state, shared }))
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use dynoxide::{Database, DynoxideError};
 
+use crate::config::Durability;
 use crate::server::{Shared, StartError};
 use crate::store::StoreError;
 
@@ -30,7 +31,7 @@ pub(super) struct TimeToLive {
 
 impl State {
     /// Opens (or makes) the database file.
-    pub(super) fn open(path: &Path) -> Result<Self, StartError> {
+    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, StartError> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|source| StoreError::Directory {
                 path: parent.to_owned(),
@@ -55,7 +56,9 @@ impl State {
         // The engine opens a WAL with SQLite's default, a sync per commit. "Normal" settings of
         // its bulk loading are a WAL with `synchronous = NORMAL`, which is what our own stores
         // use: a commit survives the death of the process, and costs no disk flush.
-        database.disable_bulk_loading().map_err(fail)?;
+        if durability == Durability::Process {
+            database.disable_bulk_loading().map_err(fail)?;
+        }
         Ok(Self { database })
     }
 
@@ -100,12 +103,9 @@ pub(super) async fn sweep_until_stopped(state: Arc<State>, shared: Arc<Shared>) 
 
 #[cfg(test)]
 mod tests {
+    use crate::clock::ManualClock;
     use serde::de::DeserializeOwned;
     use serde_json::{Value, json};
-    use tokio_util::sync::CancellationToken;
-
-    use crate::bus::Bus;
-    use crate::clock::ManualClock;
 
     use super::*;
 
@@ -139,20 +139,20 @@ mod tests {
     #[tokio::test]
     async fn expired_items_go_with_the_next_sweep() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let state = Arc::new(State::open(&dir.path().join("d.sqlite")).expect("opened"));
+        let state = Arc::new(
+            State::open(&dir.path().join("d.sqlite"), Durability::Process).expect("opened"),
+        );
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .expect("after 1970")
             .as_secs() as i64;
         table_with(&state, &[("expired", now - 60), ("kept", now + 3600)]);
         let clock = Arc::new(ManualClock::new(0));
-        let shared = Arc::new(Shared {
-            bus: Bus::default(),
+        let config = crate::Config {
             clock: clock.clone(),
-            endpoint: String::new(),
-            data_dir: dir.path().to_owned(),
-            stop: CancellationToken::new(),
-        });
+            ..crate::Config::new(dir.path())
+        };
+        let shared = Arc::new(Shared::new(&config, ""));
         let sweep = tokio::spawn(sweep_until_stopped(Arc::clone(&state), Arc::clone(&shared)));
         let swept = async {
             loop {
@@ -179,10 +179,10 @@ mod tests {
     fn commits_survive_without_closing() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("d.sqlite");
-        let state = State::open(&path).expect("opened");
+        let state = State::open(&path, Durability::Process).expect("opened");
         table_with(&state, &[("a", 1)]);
         // As after a kill: the first connection was never closed, and never wrote its log back.
-        let again = State::open(&path).expect("opened again");
+        let again = State::open(&path, Durability::Process).expect("opened again");
         assert_eq!(again.tables(), 1);
         let item = again
             .database

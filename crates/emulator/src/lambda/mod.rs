@@ -5,6 +5,7 @@ mod code;
 mod handlers;
 mod handlers_mappings;
 mod mapping;
+mod operations;
 mod policy;
 mod runtime;
 mod state;
@@ -32,6 +33,7 @@ use crate::server::{Shared, StartError};
 use crate::service::{Request, Response, Service};
 use crate::store;
 use handlers::Call;
+pub(crate) use operations::OPERATIONS;
 use runtime::{NotBegun, Outcome, ROOM, Runtime, Surroundings, Told};
 use state::{Function, Mapping, State, function_name};
 
@@ -60,7 +62,7 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LambdaService>, StartError
     let directory = std::path::absolute(shared.data_dir.join("lambda"))
         .unwrap_or_else(|_| shared.data_dir.join("lambda"));
     let path = directory.join("lambda.sqlite");
-    let connection = store::open(&path, state::MIGRATIONS)?;
+    let connection = store::open(&path, state::MIGRATIONS, shared.durability)?;
     let state = State::new(connection, &directory).map_err(|error| StartError::Tables {
         path,
         message: error.to_string(),

@@ -21,8 +21,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::LambdaService;
-use crate::bus::Bus;
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::Config;
 use crate::server::Shared;
 use crate::service::Service as _;
 use fakes::{FakeLogs, FakeQueues};
@@ -52,14 +52,8 @@ impl Fixture {
     }
 
     fn over(dir: Arc<TempDir>, queues: Arc<FakeQueues>, logs: Arc<FakeLogs>) -> Self {
-        let stop = CancellationToken::new();
-        let shared = Arc::new(Shared {
-            bus: Bus::default(),
-            clock: Arc::new(SystemClock),
-            endpoint: "http://127.0.0.1:1".to_owned(),
-            data_dir: dir.path().to_owned(),
-            stop: stop.clone(),
-        });
+        let shared = Arc::new(Shared::new(&Config::new(dir.path()), "http://127.0.0.1:1"));
+        let stop = shared.stop.clone();
         let service = super::open(Arc::clone(&shared)).expect("opened");
         shared
             .bus

@@ -7,6 +7,7 @@
 
 mod events;
 mod handlers;
+mod operations;
 mod pattern;
 mod state;
 mod wire;
@@ -21,6 +22,7 @@ use crate::service::{Request, Response, Service};
 
 use self::events::NewEvent;
 use self::state::State;
+pub(crate) use operations::OPERATIONS;
 
 /// Between two sweeps for events older than their group's retention.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -33,7 +35,10 @@ pub(crate) struct LogsService {
 
 /// Opens the store in the data directory.
 pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LogsService>, StartError> {
-    let state = Arc::new(State::open(&shared.data_dir.join("logs.sqlite"))?);
+    let state = Arc::new(State::open(
+        &shared.data_dir.join("logs.sqlite"),
+        shared.durability,
+    )?);
     Ok(Arc::new(LogsService { state, shared }))
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::config::Durability;
 use crate::error::AwsError;
 use crate::store::{self, StoreError};
 
@@ -98,9 +99,9 @@ pub(super) struct State {
 
 impl State {
     /// Opens (or makes) the store.
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         Ok(Self {
-            connection: Mutex::new(store::open(path, MIGRATIONS)?),
+            connection: Mutex::new(store::open(path, MIGRATIONS, durability)?),
         })
     }
 

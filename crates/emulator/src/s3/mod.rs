@@ -21,6 +21,7 @@ mod handlers_read;
 #[cfg(test)]
 mod handlers_tests;
 mod handlers_upload;
+mod operations;
 mod state;
 mod state_body;
 mod state_errors;
@@ -48,6 +49,7 @@ use self::handlers::{Api, Core};
 use self::state::Store;
 use crate::server::{Shared, StartError};
 use crate::service::{Request, Response, Service};
+pub(crate) use operations::OPERATIONS;
 
 /// The S3 service of one emulator.
 pub(crate) struct S3Service {
@@ -57,7 +59,11 @@ pub(crate) struct S3Service {
 
 /// Opens the store under the emulator's data directory and sweeps what a crash left there.
 pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<S3Service>, StartError> {
-    let store = Store::open(&shared.data_dir.join("s3"), Arc::clone(&shared.clock))?;
+    let store = Store::open(
+        &shared.data_dir.join("s3"),
+        Arc::clone(&shared.clock),
+        shared.durability,
+    )?;
     let core = Arc::new(Core::new(store, shared));
     let mut builder = S3ServiceBuilder::new(Api(Arc::clone(&core)));
     builder.set_host(wire_names::Hosts);

@@ -12,6 +12,7 @@ use super::state_errors::{bucket_not_empty, no_such_bucket};
 use super::state_rules::Rule;
 use super::state_schema::MIGRATIONS;
 use crate::clock::SharedClock;
+use crate::config::Durability;
 use crate::error::AwsError;
 use crate::store::StoreError;
 
@@ -110,10 +111,14 @@ impl Inner {
 
 impl Store {
     /// Opens the store under `folder` and sweeps what a crash left behind.
-    pub(super) fn open(folder: &Path, clock: SharedClock) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        folder: &Path,
+        clock: SharedClock,
+        durability: Durability,
+    ) -> Result<Self, StoreError> {
         let database = folder.join("meta.sqlite");
         let objects = folder.join("objects");
-        let connection = crate::store::open(&database, MIGRATIONS)?;
+        let connection = crate::store::open(&database, MIGRATIONS, durability)?;
         connection.set_prepared_statement_cache_capacity(64);
         let directory = |source| StoreError::Directory {
             path: objects.clone(),

@@ -17,7 +17,12 @@ use crate::error::AwsError;
 const BUCKET: &str = "uploads";
 
 fn open(dir: &Path) -> Store {
-    Store::open(dir, Arc::new(ManualClock::new(1_700_000_000_000))).expect("the store opens")
+    Store::open(
+        dir,
+        Arc::new(ManualClock::new(1_700_000_000_000)),
+        crate::Durability::Process,
+    )
+    .expect("the store opens")
 }
 
 fn caller() -> Caller {

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::{S3Service, open};
 use crate::bus::{
-    Bus, FunctionPort, InvokePermission, LogLine, LogPort, QueueFacts, QueuePort, ReceivedMessage,
+    FunctionPort, InvokePermission, LogLine, LogPort, QueueFacts, QueuePort, ReceivedMessage,
 };
 use crate::clock::ManualClock;
+use crate::config::Config;
 use crate::error::AwsError;
 use crate::server::Shared;
 use crate::service::Service;
@@ -123,16 +123,15 @@ pub(super) fn service(
     functions: &Arc<Functions>,
     clock: &Arc<ManualClock>,
 ) -> Arc<S3Service> {
-    let bus = Bus::default();
     let functions: Arc<dyn FunctionPort> = Arc::<Functions>::clone(functions);
-    bus.connect(Arc::new(Unused), functions, Arc::new(Unused));
-    let shared = Shared {
-        bus,
+    let config = Config {
         clock: Arc::<ManualClock>::clone(clock),
-        endpoint: "http://127.0.0.1:1".to_owned(),
-        data_dir: dir.path().to_owned(),
-        stop: CancellationToken::new(),
+        ..Config::new(dir.path())
     };
+    let shared = Shared::new(&config, "http://127.0.0.1:1");
+    shared
+        .bus
+        .connect(Arc::new(Unused), functions, Arc::new(Unused));
     open(Arc::new(shared)).expect("opens")
 }
 

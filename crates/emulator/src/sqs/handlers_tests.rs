@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::yield_now;
-use tokio_util::sync::CancellationToken;
 
-use crate::bus::{Bus, QueuePort};
+use crate::bus::QueuePort;
 use crate::clock::ManualClock;
+use crate::config::Config;
 use crate::error::AwsError;
 use crate::server::Shared;
 use crate::service::Service;
@@ -64,13 +64,11 @@ impl Fixture {
 }
 
 pub(super) fn open(dir: &TempDir, clock: &Arc<ManualClock>) -> Arc<SqsService> {
-    let shared = Shared {
-        bus: Bus::default(),
+    let config = Config {
         clock: clock.clone(),
-        endpoint: "http://127.0.0.1:4566".to_owned(),
-        data_dir: dir.path().to_owned(),
-        stop: CancellationToken::new(),
+        ..Config::new(dir.path())
     };
+    let shared = Shared::new(&config, "http://127.0.0.1:4566");
     super::open(Arc::new(shared)).expect("opened")
 }
 

@@ -16,6 +16,7 @@ mod handlers_moves;
 mod handlers_moves_tests;
 #[cfg(test)]
 mod handlers_tests;
+mod operations;
 mod state;
 mod state_attributes;
 mod state_errors;
@@ -46,6 +47,7 @@ use self::state::State;
 use self::state_messages::NewMessage;
 use self::state_receive::{Handle, Received};
 use self::wire_attributes::MessageAttribute;
+pub(crate) use operations::OPERATIONS;
 
 /// Between two sweeps for messages older than their queue's retention.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -59,7 +61,10 @@ pub(crate) struct SqsService {
 
 /// Opens the store in the data directory.
 pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<SqsService>, StartError> {
-    let state = Arc::new(State::open(&shared.data_dir.join("sqs.sqlite"))?);
+    let state = Arc::new(State::open(
+        &shared.data_dir.join("sqs.sqlite"),
+        shared.durability,
+    )?);
     Ok(Arc::new(SqsService { state, shared }))
 }
 

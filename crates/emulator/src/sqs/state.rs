@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::watch;
 
-use crate::config::{ACCOUNT, REGION};
+use crate::config::{ACCOUNT, Durability, REGION};
 use crate::error::AwsError;
 use crate::store::{self, StoreError};
 
@@ -215,8 +215,8 @@ fn put_tags(
 
 impl State {
     /// Opens (or makes) the store.
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = store::open(path, MIGRATIONS)?;
+    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let connection = store::open(path, MIGRATIONS, durability)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self {
             store: Mutex::new(Store {

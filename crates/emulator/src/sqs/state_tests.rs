@@ -13,7 +13,7 @@ const NOW: i64 = 1_760_000_000_000;
 const SECOND: i64 = 1_000;
 
 fn open(path: &Path) -> State {
-    State::open(&path.join("sqs.sqlite")).expect("opened")
+    State::open(&path.join("sqs.sqlite"), crate::Durability::Process).expect("opened")
 }
 
 fn fresh() -> (TempDir, State) {

@@ -4,9 +4,11 @@
 //! given out.
 
 mod handlers;
+mod operations;
 mod wire;
 
 use crate::service::{Request, Response, Service};
+pub(crate) use operations::OPERATIONS;
 
 pub(crate) use wire::{form_value, query_error};
 

@@ -12,7 +12,8 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let state = State::open(&dir.path().join("l.sqlite")).expect("opened");
+        let state =
+            State::open(&dir.path().join("l.sqlite"), crate::Durability::Process).expect("opened");
         Self { _dir: dir, state }
     }
 
