@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pipectl_emulator::clock::{Clock, SystemClock};
-use pipectl_emulator::{Config, Emulator, StartError};
+use pipectl_emulator::{Behaviour, Config, Durability, Emulator, StartError};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,6 +21,12 @@ pub struct EmulatorArgs {
     /// Where the data is; by default .pipectl/embedded of the project
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// How long things take: at once, or as long as on AWS
+    #[arg(long, value_name = "NAME", default_value = "instant", value_parser = ["instant", "aws"])]
+    behaviour: String,
+    /// What an answer promises: that data survives the death of the process, or a power cut, too
+    #[arg(long, value_name = "NAME", default_value = "process", value_parser = ["process", "power"])]
+    durability: String,
     /// Port to use if it is free
     #[arg(long, hide = true, conflicts_with = "port")]
     prefer_port: Option<u16>,
@@ -80,6 +86,10 @@ pub(super) async fn run(global: &Global, args: EmulatorArgs, renderer: &Renderer
 async fn start(args: &EmulatorArgs, data: &std::path::Path) -> Result<Emulator, StartError> {
     let config = |port| Config {
         port,
+        behaviour: Behaviour::named(&args.behaviour)
+            .cloned()
+            .unwrap_or(Behaviour::INSTANT),
+        durability: Durability::named(&args.durability).unwrap_or_default(),
         ..Config::new(data)
     };
     if let Some(port) = args.prefer_port {
