@@ -1,5 +1,5 @@
 //! Asynchronous invocations: accepted in SQLite, tried up to three times, then handed to the
-//! on-failure destination. // aws-behaviours L21
+//! on-failure destination and the dead letter queue. // aws-behaviours L21
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,102 +8,174 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::LambdaService;
-use super::runtime::{Finished, NotBegun, Outcome, Slot};
+use super::claims::Waited;
+use super::runtime::{Finished, NotBegun, Outcome};
 use super::state::{Function, Pending};
-use crate::error::AwsError;
 
 /// Retries when the function does not say otherwise.
 const RETRIES: u32 = 2;
+/// How long an event is kept when the function does not say otherwise, s.
+const MAX_AGE_S: u32 = 21_600;
+/// The pause before an event is tried again that this machine could not begin, ms.
+const MACHINE_PAUSE_MS: i64 = 1_000;
+/// Longest text of an error that a dead letter carries, bytes.
+const MAX_ERROR_BYTES: usize = 1_024;
+
+/// How an event ended.
+enum End {
+    /// It ran, and this came of it last.
+    Ran(Finished),
+    /// It grew too old; this came of the last try, if there was one.
+    TooOld(Option<Finished>),
+}
 
 /// Works on one accepted invocation until it is settled. When the emulator stops in the middle, it stays
 /// accepted and is taken up at the next start.
 pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
     let payload = Bytes::from(std::mem::take(&mut pending.payload));
-    let last = loop {
+    let mut last = None;
+    let mut throttles = 0;
+    loop {
+        let stop = &lambda.shared.stop;
+        tokio::select! {
+            () = lambda.shared.clock.sleep_until(pending.next_ms) => {}
+            () = stop.cancelled() => return,
+        }
         let Ok(function) = lambda.state.function(&pending.function) else {
             // Events for a function that was deleted meanwhile are dropped, as on AWS.
-            break None;
+            break;
         };
-        let finished = match lambda
-            .invoke_waiting(&function, &pending.request_id, payload.clone())
-            .await
-        {
-            Ok(Some(finished)) => finished,
-            // The emulator stops.
-            Ok(None) => return,
-            // It was deleted while the invocation waited.
-            Err(_) if lambda.state.function(&pending.function).is_err() => break None,
-            Err(error) => {
+        let oldest_ms = pending.accepted_ms + max_age_ms(&function);
+        // What waited for this emulator's start gets its first try, however old it is.
+        let tried = pending.attempts > 0 || throttles > 0;
+        if tried && lambda.now_ms() >= oldest_ms {
+            tell(&lambda, &function, &pending, &payload, &End::TooOld(last));
+            break;
+        }
+        let (claim, function) = match lambda.claim_for_event(&pending.function, oldest_ms).await {
+            Waited::Claimed(claim, function) => (claim, function),
+            Waited::Stopping => return,
+            Waited::NoFunction => break,
+            Waited::TooLate => {
+                tell(&lambda, &function, &pending, &payload, &End::TooOld(last));
+                break;
+            }
+            Waited::Throttled => {
+                let behaviour = &lambda.shared.behaviour;
+                let wait = (behaviour.async_throttle_ms << throttles.min(20))
+                    .min(behaviour.async_throttle_max_ms);
+                throttles += 1;
+                pending.next_ms = (lambda.now_ms() + wait).min(oldest_ms);
+                continue;
+            }
+        };
+        let work = lambda
+            .runtime
+            .work(claim, &function, &pending.request_id, payload.clone());
+        let finished = match work.await {
+            Ok(finished) => finished,
+            Err(NotBegun::Stopping) => return,
+            // The claim was taken; it can only be the machine, and the function is not to blame.
+            Err(NotBegun::Throttled) => continue,
+            Err(NotBegun::Failed(error)) => {
                 tracing::error!(%error, function = pending.function, "an invocation could not be begun");
-                Finished {
-                    outcome: Outcome::InitFailed(
-                        json!({ "errorType": error.code, "errorMessage": error.message }),
-                    ),
-                    log_tail: String::new(),
-                }
+                pending.next_ms = lambda.now_ms() + MACHINE_PAUSE_MS;
+                continue;
             }
         };
         let failed = finished.outcome.error(&pending.request_id).is_some();
-        if failed && lambda.shared.stop.is_cancelled() {
+        if failed && stop.is_cancelled() {
             // The process was ended by the stop and not by its own fault: this try does not count.
             return;
         }
         pending.attempts += 1;
-        if let Err(error) = lambda.state.count_attempt(pending.seq, pending.attempts) {
-            tracing::error!(%error, "an attempt was not counted");
-        }
         let retries = function
             .invoke_config
             .as_ref()
             .and_then(|config| config.retries)
             .unwrap_or(RETRIES);
-        // In the behaviour `instant` a retry follows at once.
         if !failed || pending.attempts > retries {
-            break Some((function, finished));
+            tell(&lambda, &function, &pending, &payload, &End::Ran(finished));
+            break;
         }
-    };
-    if let Some((function, finished)) = last {
-        tell_destination(&lambda, &function, &pending, &payload, &finished);
+        last = Some(finished);
+        let waits = lambda.shared.behaviour.async_retry_ms;
+        let wait = waits[(pending.attempts as usize - 1).min(waits.len() - 1)];
+        pending.next_ms = lambda.now_ms() + wait;
+        if let Err(error) = lambda.state.note_attempt(&pending) {
+            tracing::error!(%error, "an attempt was not noted");
+        }
     }
     if let Err(error) = lambda.state.settle(pending.seq) {
         tracing::error!(%error, "an invocation stays accepted and will run again");
     }
 }
 
-fn tell_destination(
-    lambda: &LambdaService,
-    function: &Function,
-    pending: &Pending,
-    payload: &[u8],
-    finished: &Finished,
-) {
+fn max_age_ms(function: &Function) -> i64 {
     let config = function.invoke_config.as_ref();
-    let failed = finished.outcome.error(&pending.request_id);
-    let destination = match failed {
-        Some(_) => config.and_then(|config| config.on_failure.as_deref()),
-        None => config.and_then(|config| config.on_success.as_deref()),
+    let seconds = config.and_then(|config| config.max_age_s);
+    i64::from(seconds.unwrap_or(MAX_AGE_S)) * 1_000
+}
+
+/// Tells the destinations that are set how an event ended.
+fn tell(lambda: &LambdaService, function: &Function, pending: &Pending, payload: &[u8], end: &End) {
+    let finished = match end {
+        End::Ran(finished) => Some(finished),
+        End::TooOld(finished) => finished.as_ref(),
     };
-    let Some(destination) = destination else {
-        return;
+    let error = finished.and_then(|finished| finished.outcome.error(&pending.request_id));
+    let failed = matches!(end, End::TooOld(_)) || error.is_some();
+    let config = function.invoke_config.as_ref();
+    let destination = config.and_then(|config| {
+        if failed {
+            config.on_failure.as_deref()
+        } else {
+            config.on_success.as_deref()
+        }
+    });
+    let queues = lambda.shared.bus.queues();
+    let told = |destination: &str, body: &str, attributes: &BTreeMap<String, String>| {
+        if let Err(error) = queues.send(destination, body, attributes) {
+            tracing::error!(%error, destination, "what became of an event could not be told");
+        }
     };
-    let now = time::OffsetDateTime::from_unix_timestamp_nanos(
-        i128::from(lambda.shared.clock.now_ms()) * 1_000_000,
-    );
-    let record = record(
-        function,
-        pending,
-        payload,
-        &finished.outcome,
-        now.unwrap_or(time::OffsetDateTime::UNIX_EPOCH),
-    );
-    let sent = lambda
-        .shared
-        .bus
-        .queues()
-        .send(destination, &record.to_string(), &BTreeMap::new());
-    if let Err(error) = sent {
-        tracing::error!(%error, destination, "a record could not be sent to its destination");
+    if let Some(destination) = destination {
+        let now = time::OffsetDateTime::from_unix_timestamp_nanos(
+            i128::from(lambda.now_ms()) * 1_000_000,
+        );
+        let now = now.unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+        let record = record(function, pending, payload, end, finished, now);
+        told(destination, &record.to_string(), &BTreeMap::new());
     }
+    if let Some(queue) = function.dead_letter.as_deref().filter(|_| failed) {
+        let text = error.map_or_else(
+            || "The event was too old.".to_owned(),
+            |(_, error)| {
+                error["errorMessage"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            },
+        );
+        let attributes = BTreeMap::from([
+            ("RequestID".to_owned(), pending.request_id.clone()),
+            ("ErrorCode".to_owned(), "200".to_owned()),
+            (
+                "ErrorMessage".to_owned(),
+                cut(&text, MAX_ERROR_BYTES).to_owned(),
+            ),
+        ]);
+        told(queue, &String::from_utf8_lossy(payload), &attributes);
+    }
+}
+
+/// The start of a text, of at most `most` bytes.
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// AWS's record of an invocation that came to its end.
@@ -111,87 +183,46 @@ fn record(
     function: &Function,
     pending: &Pending,
     payload: &[u8],
-    outcome: &Outcome,
+    end: &End,
+    finished: Option<&Finished>,
     now: time::OffsetDateTime,
 ) -> Value {
     let json_of = |bytes: &[u8]| {
         serde_json::from_slice(bytes)
             .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(bytes).into_owned()))
     };
-    let mut context = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
-    let (condition, response) = match outcome.error(&pending.request_id) {
-        Some((word, error)) => {
-            context["functionError"] = word.into();
-            ("RetriesExhausted", error)
-        }
-        None => match outcome {
-            Outcome::Answered(bytes) => ("Success", json_of(bytes)),
-            _ => ("Success", Value::Null),
-        },
-    };
-    json!({
+    let mut record = json!({
         "version": "1.0",
         "timestamp": super::wire::timestamp(now),
         "requestContext": {
             "requestId": pending.request_id,
             "functionArn": format!("{}:$LATEST", function.arn()),
-            "condition": condition,
+            "condition": "Success",
             "approximateInvokeCount": pending.attempts,
         },
         "requestPayload": json_of(payload),
-        "responseContext": context,
-        "responsePayload": response,
-    })
-}
-
-impl LambdaService {
-    /// Invokes; waits while the function is throttled. None when the emulator stops meanwhile.
-    pub(super) async fn invoke_waiting(
-        &self,
-        function: &Arc<Function>,
-        request_id: &str,
-        payload: Bytes,
-    ) -> Result<Option<Finished>, AwsError> {
-        let mut function = Arc::clone(function);
-        loop {
-            let Some(slot) = self.wait_for_slot(&mut function).await? else {
-                return Ok(None);
-            };
-            let work = self
-                .runtime
-                .work(slot, &function, request_id, payload.clone());
-            match work.await {
-                Ok(finished) => return Ok(Some(finished)),
-                Err(NotBegun::Stopping) => return Ok(None),
-                Err(NotBegun::Failed(error)) => return Err(error),
-                // The process had ended, and its place was taken by another.
-                Err(NotBegun::Throttled) => {}
+    });
+    let mut failed = false;
+    if let Some(finished) = finished {
+        let mut context = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
+        record["responsePayload"] = match finished.outcome.error(&pending.request_id) {
+            Some((word, error)) => {
+                failed = true;
+                context["functionError"] = word.into();
+                error
             }
-        }
-    }
-
-    /// Waits for an environment of the function as it is then. None when the emulator stops meanwhile.
-    async fn wait_for_slot(&self, function: &mut Arc<Function>) -> Result<Option<Slot>, AwsError> {
-        let turn = self.runtime.turn(&function.name);
-        let stop = &self.shared.stop;
-        let _turn = tokio::select! {
-            turn = turn.lock() => turn,
-            () = stop.cancelled() => return Ok(None),
+            None => match &finished.outcome {
+                Outcome::Answered(bytes) => json_of(bytes),
+                _ => Value::Null,
+            },
         };
-        loop {
-            // Made before the look: what becomes free after the look rings it.
-            let freed = self.runtime.freed.notified();
-            *function = self.state.function(&function.name)?;
-            match self.runtime.reserve(function) {
-                Ok(slot) => return Ok(Some(slot)),
-                Err(NotBegun::Stopping) => return Ok(None),
-                Err(NotBegun::Failed(error)) => return Err(error),
-                Err(NotBegun::Throttled) => {}
-            }
-            tokio::select! {
-                () = freed => {}
-                () = stop.cancelled() => return Ok(None),
-            }
-        }
+        record["responseContext"] = context;
     }
+    let condition = match end {
+        End::TooOld(_) => "EventAgeExceeded",
+        End::Ran(_) if failed => "RetriesExhausted",
+        End::Ran(_) => "Success",
+    };
+    record["requestContext"]["condition"] = condition.into();
+    record
 }

@@ -3,14 +3,10 @@
 use serde_json::{Value, json};
 
 use super::LambdaService;
-use super::handlers::{Answer, Call, page_size};
-use super::state::{Mapping, function_name};
+use super::handlers::{Answer, Call, invalid, page_size};
+use super::state::{Change, ChangeKind, Mapping, function_name};
 use super::wire::{self, number, texts};
 use crate::error::AwsError;
-
-fn invalid(message: impl Into<String>) -> AwsError {
-    AwsError::bad_request("InvalidParameterValueException", message)
-}
 
 /// aws-behaviours Q10
 pub(super) fn check_visibility(visibility_s: u32, timeout_s: u32) -> Result<(), AwsError> {
@@ -22,7 +18,7 @@ pub(super) fn check_visibility(visibility_s: u32, timeout_s: u32) -> Result<(), 
     )))
 }
 
-pub(super) fn list(lambda: &LambdaService, call: &Call<'_>) -> Answer {
+pub(super) fn list(lambda: &LambdaService, call: &Call) -> Answer {
     let source = call.query.get("EventSourceArn");
     let function = call
         .query
@@ -40,7 +36,7 @@ pub(super) fn list(lambda: &LambdaService, call: &Call<'_>) -> Answer {
     mappings.truncate(most);
     let told: Vec<Value> = mappings
         .iter()
-        .map(|mapping| wire::mapping(mapping, None))
+        .map(|mapping| wire::mapping(mapping, mapping.state(lambda.now_ms())))
         .collect();
     let mut answer = json!({ "EventSourceMappings": told });
     if more {
@@ -113,10 +109,32 @@ pub(super) fn create(lambda: &LambdaService, body: &Value) -> Answer {
         filter: None,
         modified_ms: lambda.now_ms(),
         tags: texts(&body["Tags"]),
+        change: None,
     };
     settings(&mut mapping, body)?;
+    mapping.change = change(lambda, ChangeKind::Creating);
     let mapping = lambda.add_mapping(mapping)?;
-    Ok((202, wire::mapping(&mapping, Some("Creating"))))
+    Ok((202, wire::mapping(&mapping, ChangeKind::Creating.word())))
+}
+
+/// A change that takes its time, where it does.
+fn change(lambda: &LambdaService, kind: ChangeKind) -> Option<Change> {
+    let takes_ms = lambda.shared.behaviour.mapping_change_ms;
+    (takes_ms > 0).then(|| Change {
+        kind,
+        until_ms: lambda.now_ms() + takes_ms,
+    })
+}
+
+/// A mapping that changes can be neither changed nor deleted. // aws-behaviours E3
+fn check_settled(lambda: &LambdaService, mapping: &Mapping, what: &str) -> Result<(), AwsError> {
+    match mapping.changing(lambda.now_ms()) {
+        None => Ok(()),
+        Some(_) => Err(AwsError::bad_request(
+            "ResourceInUseException",
+            format!("Cannot {what} the event source mapping because it is in use."),
+        )),
+    }
 }
 
 /// aws-behaviours E1
@@ -133,6 +151,8 @@ pub(super) fn duplicate(existing: &Mapping) -> AwsError {
 
 pub(super) fn update(lambda: &LambdaService, uuid: &str, body: &Value) -> Answer {
     let mut mapping = (*lambda.state.mapping(uuid)?).clone();
+    check_settled(lambda, &mapping, "update")?;
+    let was_enabled = mapping.enabled;
     if let Some(name) = body["FunctionName"].as_str() {
         let function = lambda.state.function(name)?;
         mapping.function.clone_from(&function.name);
@@ -153,14 +173,27 @@ pub(super) fn update(lambda: &LambdaService, uuid: &str, body: &Value) -> Answer
     }
     settings(&mut mapping, body)?;
     mapping.modified_ms = lambda.now_ms();
+    let kind = match (was_enabled, mapping.enabled) {
+        (false, true) => ChangeKind::Enabling,
+        (true, false) => ChangeKind::Disabling,
+        _ => ChangeKind::Updating,
+    };
+    mapping.change = change(lambda, kind);
     let mapping = lambda.state.put_mapping(mapping)?;
     lambda.poll_mapping(&mapping);
-    Ok((202, wire::mapping(&mapping, Some("Updating"))))
+    Ok((202, wire::mapping(&mapping, kind.word())))
 }
 
 pub(super) fn delete(lambda: &LambdaService, uuid: &str) -> Answer {
-    let mapping = lambda.state.mapping(uuid)?;
-    lambda.state.delete_mapping(uuid)?;
+    let mut mapping = (*lambda.state.mapping(uuid)?).clone();
+    check_settled(lambda, &mapping, "delete")?;
     lambda.stop_polling(uuid);
-    Ok((202, wire::mapping(&mapping, Some("Deleting"))))
+    mapping.change = change(lambda, ChangeKind::Deleting);
+    if mapping.change.is_some() {
+        let mapping = lambda.state.put_mapping(mapping)?;
+        lambda.remove_when_deleted(&mapping);
+        return Ok((202, wire::mapping(&mapping, ChangeKind::Deleting.word())));
+    }
+    lambda.delete_mapping(uuid)?;
+    Ok((202, wire::mapping(&mapping, ChangeKind::Deleting.word())))
 }

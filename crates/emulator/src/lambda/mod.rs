@@ -1,12 +1,17 @@
 //! Lambda: functions as real `bootstrap` processes, invoked directly, by events, and by queues.
 
 mod async_invoke;
+mod claims;
 mod code;
 mod handlers;
+mod handlers_functions;
+mod handlers_invoke;
 mod handlers_mappings;
+mod handlers_settings;
 mod mapping;
 mod operations;
 mod policy;
+mod routes;
 mod runtime;
 mod state;
 #[cfg(test)]
@@ -17,13 +22,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
-use axum::body::Body;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -33,9 +34,11 @@ use crate::server::{Shared, StartError};
 use crate::service::{Request, Response, Service};
 use crate::store;
 use handlers::Call;
+use handlers_invoke::{MAX_REQUEST_BYTES, body_of};
+use mapping::Limit;
 pub(crate) use operations::OPERATIONS;
-use runtime::{NotBegun, Outcome, ROOM, Runtime, Surroundings, Told};
-use state::{Function, Mapping, State, function_name};
+use runtime::{ROOM, Runtime, Surroundings, Told};
+use state::{ChangeKind, Function, Mapping, State, function_name};
 
 /// AWS Lambda.
 pub(crate) struct LambdaService {
@@ -44,6 +47,8 @@ pub(crate) struct LambdaService {
     runtime: Arc<Runtime>,
     /// Pollers by the UUID of their mapping.
     pollers: Mutex<HashMap<String, CancellationToken>>,
+    /// Running batches by the UUID of their mapping.
+    limits: Mutex<HashMap<String, Arc<Limit>>>,
     /// Held by every operation that changes something: most of them read, change and write back.
     changing: Mutex<()>,
     /// Held while log lines of a function are written and while a function is deleted: lines written
@@ -67,11 +72,20 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LambdaService>, StartError
         path,
         message: error.to_string(),
     })?;
+    // This process holds the data directory: what still runs was left by one that was killed.
+    runtime::end_leftovers(&state.code);
+    let scratch = directory.join("scratch");
+    if let Err(error) = std::fs::remove_dir_all(&scratch)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, path = %scratch.display(), "temporary files stay");
+    }
     let (sender, receiver) = mpsc::unbounded_channel();
     let runtime = Runtime::new(Surroundings {
         clock: shared.clock.clone(),
         endpoint: shared.endpoint.clone(),
         code: state.code.clone(),
+        scratch,
         output: sender,
         room: Arc::new(Semaphore::new(ROOM)),
     });
@@ -87,6 +101,7 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<LambdaService>, StartError
         state,
         runtime,
         pollers: Mutex::default(),
+        limits: Mutex::default(),
         changing: Mutex::default(),
         logging: Mutex::default(),
         generation: AtomicU64::new(generation),
@@ -137,6 +152,7 @@ impl LambdaService {
         });
         for mapping in self.state.mappings() {
             self.poll_mapping(&mapping);
+            self.remove_when_deleted(&mapping);
         }
         match self.state.pending() {
             Ok(all) => {
@@ -168,6 +184,17 @@ impl LambdaService {
         self.pollers.lock().expect("no holder panics")
     }
 
+    /// Answers a request of the control plane. What changes something may unpack code, which must not
+    /// keep other requests waiting.
+    async fn answer(&self, call: Call) -> handlers::Answer {
+        let Some(own) = self.own().filter(|_| call.method != Method::GET) else {
+            return handlers::dispatch(self, &call);
+        };
+        tokio::task::spawn_blocking(move || handlers::dispatch(&own, &call))
+            .await
+            .unwrap_or_else(|error| Err(AwsError::internal(error)))
+    }
+
     fn own(&self) -> Option<Arc<Self>> {
         self.own.get().and_then(Weak::upgrade)
     }
@@ -176,8 +203,9 @@ impl LambdaService {
     fn change(&self, mut function: Function) -> Result<Arc<Function>, AwsError> {
         function.generation = self.next_generation();
         function.modified_ms = self.now_ms();
+        function.updating_until_ms = self.now_ms() + self.shared.behaviour.function_update_ms;
         let function = self.state.put_function(function)?;
-        self.runtime.retire(&function.name);
+        self.runtime.retire(&function.name, function.generation);
         Ok(function)
     }
 
@@ -246,12 +274,51 @@ impl LambdaService {
     /// Starts the poller of a mapping, instead of the one before; none while it is disabled.
     fn poll_mapping(&self, mapping: &Arc<Mapping>) {
         self.stop_polling(&mapping.uuid);
-        let Some(own) = self.own().filter(|_| mapping.enabled) else {
+        let deleted = mapping.change.map(|change| change.kind) == Some(ChangeKind::Deleting);
+        let Some(own) = self.own().filter(|_| mapping.enabled && !deleted) else {
             return;
         };
         let stop = CancellationToken::new();
         self.pollers().insert(mapping.uuid.clone(), stop.clone());
-        tokio::spawn(mapping::poll(own, Arc::clone(mapping), stop));
+        let limit = {
+            let mut limits = self.limits.lock().expect("no holder panics");
+            Arc::clone(limits.entry(mapping.uuid.clone()).or_default())
+        };
+        tokio::spawn(mapping::poll(own, Arc::clone(mapping), limit, stop));
+    }
+
+    /// Removes a mapping once the time that its deletion takes is over.
+    fn remove_when_deleted(&self, mapping: &Mapping) {
+        let Some(change) = mapping
+            .change
+            .filter(|change| change.kind == ChangeKind::Deleting)
+        else {
+            return;
+        };
+        let Some(own) = self.own() else { return };
+        let uuid = mapping.uuid.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = own.shared.clock.sleep_until(change.until_ms) => own.remove_mapping(&uuid),
+                // The next start takes it up.
+                () = own.shared.stop.cancelled() => {}
+            }
+        });
+    }
+
+    fn remove_mapping(&self, uuid: &str) {
+        let _changing = self.changing();
+        if let Err(error) = self.delete_mapping(uuid) {
+            tracing::error!(%error, uuid, "a deleted mapping stays");
+        }
+    }
+
+    /// Forgets a mapping that is not polled any more.
+    fn delete_mapping(&self, uuid: &str) -> Result<(), AwsError> {
+        self.state.delete_mapping(uuid)?;
+        let mut limits = self.limits.lock().expect("no holder panics");
+        limits.remove(uuid);
+        Ok(())
     }
 
     fn stop_polling(&self, uuid: &str) {
@@ -259,124 +326,6 @@ impl LambdaService {
             poller.cancel();
         }
     }
-
-    fn accept(&self, name: &str, payload: &[u8]) -> Result<String, AwsError> {
-        let function = self.state.function(name)?;
-        let request_id = uuid::Uuid::new_v4().to_string();
-        let pending = self.state.accept(&function.name, &request_id, payload)?;
-        if let Some(own) = self.own() {
-            tokio::spawn(async_invoke::settle(own, pending));
-        }
-        Ok(request_id)
-    }
-
-    async fn invoke(&self, name: &str, request: Request) -> Result<Response, AwsError> {
-        let (kind, log_type) = (
-            header(&request, "x-amz-invocation-type"),
-            header(&request, "x-amz-log-type"),
-        );
-        let event = kind == "Event";
-        let payload = payload_of(request, event).await?;
-        let function = self.state.function(name)?;
-        match kind.as_str() {
-            "DryRun" => return Ok(wire::answer(204, &Value::Null)),
-            "" | "RequestResponse" => {}
-            "Event" => {
-                self.accept(&function.name, &payload)?;
-                return Ok(wire::answer(202, &Value::Null));
-            }
-            other => {
-                return Err(AwsError::bad_request(
-                    "InvalidParameterValueException",
-                    format!(
-                        "Value '{other}' at 'invocationType' must be Event, RequestResponse or DryRun"
-                    ),
-                ));
-            }
-        }
-        let request_id = uuid::Uuid::new_v4().to_string();
-        let finished = self
-            .runtime
-            .invoke(&function, &request_id, payload)
-            .await
-            .map_err(|error| match error {
-                NotBegun::Throttled => {
-                    AwsError::new(429, "TooManyRequestsException", "Rate Exceeded.")
-                }
-                NotBegun::Stopping => {
-                    AwsError::new(503, "ServiceException", "The embedded target stops.")
-                }
-                NotBegun::Failed(error) => error,
-            })?;
-        let mut builder = http::Response::builder()
-            .status(200)
-            .header("content-type", "application/json")
-            .header("x-amzn-requestid", &request_id)
-            .header("x-amz-executed-version", "$LATEST");
-        if log_type == "Tail" {
-            builder = builder.header("x-amz-log-result", STANDARD.encode(&finished.log_tail));
-        }
-        let body = match finished.outcome.error(&request_id) {
-            Some((word, error)) => {
-                builder = builder.header("x-amz-function-error", word);
-                Body::from(error.to_string())
-            }
-            None => match finished.outcome {
-                Outcome::Answered(bytes) => Body::from(bytes),
-                _ => Body::empty(),
-            },
-        };
-        builder.body(body).map_err(AwsError::internal)
-    }
-}
-
-fn header(request: &Request, name: &str) -> String {
-    request
-        .headers()
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// Largest request, bytes: a zip in base64. // aws-behaviours L7
-const MAX_REQUEST_BYTES: usize = 70_167_211;
-/// Largest payload of a synchronous invocation, bytes (AWS Lambda quotas).
-const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
-/// Largest payload of an asynchronous invocation, bytes. // aws-behaviours L21
-const MAX_EVENT_BYTES: usize = 1024 * 1024;
-
-async fn body_of(request: Request, most: usize, code: &str) -> Result<Bytes, AwsError> {
-    let body = Limited::new(request.into_body(), most).collect().await;
-    body.map(http_body_util::Collected::to_bytes)
-        .map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                let message = format!("Request must be smaller than {most} bytes");
-                AwsError::new(413, code, message)
-            } else {
-                AwsError::bad_request("InvalidRequestContentException", error.to_string())
-            }
-        })
-}
-
-/// The payload of an invocation: JSON, an empty object when there is none.
-async fn payload_of(request: Request, event: bool) -> Result<Bytes, AwsError> {
-    let most = if event {
-        MAX_EVENT_BYTES
-    } else {
-        MAX_PAYLOAD_BYTES
-    };
-    let payload = body_of(request, most, "RequestTooLargeException").await?;
-    if payload.is_empty() {
-        return Ok(Bytes::from_static(b"{}"));
-    }
-    serde_json::from_slice::<serde::de::IgnoredAny>(&payload).map_err(|error| {
-        AwsError::bad_request(
-            "InvalidRequestContentException",
-            format!("Could not parse request body into json: {error}"),
-        )
-    })?;
-    Ok(payload)
 }
 
 fn decoded(text: &str) -> String {
@@ -396,7 +345,6 @@ impl Service for LambdaService {
             .skip(1)
             .map(decoded)
             .collect();
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let query = request.uri().query().unwrap_or_default();
         let qualifier = query
             .split('&')
@@ -404,10 +352,12 @@ impl Service for LambdaService {
         if let Err(error) = handlers::check_qualifier(&decoded(qualifier.unwrap_or_default())) {
             return wire::error(&error);
         }
-        if let ["functions", name, "invocations"] = parts.as_slice()
+        if let [functions, name, invocations] = parts.as_slice()
+            && functions == "functions"
+            && invocations == "invocations"
             && request.method() == Method::POST
         {
-            let name = (*name).to_owned();
+            let name = name.clone();
             return self
                 .invoke(&name, request)
                 .await
@@ -439,17 +389,18 @@ impl Service for LambdaService {
             }),
             Err(error) => Err(error),
         };
-        let answer = body.and_then(|body| {
-            handlers::dispatch(
-                self,
-                &Call {
+        let answer = match body {
+            Ok(body) => {
+                let call = Call {
                     method,
                     path: parts,
                     query,
                     body,
-                },
-            )
-        });
+                };
+                self.answer(call).await
+            }
+            Err(error) => Err(error),
+        };
         match answer {
             Ok((status, body)) => wire::answer(status, &body),
             Err(error) => wire::error(&error),

@@ -3,6 +3,42 @@
 use serde_json::{Value, json};
 
 use crate::bus::InvokePermission;
+use crate::error::AwsError;
+
+/// Refuses an AddPermission request that AWS refuses.
+pub(super) fn check(body: &Value) -> Result<(), AwsError> {
+    let text = |name: &str| body[name].as_str().unwrap_or_default();
+    let invalid = |name: &str, wanted: &str| {
+        Err(AwsError::bad_request(
+            "ValidationException",
+            format!(
+                "1 validation error detected: Value '{}' at '{name}' failed to satisfy constraint: Member must be {wanted}",
+                body[name].as_str().unwrap_or("null")
+            ),
+        ))
+    };
+    let sid = text("StatementId");
+    let word = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    };
+    if !(1..=100).contains(&sid.len()) || !word(sid) {
+        return invalid("StatementId", "1 to 100 letters, digits, - or _");
+    }
+    let action = text("Action");
+    let named = action.strip_prefix("lambda:").unwrap_or_default();
+    let legal = action == "*"
+        || named == "*"
+        || (!named.is_empty() && named.chars().all(|c| c.is_ascii_alphabetic()));
+    if !legal {
+        return invalid("Action", "an action of Lambda");
+    }
+    let principal = text("Principal");
+    if principal.is_empty() || principal.contains(char::is_whitespace) {
+        return invalid("Principal", "a service, an account or an ARN");
+    }
+    Ok(())
+}
 
 /// The statement of an AddPermission request.
 pub(super) fn statement(body: &Value, function_arn: &str) -> Value {
@@ -24,11 +60,17 @@ pub(super) fn statement(body: &Value, function_arn: &str) -> Value {
         "Resource": function_arn,
     });
     let mut condition = serde_json::Map::new();
-    if let Some(account) = text("SourceAccount") {
-        condition.insert(
-            "StringEquals".to_owned(),
-            json!({ "AWS:SourceAccount": account }),
-        );
+    let equals: serde_json::Map<String, Value> = [
+        ("AWS:SourceAccount", text("SourceAccount")),
+        ("aws:PrincipalOrgID", text("PrincipalOrgID")),
+        ("lambda:EventSourceToken", text("EventSourceToken")),
+        ("lambda:FunctionUrlAuthType", text("FunctionUrlAuthType")),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+    .collect();
+    if !equals.is_empty() {
+        condition.insert("StringEquals".to_owned(), equals.into());
     }
     if let Some(arn) = text("SourceArn") {
         condition.insert("ArnLike".to_owned(), json!({ "AWS:SourceArn": arn }));
@@ -52,10 +94,15 @@ pub(super) fn permission(
         let action = statement["Action"].as_str().unwrap_or_default();
         let invokes = matches!(action, "lambda:InvokeFunction" | "lambda:*" | "*");
         let condition = &statement["Condition"];
+        let equals = condition["StringEquals"].as_object();
         let account = condition["StringEquals"]["AWS:SourceAccount"].as_str();
+        // A service that invokes is in no organisation and has no token.
+        let only_account =
+            equals.is_none_or(|equals| equals.keys().all(|name| name == "AWS:SourceAccount"));
         let arn = condition["ArnLike"]["AWS:SourceArn"].as_str();
         same_principal
             && invokes
+            && only_account
             && account.is_none_or(|account| account == source_account)
             && arn.is_none_or(|pattern| like(pattern, source_arn))
     };

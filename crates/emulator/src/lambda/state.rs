@@ -13,7 +13,8 @@ use crate::config::{ACCOUNT, REGION};
 use crate::error::AwsError;
 
 /// Schema, one entry per version.
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE functions (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     CREATE TABLE mappings (uuid TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     CREATE TABLE pending (
@@ -23,7 +24,12 @@ pub(super) const MIGRATIONS: &[&str] = &["
         payload BLOB NOT NULL,
         attempts INTEGER NOT NULL
     ) STRICT;
-"];
+",
+    "
+    ALTER TABLE pending ADD COLUMN accepted_ms INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE pending ADD COLUMN next_ms INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// A function with everything that is configured on it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,11 +56,30 @@ pub(super) struct Function {
     pub policy: Vec<Value>,
     pub invoke_config: Option<InvokeConfig>,
     pub reserved: Option<u32>,
+    /// Queue for events that used up their retries, by ARN.
+    #[serde(default)]
+    pub dead_letter: Option<String>,
+    /// It is `Pending` until then, milliseconds since the Unix epoch. // aws-behaviours L1
+    #[serde(default)]
+    pub pending_until_ms: i64,
+    /// Its last update is `InProgress` until then. // aws-behaviours L3
+    #[serde(default)]
+    pub updating_until_ms: i64,
 }
 
 impl Function {
     pub(super) fn arn(&self) -> String {
         function_arn(&self.name)
+    }
+
+    /// Is it not yet ready to be invoked?
+    pub(super) fn is_pending(&self, now_ms: i64) -> bool {
+        now_ms < self.pending_until_ms
+    }
+
+    /// Is its last update not yet done?
+    pub(super) fn is_updating(&self, now_ms: i64) -> bool {
+        now_ms < self.updating_until_ms
     }
 }
 
@@ -82,6 +107,57 @@ pub(super) struct Mapping {
     pub filter: Option<Value>,
     pub modified_ms: i64,
     pub tags: BTreeMap<String, String>,
+    /// What is being done to it, and until when. // aws-behaviours E2
+    #[serde(default)]
+    pub change: Option<Change>,
+}
+
+/// A change of a mapping that takes its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Change {
+    pub kind: ChangeKind,
+    /// Milliseconds since the Unix epoch.
+    pub until_ms: i64,
+}
+
+/// What a mapping's state says while it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum ChangeKind {
+    Creating,
+    Updating,
+    Enabling,
+    Disabling,
+    Deleting,
+}
+
+impl ChangeKind {
+    /// AWS's word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Creating => "Creating",
+            Self::Updating => "Updating",
+            Self::Enabling => "Enabling",
+            Self::Disabling => "Disabling",
+            Self::Deleting => "Deleting",
+        }
+    }
+}
+
+impl Mapping {
+    /// What is being done to it now.
+    pub(super) fn changing(&self, now_ms: i64) -> Option<ChangeKind> {
+        let change = self.change.filter(|change| now_ms < change.until_ms);
+        change.map(|change| change.kind)
+    }
+
+    /// AWS's word for its state.
+    pub(super) fn state(&self, now_ms: i64) -> &'static str {
+        match self.changing(now_ms) {
+            Some(change) => change.word(),
+            None if self.enabled => "Enabled",
+            None => "Disabled",
+        }
+    }
 }
 
 /// An accepted asynchronous invocation.
@@ -92,6 +168,10 @@ pub(super) struct Pending {
     pub request_id: String,
     pub payload: Vec<u8>,
     pub attempts: u32,
+    /// When it was accepted, milliseconds since the Unix epoch.
+    pub accepted_ms: i64,
+    /// When it may be tried next.
+    pub next_ms: i64,
 }
 
 pub(super) fn function_arn(name: &str) -> String {
@@ -242,24 +322,31 @@ impl State {
         function: &str,
         request_id: &str,
         payload: &[u8],
+        now_ms: i64,
     ) -> Result<Pending, AwsError> {
         let connection = self.connection();
         connection
-            .prepare_cached("INSERT INTO pending (function, request_id, payload, attempts) VALUES (?1, ?2, ?3, 0)")?
-            .execute(params![function, request_id, payload])?;
+            .prepare_cached(
+                "INSERT INTO pending (function, request_id, payload, attempts, accepted_ms, next_ms)
+                 VALUES (?1, ?2, ?3, 0, ?4, ?4)",
+            )?
+            .execute(params![function, request_id, payload, now_ms])?;
         Ok(Pending {
             seq: connection.last_insert_rowid(),
             function: function.to_owned(),
             request_id: request_id.to_owned(),
             payload: payload.to_vec(),
             attempts: 0,
+            accepted_ms: now_ms,
+            next_ms: now_ms,
         })
     }
 
-    pub(super) fn count_attempt(&self, seq: i64, attempts: u32) -> Result<(), AwsError> {
+    /// Notes how often it was tried and when it may be tried next.
+    pub(super) fn note_attempt(&self, pending: &Pending) -> Result<(), AwsError> {
         self.connection()
-            .prepare_cached("UPDATE pending SET attempts = ?1 WHERE seq = ?2")?
-            .execute(params![attempts, seq])?;
+            .prepare_cached("UPDATE pending SET attempts = ?1, next_ms = ?2 WHERE seq = ?3")?
+            .execute(params![pending.attempts, pending.next_ms, pending.seq])?;
         Ok(())
     }
 
@@ -274,7 +361,8 @@ impl State {
     pub(super) fn pending(&self) -> Result<Vec<Pending>, AwsError> {
         let connection = self.connection();
         let mut select = connection.prepare(
-            "SELECT seq, function, request_id, payload, attempts FROM pending ORDER BY seq",
+            "SELECT seq, function, request_id, payload, attempts, accepted_ms, next_ms
+             FROM pending ORDER BY seq",
         )?;
         let rows = select.query_map([], |row| {
             Ok(Pending {
@@ -283,6 +371,8 @@ impl State {
                 request_id: row.get(2)?,
                 payload: row.get(3)?,
                 attempts: row.get(4)?,
+                accepted_ms: row.get(5)?,
+                next_ms: row.get(6)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -34,7 +34,9 @@ fn seconds(ms: i64) -> f64 {
 }
 
 /// A function's configuration.
-pub(super) fn configuration(function: &Function) -> Value {
+pub(super) fn configuration(function: &Function, now_ms: i64) -> Value {
+    let pending = function.is_pending(now_ms);
+    let updating = pending || function.is_updating(now_ms);
     let mut value = json!({
         "FunctionName": function.name,
         "FunctionArn": function.arn(),
@@ -49,10 +51,10 @@ pub(super) fn configuration(function: &Function) -> Value {
         "CodeSha256": function.code_sha256,
         "Version": "$LATEST",
         "TracingConfig": { "Mode": "PassThrough" },
-        "RevisionId": uuid_of(&format!("{}-{}", function.name, function.generation)),
-        // In the behaviour `instant` a function is ready when it is answered.
-        "State": "Active",
-        "LastUpdateStatus": "Successful",
+        "RevisionId": revision(function),
+        // aws-behaviours L1, L3
+        "State": if pending { "Pending" } else { "Active" },
+        "LastUpdateStatus": if updating { "InProgress" } else { "Successful" },
         "PackageType": "Zip",
         "Architectures": [function.architecture],
         "EphemeralStorage": { "Size": 512 },
@@ -61,7 +63,19 @@ pub(super) fn configuration(function: &Function) -> Value {
     if !function.environment.is_empty() {
         value["Environment"] = json!({ "Variables": function.environment });
     }
+    if pending {
+        value["StateReason"] = "The function is being created.".into();
+        value["StateReasonCode"] = "Creating".into();
+    }
+    if let Some(arn) = &function.dead_letter {
+        value["DeadLetterConfig"] = json!({ "TargetArn": arn });
+    }
     value
+}
+
+/// Id of the function's code and configuration as they are.
+pub(super) fn revision(function: &Function) -> String {
+    uuid_of(&format!("{}-{}", function.name, function.generation))
 }
 
 /// A stable id made from a text.
@@ -76,9 +90,9 @@ fn uuid_of(text: &str) -> String {
 }
 
 /// Answer of GetFunction.
-pub(super) fn function(function: &Function) -> Value {
+pub(super) fn function(function: &Function, now_ms: i64) -> Value {
     let mut value = json!({
-        "Configuration": configuration(function),
+        "Configuration": configuration(function, now_ms),
         "Code": { "RepositoryType": "S3", "Location": "" },
     });
     if !function.tags.is_empty() {
@@ -118,13 +132,8 @@ pub(super) fn mapping_arn(uuid: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:{uuid}")
 }
 
-/// A mapping; `state` overrides the word that follows from it.
-pub(super) fn mapping(mapping: &Mapping, state: Option<&str>) -> Value {
-    let state = state.unwrap_or(if mapping.enabled {
-        "Enabled"
-    } else {
-        "Disabled"
-    });
+/// A mapping in a state.
+pub(super) fn mapping(mapping: &Mapping, state: &str) -> Value {
     let mut value = json!({
         "UUID": mapping.uuid,
         "BatchSize": mapping.batch,

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::serve::ListenerExt as _;
 use http::{Method, StatusCode, header};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use super::{Environment, Outcome};
+use super::{Environment, MAX_RESPONSE_BYTES, Outcome};
 use crate::lambda::state::function_arn;
 use crate::service::{Request, Response};
 
@@ -68,7 +68,10 @@ async fn answer(environment: &Arc<Environment>, address: &str, request: Request)
             accept(environment, id, request, Outcome::Error).await
         }
         (Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
-            match request.into_body().collect().await {
+            match Limited::new(request.into_body(), MAX_RESPONSE_BYTES)
+                .collect()
+                .await
+            {
                 Ok(body) => {
                     environment.init_failed(&body.to_bytes());
                     accepted()
@@ -125,11 +128,21 @@ async fn accept(
     request: Request,
     outcome: impl FnOnce(bytes::Bytes) -> Outcome,
 ) -> Response {
-    let body = match request.into_body().collect().await {
-        Ok(body) => body.to_bytes(),
+    let body = Limited::new(request.into_body(), MAX_RESPONSE_BYTES).collect();
+    let outcome = match body.await {
+        Ok(body) => outcome(body.to_bytes()),
+        Err(cause) if cause.is::<LengthLimitError>() => {
+            // The rest of it is not read; the function's answer is this error. AWS says 413 to the
+            // process, too.
+            environment.answer(id, Outcome::too_large());
+            return error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the response is larger than an invocation may answer",
+            );
+        }
         Err(cause) => return error(StatusCode::BAD_REQUEST, &cause.to_string()),
     };
-    if environment.answer(id, outcome(body)) {
+    if environment.answer(id, outcome) {
         accepted()
     } else {
         error(

@@ -1,28 +1,21 @@
-//! One environment: a process, what it is working on, and how it ends.
+//! One environment: a process, what it is working on, and what it told.
 
-use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tokio::process::Command;
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use super::api;
-use super::outcome::{Outcome, how, report};
-use super::output::{self, Line, ReadAll, Stream, Told};
-use super::variables::variables;
+use super::outcome::{Outcome, report};
+use super::output::{Line, ReadAll, Told};
+use super::process::GRACE;
 use super::{Finished, Invocation, MAX_RESPONSE_BYTES, Surroundings};
-use crate::error::AwsError;
 use crate::lambda::state::Function;
 
-/// How long a process may take to end after it was asked to.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// How often a start is tried while the file is being written to.
-const BUSY_TRIES: usize = 200;
+/// Longest tail of the log that an answer carries, bytes.
+const TAIL_BYTES: usize = 4_096;
 
 /// What the process works on.
 struct Current {
@@ -32,167 +25,105 @@ struct Current {
     done: oneshot::Sender<Outcome>,
 }
 
-/// A process and its work.
-pub(in crate::lambda) struct Environment {
-    token: String,
+/// What an environment is, apart from its process.
+pub(super) struct Parts {
+    pub token: String,
+    pub log_group: String,
+    pub log_stream: String,
     function: String,
     generation: u64,
     code_dir: String,
     memory_mb: u32,
-    log_group: String,
-    log_stream: String,
     output: mpsc::UnboundedSender<Told>,
     room: Arc<Semaphore>,
+    clock: crate::clock::SharedClock,
+}
+
+impl Parts {
+    /// Of a new environment.
+    pub(super) fn new(function: &Function, surroundings: &Surroundings) -> Self {
+        let now = time::OffsetDateTime::from_unix_timestamp(surroundings.clock.now_ms() / 1_000)
+            .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+        let token = uuid::Uuid::new_v4().simple().to_string();
+        Self {
+            log_group: format!("/aws/lambda/{}", function.name),
+            log_stream: format!(
+                "{:04}/{:02}/{:02}/[$LATEST]{token}",
+                now.year(),
+                u8::from(now.month()),
+                now.day(),
+            ),
+            token,
+            function: function.name.clone(),
+            generation: function.generation,
+            code_dir: function.code_dir.clone(),
+            memory_mb: function.memory_mb,
+            output: surroundings.output.clone(),
+            room: Arc::clone(&surroundings.room),
+            clock: surroundings.clock.clone(),
+        }
+    }
+}
+
+/// A process and its work.
+pub(in crate::lambda) struct Environment {
+    parts: Parts,
+    pid: Option<i32>,
     /// One for each pump.
     read_all: Vec<mpsc::UnboundedSender<ReadAll>>,
     /// Highest resident memory seen, KB.
     peak_kb: AtomicU64,
-    clock: crate::clock::SharedClock,
     work: mpsc::UnboundedSender<Invocation>,
     waiting_work: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
     current: Mutex<Option<Current>>,
     /// The last lines of the invocation.
     tail: Mutex<String>,
     asked_for_work: watch::Sender<bool>,
+    /// Whether it starts or works, and does not only wait.
+    busy: watch::Sender<bool>,
     /// Set once the process has ended: how.
     exited: watch::Sender<Option<String>>,
     /// What the process reported before it asked for work.
     init_error: watch::Sender<Option<Value>>,
-    pid: Option<i32>,
     ended: AtomicBool,
     end_asked: Notify,
 }
 
 impl Environment {
-    /// Starts the process.
-    pub(super) fn start(
-        function: &Function,
-        surroundings: &Surroundings,
-    ) -> Result<Arc<Self>, AwsError> {
-        let token = uuid::Uuid::new_v4().simple().to_string();
-        let now = time::OffsetDateTime::from_unix_timestamp(surroundings.clock.now_ms() / 1_000)
-            .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-        let log_group = format!("/aws/lambda/{}", function.name);
-        let log_stream = format!(
-            "{:04}/{:02}/{:02}/[$LATEST]{}",
-            now.year(),
-            u8::from(now.month()),
-            now.day(),
-            uuid::Uuid::new_v4().simple()
-        );
-        let directory = surroundings.code.join(&function.code_dir);
-        let (listener, api) = listen().map_err(|error| {
-            AwsError::new(
-                500,
-                "ServiceException",
-                format!("no port for the Runtime API: {error}"),
-            )
-        })?;
-        let mut command = Command::new(directory.join("bootstrap"));
-        command
-            .env_clear()
-            .envs(variables(
-                function,
-                &directory,
-                &api,
-                &surroundings.endpoint,
-                &log_group,
-                &log_stream,
-            ))
-            .current_dir(&directory)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        let mut child = spawn(&mut command).map_err(|error| {
-            AwsError::new(
-                502,
-                "Runtime.InvalidEntrypoint",
-                format!("cannot start bootstrap: {error}"),
-            )
-        })?;
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
-        let group = Group(pid);
-        let streams: Vec<_> = [
-            child.stdout.take().map(Stream::Out),
-            child.stderr.take().map(Stream::Err),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let (read_all, asked): (Vec<_>, Vec<_>) =
-            streams.iter().map(|_| mpsc::unbounded_channel()).unzip();
+    pub(super) fn new(
+        parts: Parts,
+        pid: Option<i32>,
+        read_all: Vec<mpsc::UnboundedSender<ReadAll>>,
+    ) -> Self {
         let (work, waiting_work) = mpsc::unbounded_channel();
-        let environment = Arc::new(Self {
-            token,
-            function: function.name.clone(),
-            generation: function.generation,
-            code_dir: function.code_dir.clone(),
-            memory_mb: function.memory_mb,
-            log_group,
-            log_stream,
-            output: surroundings.output.clone(),
-            room: Arc::clone(&surroundings.room),
+        Self {
+            parts,
+            pid,
             read_all,
             peak_kb: AtomicU64::new(0),
-            clock: surroundings.clock.clone(),
             work,
             waiting_work: tokio::sync::Mutex::new(waiting_work),
             current: Mutex::new(None),
             tail: Mutex::default(),
             asked_for_work: watch::channel(false).0,
+            busy: watch::channel(true).0,
             exited: watch::channel(None).0,
             init_error: watch::channel(None).0,
-            pid,
             ended: AtomicBool::new(false),
             end_asked: Notify::new(),
-        });
-        tokio::spawn(api::serve(listener, environment.clone()));
-        let readers: Vec<_> = streams
-            .into_iter()
-            .zip(asked)
-            .map(|(stream, asked)| tokio::spawn(output::pump(stream, environment.clone(), asked)))
-            .collect();
-        let watched = environment.clone();
-        tokio::spawn(async move {
-            let status = tokio::select! {
-                status = child.wait() => status,
-                () = watched.end_asked.notified() => watched.terminate(&mut child).await,
-            };
-            // From here on nothing that is handed out reaches it.
-            watched.ended.store(true, Ordering::Relaxed);
-            // Children that it left in its group go with it.
-            drop(group);
-            // What it wrote last is read before its end is told.
-            for mut reader in readers {
-                if tokio::time::timeout(GRACE, &mut reader).await.is_err() {
-                    reader.abort();
-                    tracing::warn!(
-                        function = watched.function,
-                        "a process outside its group holds the output open"
-                    );
-                }
-            }
-            watched.has_exited(status.map_or_else(|error| format!("with error: {error}"), how));
-        });
-        Ok(environment)
-    }
-
-    pub(super) fn token(&self) -> &str {
-        &self.token
+        }
     }
 
     pub(super) fn function(&self) -> &str {
-        &self.function
+        &self.parts.function
     }
 
     pub(super) fn generation(&self) -> u64 {
-        self.generation
+        self.parts.generation
     }
 
     pub(super) fn code_dir(&self) -> &str {
-        &self.code_dir
+        &self.parts.code_dir
     }
 
     /// Has its process ended?
@@ -258,6 +189,7 @@ impl Environment {
             taken: false,
             done,
         });
+        self.busy.send_replace(true);
         let mut exited = self.exited.subscribe();
         if self.work.send(invocation).is_err() {
             return Outcome::Exited("before it took the invocation".to_owned());
@@ -281,6 +213,7 @@ impl Environment {
         init: Option<Duration>,
     ) -> Finished {
         *self.current() = None;
+        self.busy.send_replace(false);
         if let Some((_, error)) = outcome.error(request_id)
             && outcome.ends_environment()
         {
@@ -291,7 +224,7 @@ impl Environment {
         self.log(report(
             request_id,
             took,
-            self.memory_mb,
+            self.parts.memory_mb,
             self.peak_memory_mb(),
             init,
         ));
@@ -313,36 +246,65 @@ impl Environment {
         });
         let all_read = futures::future::join_all(all_read);
         if tokio::time::timeout(GRACE, all_read).await.is_err() {
-            tracing::debug!(function = self.function, "output is behind its invocation");
+            tracing::debug!(
+                function = self.function(),
+                "output is behind its invocation"
+            );
         }
+    }
+
+    // Its memory.
+
+    /// Returns while it starts or works; waits while it only waits for work.
+    pub(super) async fn at_work(&self) {
+        let mut busy = self.busy.subscribe();
+        // The sender lives as long as this.
+        let _ = busy.wait_for(|busy| *busy).await;
+    }
+
+    /// Memory that the function has, bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        u64::from(self.parts.memory_mb) * 1_024 * 1_024
+    }
+
+    /// Memory that the process needs now, bytes; 0 where the system does not tell.
+    pub(super) fn resident_bytes(&self) -> u64 {
+        self.memory_kb("VmRSS:") * 1_024
+    }
+
+    /// A line of the system's about the process's memory, KB.
+    fn memory_kb(&self, line: &str) -> u64 {
+        let status = self
+            .pid
+            .and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")).ok());
+        let kb = status.as_deref().and_then(|status| {
+            let value = status.lines().find_map(|text| text.strip_prefix(line))?;
+            value.trim().trim_end_matches(" kB").parse().ok()
+        });
+        kb.unwrap_or(0)
     }
 
     /// Notes the memory that the process has needed until now.
     pub(super) fn look_at_memory(&self) {
-        let status = self
-            .pid
-            .and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/status")).ok());
-        let peak = status.as_deref().and_then(|status| {
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix("VmHWM:"))?;
-            line.trim().trim_end_matches(" kB").parse::<u64>().ok()
-        });
-        self.peak_kb.fetch_max(peak.unwrap_or(0), Ordering::Relaxed);
+        self.peak_kb
+            .fetch_max(self.memory_kb("VmHWM:"), Ordering::Relaxed);
     }
 
-    /// Highest resident memory so far, MB.
+    /// Highest resident memory so far, MB; never more than the function has, as on AWS.
     fn peak_memory_mb(&self) -> u64 {
         if !self.is_gone() {
             self.look_at_memory();
         }
-        self.peak_kb.load(Ordering::Relaxed).div_ceil(1_024)
+        let peak = self.peak_kb.load(Ordering::Relaxed).div_ceil(1_024);
+        peak.min(u64::from(self.parts.memory_mb))
     }
+
+    // Its log.
 
     /// Adds a line of the process to the log, when there is room for it.
     pub(super) async fn log_output(&self, message: String) {
         // The semaphore is never closed.
-        let room = Arc::clone(&self.room).acquire_owned().await.ok();
+        let room = Arc::clone(&self.parts.room).acquire_owned().await.ok();
         self.log_in(message, room);
     }
 
@@ -352,13 +314,13 @@ impl Environment {
     }
 
     /// Adds a line to the log and to the tail.
-    fn log_in(&self, message: String, room: Option<tokio::sync::OwnedSemaphorePermit>) {
+    fn log_in(&self, message: String, room: Option<OwnedSemaphorePermit>) {
         {
             let mut tail = self.tail.lock().expect("no holder panics");
             tail.push_str(&message);
             tail.push('\n');
-            if tail.len() > 4_096 {
-                let mut from = tail.len() - 4_096;
+            if tail.len() > TAIL_BYTES {
+                let mut from = tail.len() - TAIL_BYTES;
                 while !tail.is_char_boundary(from) {
                     from += 1;
                 }
@@ -366,15 +328,15 @@ impl Environment {
             }
         }
         let line = Line {
-            function: self.function.clone(),
-            group: self.log_group.clone(),
-            stream: self.log_stream.clone(),
-            timestamp_ms: self.clock.now_ms(),
+            function: self.parts.function.clone(),
+            group: self.parts.log_group.clone(),
+            stream: self.parts.log_stream.clone(),
+            timestamp_ms: self.parts.clock.now_ms(),
             message,
             room,
         };
         // The receiver goes only when the emulator stops.
-        let _ = self.output.send(Told::Line(line));
+        let _ = self.parts.output.send(Told::Line(line));
     }
 
     // What the Runtime API tells.
@@ -403,13 +365,7 @@ impl Environment {
     /// The process answered; false when that is not what it works on.
     pub(super) fn answer(&self, request_id: &str, outcome: Outcome) -> bool {
         let outcome = match outcome {
-            Outcome::Answered(bytes) if bytes.len() > MAX_RESPONSE_BYTES => Outcome::Error(Bytes::from(
-                json!({
-                    "errorType": "Function.ResponseSizeTooLarge",
-                    "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."),
-                })
-                .to_string(),
-            )),
+            Outcome::Answered(bytes) if bytes.len() > MAX_RESPONSE_BYTES => Outcome::too_large(),
             other => other,
         };
         let mut current = self.current();
@@ -440,6 +396,11 @@ impl Environment {
         self.end_asked.notify_one();
     }
 
+    /// Returns once the process is asked to end.
+    pub(super) async fn end_asked(&self) {
+        self.end_asked.notified().await;
+    }
+
     /// Asks the process to end and waits until it has.
     pub(super) async fn end_and_wait(&self) {
         self.end();
@@ -448,7 +409,7 @@ impl Environment {
             .is_err()
         {
             tracing::error!(
-                function = self.function,
+                function = self.function(),
                 pid = self.pid,
                 "a function's process does not end"
             );
@@ -462,60 +423,25 @@ impl Environment {
         let _ = exited.wait_for(Option::is_some).await;
     }
 
-    fn has_exited(&self, how: String) {
+    /// The process is gone; what it wrote is still being read.
+    pub(super) fn has_ended_soon(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// The process is gone and all it wrote is read.
+    pub(super) fn has_exited(&self, how: String) {
         self.ended.store(true, Ordering::Relaxed);
         self.exited.send_replace(Some(how));
     }
-
-    async fn terminate(&self, child: &mut tokio::process::Child) -> std::io::Result<ExitStatus> {
-        self.signal(rustix::process::Signal::TERM);
-        if let Ok(status) = tokio::time::timeout(GRACE, child.wait()).await {
-            return status;
-        }
-        self.signal(rustix::process::Signal::KILL);
-        child.wait().await
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        signal_group(self.pid, signal);
-    }
 }
 
-fn signal_group(pid: Option<i32>, signal: rustix::process::Signal) {
-    if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
-        // A group that is gone already needs no signal.
-        let _ = rustix::process::kill_process_group(pid, signal);
+impl Outcome {
+    /// The answer is larger than Lambda hands on.
+    pub(super) fn too_large() -> Self {
+        let error = json!({
+            "errorType": "Function.ResponseSizeTooLarge",
+            "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."),
+        });
+        Self::Error(Bytes::from(error.to_string()))
     }
-}
-
-/// A process and the children that it left in its group, by its id: none is left when this is dropped,
-/// which is at the process's end, or when an emulator goes that was not stopped.
-struct Group(Option<i32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        signal_group(self.0, rustix::process::Signal::KILL);
-    }
-}
-
-/// Starts a command. While another thread starts a process, the copy of this one that it forked holds
-/// files open that were being written, for a moment: such a file cannot be run yet.
-fn spawn(command: &mut Command) -> std::io::Result<tokio::process::Child> {
-    for _ in 0..BUSY_TRIES {
-        match command.spawn() {
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
-                std::thread::yield_now();
-            }
-            result => return result,
-        }
-    }
-    command.spawn()
-}
-
-/// A loopback port that the system picks, and its address.
-fn listen() -> std::io::Result<(tokio::net::TcpListener, String)> {
-    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
-    listener.set_nonblocking(true)?;
-    let address = listener.local_addr()?.to_string();
-    Ok((tokio::net::TcpListener::from_std(listener)?, address))
 }

@@ -1,10 +1,14 @@
 //! Environments: real `bootstrap` processes that ask the Runtime API for work, kept warm between
-//! invocations, ended when they run out of time, replaced when their code or configuration changed.
+//! invocations, ended when they run out of time or memory, replaced when their code or configuration
+//! changed. How many work at once is counted by claims.
 
 mod api;
+mod claim;
 mod environment;
+mod leftovers;
 mod outcome;
 mod output;
+mod process;
 mod variables;
 
 use std::collections::HashMap;
@@ -19,17 +23,19 @@ use crate::clock::SharedClock;
 use crate::error::AwsError;
 use crate::lambda::state::Function;
 
+pub(super) use claim::{Claim, MOST_ENVIRONMENTS, Turn};
 pub(super) use environment::Environment;
+pub(super) use leftovers::end_leftovers;
 pub(super) use outcome::Outcome;
 pub(super) use output::{ROOM, Told, write};
+use process::StartFailure;
 
 /// How long a process may take until it asks for its first work. AWS's limit of the init phase.
 const INIT_DEADLINE: Duration = Duration::from_secs(10);
-/// An environment that had no work for so long is ended.
-const IDLE: Duration = Duration::from_secs(10 * 60);
-/// Environments of one function at once, unless it reserves fewer: what keeps a burst of events from
-/// filling the machine with processes.
-pub(super) const MOST_ENVIRONMENTS: usize = 10;
+/// An environment that had no work for so long is ended, ms.
+const IDLE_MS: i64 = 10 * 60 * 1_000;
+/// Between two looks for idle environments, ms.
+const RECLAIM_EVERY_MS: i64 = 60 * 1_000;
 /// How long the last log lines may take to be written.
 const FLUSH: Duration = Duration::from_secs(3);
 /// Largest answer of a synchronous invocation, bytes (AWS Lambda quotas).
@@ -59,7 +65,7 @@ pub(super) enum NotBegun {
     Throttled,
     /// The emulator stops.
     Stopping,
-    /// The process could not be started.
+    /// This machine cannot start a process now; that is no fault of the function.
     Failed(AwsError),
 }
 
@@ -68,6 +74,8 @@ pub(super) struct Surroundings {
     pub clock: SharedClock,
     pub endpoint: String,
     pub code: PathBuf,
+    /// Where every environment has a directory of its own for temporary files.
+    pub scratch: PathBuf,
     pub output: mpsc::UnboundedSender<Told>,
     /// One permit for each line of output that may wait to be written.
     pub room: Arc<Semaphore>,
@@ -84,9 +92,6 @@ pub(super) struct Runtime {
     turns: Mutex<HashMap<String, Turn>>,
 }
 
-/// Waiters of one function, first come first served.
-pub(super) type Turn = Arc<tokio::sync::Mutex<()>>;
-
 #[derive(Default)]
 struct Pools {
     by_function: HashMap<String, Pool>,
@@ -98,16 +103,12 @@ struct Pools {
 
 #[derive(Default)]
 struct Pool {
-    idle: Vec<(Arc<Environment>, Instant)>,
-    /// All that serve the function now, idle ones included, by token.
-    all: HashMap<String, Arc<Environment>>,
-}
-
-/// An environment that is taken for one invocation.
-pub(super) struct Slot {
-    environment: Arc<Environment>,
-    /// It is new.
-    cold: bool,
+    /// Warm environments, each with the time since when it has no work, ms.
+    idle: Vec<(Arc<Environment>, i64)>,
+    /// Claims that are out, for environments of any age.
+    at_work: usize,
+    /// Environments older than this are not kept.
+    oldest: u64,
 }
 
 impl Runtime {
@@ -124,12 +125,6 @@ impl Runtime {
         self.pools.lock().expect("no holder panics")
     }
 
-    /// The turn of a function's waiters.
-    pub(super) fn turn(&self, function: &str) -> Turn {
-        let mut turns = self.turns.lock().expect("no holder panics");
-        Arc::clone(turns.entry(function.to_owned()).or_default())
-    }
-
     /// Runs one invocation to its end, or says at once why not.
     pub(super) async fn invoke(
         self: &Arc<Self>,
@@ -137,17 +132,17 @@ impl Runtime {
         request_id: &str,
         payload: Bytes,
     ) -> Result<Finished, NotBegun> {
-        let slot = self.reserve(function)?;
-        self.work(slot, function, request_id, payload).await
+        let claim = self.claim(function)?;
+        self.work(claim, function, request_id, payload).await
     }
 
-    /// Runs one invocation to its end in an environment that was reserved for it.
+    /// Runs one invocation to its end under a claim.
     ///
     /// It goes on in a task of its own: a caller that goes away (a client that closes its connection)
     /// does not end the invocation, and the environment comes back.
     pub(super) async fn work(
         self: &Arc<Self>,
-        slot: Slot,
+        claim: Claim,
         function: &Arc<Function>,
         request_id: &str,
         payload: Bytes,
@@ -155,13 +150,22 @@ impl Runtime {
         let (runtime, function) = (Arc::clone(self), Arc::clone(function));
         let request_id = request_id.to_owned();
         let work = tokio::spawn(async move {
-            let mut slot = slot;
+            // Given back when the environment is idle again, not before.
+            let _claim = claim;
             loop {
-                let attempt = runtime.attempt(slot, &function, &request_id, payload.clone());
+                let (environment, cold) = match runtime.environment(&function) {
+                    Ok(taken) => taken,
+                    Err(StartFailure::Function(error)) => {
+                        return Ok(outcome::not_started(&request_id, error));
+                    }
+                    Err(StartFailure::Machine(error)) => return Err(NotBegun::Failed(error)),
+                    Err(StartFailure::Stopping) => return Err(NotBegun::Stopping),
+                };
+                let attempt =
+                    runtime.attempt(environment, cold, &function, &request_id, payload.clone());
                 if let Some(finished) = attempt.await {
                     return Ok(finished);
                 }
-                slot = runtime.reserve(&function)?;
             }
         });
         work.await
@@ -172,15 +176,15 @@ impl Runtime {
     /// of the invocation, and another environment takes it.
     async fn attempt(
         &self,
-        slot: Slot,
+        environment: Arc<Environment>,
+        cold: bool,
         function: &Function,
         request_id: &str,
         payload: Bytes,
     ) -> Option<Finished> {
-        let Slot { environment, cold } = slot;
         let begun = Instant::now();
         if cold && let Err(outcome) = environment.ready(INIT_DEADLINE).await {
-            self.drop_environment(&environment).await;
+            environment.end_and_wait().await;
             return Some(environment.finish(request_id, outcome, begun.elapsed(), None));
         }
         let init = cold.then(|| begun.elapsed());
@@ -199,7 +203,8 @@ impl Runtime {
         let took = begun.elapsed();
         if outcome.ends_environment() {
             let seen = environment.has_taken();
-            self.drop_environment(&environment).await;
+            environment.look_at_memory();
+            environment.end_and_wait().await;
             if !cold && !seen && matches!(outcome, Outcome::Exited(_)) {
                 return None;
             }
@@ -207,77 +212,65 @@ impl Runtime {
         }
         environment.read_output().await;
         let finished = environment.finish(request_id, outcome, took, init);
-        self.give_back(environment);
+        self.keep(environment);
         Some(finished)
     }
 
-    /// Takes an idle environment, or starts one.
-    pub(super) fn reserve(&self, function: &Function) -> Result<Slot, NotBegun> {
+    /// An idle environment, or a new one; the second value says whether it is new.
+    fn environment(&self, function: &Function) -> Result<(Arc<Environment>, bool), StartFailure> {
+        {
+            let mut pools = self.pools();
+            if pools.stopped {
+                return Err(StartFailure::Stopping);
+            }
+            let pool = pools.by_function.entry(function.name.clone()).or_default();
+            // The one used last is the warmest.
+            while let Some((environment, _)) = pool.idle.pop() {
+                if environment.generation() == function.generation && environment.is_alive() {
+                    return Ok((environment, false));
+                }
+                environment.end();
+            }
+        }
+        let environment = process::start(function, &self.surroundings)?;
         let mut pools = self.pools();
         if pools.stopped {
-            return Err(NotBegun::Stopping);
-        }
-        let pool = pools.by_function.entry(function.name.clone()).or_default();
-        let most = function.reserved.map_or(MOST_ENVIRONMENTS, |reserved| {
-            MOST_ENVIRONMENTS.min(reserved as usize)
-        });
-        // A limit that was lowered meanwhile holds for warm environments, too.
-        let at_work = pool.all.len() - pool.idle.len();
-        if at_work >= most {
-            return Err(NotBegun::Throttled);
-        }
-        // The one used last is the warmest.
-        while let Some((environment, _)) = pool.idle.pop() {
-            if environment.generation() == function.generation && environment.is_alive() {
-                return Ok(Slot {
-                    environment,
-                    cold: false,
-                });
-            }
-            pool.all.remove(environment.token());
             environment.end();
+            return Err(StartFailure::Stopping);
         }
-        let environment =
-            Environment::start(function, &self.surroundings).map_err(NotBegun::Failed)?;
-        pool.all
-            .insert(environment.token().to_owned(), environment.clone());
         pools
             .living
             .retain(|living| living.upgrade().is_some_and(|living| !living.is_gone()));
         pools.living.push(Arc::downgrade(&environment));
-        Ok(Slot {
-            environment,
-            cold: true,
-        })
+        Ok((environment, true))
     }
 
-    fn give_back(&self, environment: Arc<Environment>) {
+    /// Keeps an environment warm for the next invocation.
+    fn keep(&self, environment: Arc<Environment>) {
         let mut pools = self.pools();
-        if let Some(pool) = pools.by_function.get_mut(environment.function())
-            && pool.all.contains_key(environment.token())
-        {
-            pool.idle.push((environment, Instant::now()));
-        } else {
+        let stopped = pools.stopped;
+        let pool = pools.by_function.get_mut(environment.function());
+        match pool.filter(|pool| !stopped && environment.generation() >= pool.oldest) {
+            Some(pool) => pool
+                .idle
+                .push((environment, self.surroundings.clock.now_ms())),
             // It was retired while it worked.
-            environment.end();
+            None => environment.end(),
         }
-        drop(pools);
-        self.freed.notify_waiters();
     }
 
-    async fn drop_environment(&self, environment: &Arc<Environment>) {
-        environment.look_at_memory();
-        environment.end_and_wait().await;
-        if let Some(pool) = self.pools().by_function.get_mut(environment.function()) {
-            pool.all.remove(environment.token());
-        }
-        self.freed.notify_waiters();
-    }
-
-    /// Ends idle environments of a function; those at work end when they are done.
-    pub(super) fn retire(&self, function: &str) {
-        if let Some(pool) = self.pools().by_function.remove(function) {
-            for (environment, _) in pool.idle {
+    /// Ends idle environments of a function that are older than `generation`; those at work end when
+    /// they are done.
+    pub(super) fn retire(&self, function: &str, generation: u64) {
+        {
+            let mut pools = self.pools();
+            let pool = pools.by_function.entry(function.to_owned()).or_default();
+            pool.oldest = generation;
+            let (kept, retired) = std::mem::take(&mut pool.idle)
+                .into_iter()
+                .partition(|(environment, _)| environment.generation() >= generation);
+            pool.idle = kept;
+            for (environment, _) in retired {
                 environment.end();
             }
         }
@@ -295,25 +288,25 @@ impl Runtime {
 
     /// Ends environments that had no work for long. Runs until it is dropped.
     pub(super) async fn reclaim(&self) {
+        let clock = &self.surroundings.clock;
         loop {
-            self.surroundings
-                .clock
-                .sleep_until(self.surroundings.clock.now_ms() + 60_000)
-                .await;
-            let mut idle_for_long = Vec::new();
-            for pool in self.pools().by_function.values_mut() {
+            clock.sleep_until(clock.now_ms() + RECLAIM_EVERY_MS).await;
+            let now = clock.now_ms();
+            let mut pools = self.pools();
+            for pool in pools.by_function.values_mut() {
                 let (long, short) = std::mem::take(&mut pool.idle)
                     .into_iter()
-                    .partition(|(_, since)| since.elapsed() > IDLE);
+                    .partition(|(_, since)| now - since >= IDLE_MS);
                 pool.idle = short;
                 for (environment, _) in long {
-                    pool.all.remove(environment.token());
-                    idle_for_long.push(environment);
+                    environment.end();
                 }
             }
-            for environment in idle_for_long {
-                environment.end();
-            }
+            // What is empty and of no function at work needs no memory; the age stays known by the
+            // generations, which only rise.
+            pools
+                .by_function
+                .retain(|_, pool| pool.at_work > 0 || !pool.idle.is_empty());
         }
     }
 
@@ -322,9 +315,12 @@ impl Runtime {
         let living = {
             let mut pools = self.pools();
             pools.stopped = true;
-            pools.by_function.clear();
+            for pool in pools.by_function.values_mut() {
+                pool.idle.clear();
+            }
             std::mem::take(&mut pools.living)
         };
+        self.freed.notify_waiters();
         let living: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
         for environment in &living {
             environment.end();

@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::Finished;
+
 /// How an invocation ended.
 #[derive(Debug)]
 pub(in crate::lambda) enum Outcome {
@@ -56,8 +58,53 @@ pub(super) fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(0), _) => "without providing a reason".to_owned(),
         (Some(code), _) => format!("with error: exit status {code}"),
-        (None, Some(signal)) => format!("with error: signal: {signal}"),
+        (None, Some(signal)) => {
+            let dumped = if status.core_dumped() {
+                " (core dumped)"
+            } else {
+                ""
+            };
+            format!("with error: signal: {}{dumped}", signal_name(signal))
+        }
         (None, None) => "with error: unknown".to_owned(),
+    }
+}
+
+/// The name that Lambda's platform gives a signal.
+fn signal_name(signal: i32) -> String {
+    use rustix::process::Signal;
+    let names = [
+        (Signal::HUP, "hangup"),
+        (Signal::INT, "interrupt"),
+        (Signal::QUIT, "quit"),
+        (Signal::ILL, "illegal instruction"),
+        (Signal::TRAP, "trace/breakpoint trap"),
+        (Signal::ABORT, "aborted"),
+        (Signal::BUS, "bus error"),
+        (Signal::FPE, "floating point exception"),
+        (Signal::KILL, "killed"),
+        (Signal::USR1, "user defined signal 1"),
+        (Signal::SEGV, "segmentation fault"),
+        (Signal::USR2, "user defined signal 2"),
+        (Signal::PIPE, "broken pipe"),
+        (Signal::ALARM, "alarm clock"),
+        (Signal::TERM, "terminated"),
+    ];
+    names
+        .iter()
+        .find(|(known, _)| known.as_raw() == signal)
+        .map_or_else(|| signal.to_string(), |(_, name)| (*name).to_owned())
+}
+
+/// An invocation whose process could not be started at all.
+pub(super) fn not_started(request_id: &str, error: std::io::Error) -> Finished {
+    let text = format!("Error: cannot run bootstrap: {error}");
+    Finished {
+        log_tail: format!("RequestId: {request_id} {text}\n"),
+        outcome: Outcome::InitFailed(json!({
+            "errorType": "Runtime.InvalidEntrypoint",
+            "errorMessage": format!("RequestId: {request_id} {text}"),
+        })),
     }
 }
 
@@ -124,6 +171,8 @@ mod tests {
         );
         assert!(Outcome::Answered(Bytes::new()).error("r").is_none());
         assert_eq!(how(ExitStatus::from_raw(256)), "with error: exit status 1");
-        assert_eq!(how(ExitStatus::from_raw(9)), "with error: signal: 9");
+        let ended = |raw| how(ExitStatus::from_raw(raw));
+        assert_eq!(ended(9), "with error: signal: killed");
+        assert_eq!(ended(6 | 0x80), "with error: signal: aborted (core dumped)");
     }
 }

@@ -5,17 +5,19 @@ use std::path::Path;
 use crate::config::REGION;
 use crate::lambda::state::Function;
 
-/// Exactly what AWS gives a function, its own variables, and where the embedded target is; nothing of
-/// this process's own.
+/// Exactly what AWS gives a function, its own variables, where the embedded target is, and a directory
+/// for temporary files; nothing of this process's own.
 pub(super) fn variables(
     function: &Function,
     directory: &Path,
+    scratch: &Path,
     api: &str,
     endpoint: &str,
     log_group: &str,
     log_stream: &str,
 ) -> Vec<(String, String)> {
     let directory = directory.display().to_string();
+    let scratch = scratch.display().to_string();
     let fixed = [
         ("_HANDLER", function.handler.as_str()),
         ("AWS_ACCESS_KEY_ID", "embedded"),
@@ -38,6 +40,8 @@ pub(super) fn variables(
             "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
         ),
         ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin"),
+        // AWS gives every environment a /tmp of its own; here libraries find it by this name.
+        ("TMPDIR", &scratch),
         ("TZ", ":UTC"),
     ];
     let mut all: Vec<(String, String)> = fixed
