@@ -121,7 +121,8 @@ fn write_all(archive: &mut ZipArchive<Cursor<&[u8]>>, directory: &Path) -> Resul
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let mode = entry.unix_mode().unwrap_or(0o644) & 0o755;
+        // Read only, as on AWS: what one environment writes must not reach the next.
+        let mode = entry.unix_mode().unwrap_or(0o644) & 0o555;
         let mut file = fs::File::create(&path)?;
         // What the header says of the size is not believed.
         let written = std::io::copy(&mut (&mut entry).take(left + 1), &mut file)?;
@@ -231,7 +232,7 @@ mod tests {
             .expect("there")
             .permissions()
             .mode();
-        assert_eq!(mode & 0o777, 0o755);
+        assert_eq!(mode & 0o777, 0o555);
         assert_eq!(
             fs::read_dir(directory.path()).expect("listed").count(),
             1,

@@ -84,6 +84,11 @@ fn settings(mapping: &mut Mapping, body: &Value) -> Result<(), AwsError> {
 
 pub(super) fn create(lambda: &LambdaService, body: &Value) -> Answer {
     let queue_arn = body["EventSourceArn"].as_str().unwrap_or_default();
+    if queue_arn.is_empty() {
+        return Err(invalid(
+            "EventSourceArn is mandatory: queues are the event sources served",
+        ));
+    }
     if !queue_arn.contains(":sqs:") {
         return Err(AwsError::not_implemented(
             "Lambda",

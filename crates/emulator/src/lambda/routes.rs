@@ -262,6 +262,13 @@ pub(super) fn operation(method: &Method, path: &[&str]) -> Option<&'static str> 
         .map(|(name, _, _)| *name)
 }
 
+/// A request for an operation, its names all `x`.
+#[cfg(test)]
+pub(super) fn example(name: &str) -> Option<(Method, String)> {
+    let (_, method, pattern) = ROUTES.iter().find(|(known, _, _)| *known == name)?;
+    Some((method.parse().ok()?, pattern.replace('*', "x")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,12 @@
 //! The service over real processes: this test binary is the functions' bootstrap, too.
 
 mod fakes;
+mod faults;
 mod invocations;
 mod lifecycle;
 mod mappings;
+mod refusals;
+mod times;
 
 use std::io::{Cursor, Read as _, Write as _};
 use std::net::TcpStream;
@@ -39,6 +42,7 @@ struct Got {
 
 struct Fixture {
     dir: Arc<TempDir>,
+    config: Config,
     queues: Arc<FakeQueues>,
     logs: Arc<FakeLogs>,
     stop: CancellationToken,
@@ -47,12 +51,24 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let dir = Arc::new(tempfile::tempdir().expect("a temporary directory"));
-        Self::over(dir, Arc::default(), Arc::default())
+        Self::with(|_| {})
     }
 
-    fn over(dir: Arc<TempDir>, queues: Arc<FakeQueues>, logs: Arc<FakeLogs>) -> Self {
-        let shared = Arc::new(Shared::new(&Config::new(dir.path()), "http://127.0.0.1:1"));
+    /// With a configuration that `change` makes of the usual one.
+    fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = Arc::new(tempfile::tempdir().expect("a temporary directory"));
+        let mut config = Config::new(dir.path());
+        change(&mut config);
+        Self::over(dir, config, Arc::default(), Arc::default())
+    }
+
+    fn over(
+        dir: Arc<TempDir>,
+        config: Config,
+        queues: Arc<FakeQueues>,
+        logs: Arc<FakeLogs>,
+    ) -> Self {
+        let shared = Arc::new(Shared::new(&config, "http://127.0.0.1:1"));
         let stop = shared.stop.clone();
         let service = super::open(Arc::clone(&shared)).expect("opened");
         shared
@@ -61,6 +77,7 @@ impl Fixture {
         service.start();
         Self {
             dir,
+            config,
             queues,
             logs,
             stop,
@@ -76,7 +93,12 @@ impl Fixture {
     /// Stops the service and opens another over the same directory.
     async fn reopen(self) -> Self {
         self.stop().await;
-        Self::over(self.dir.clone(), self.queues.clone(), self.logs.clone())
+        Self::over(
+            self.dir.clone(),
+            self.config.clone(),
+            self.queues.clone(),
+            self.logs.clone(),
+        )
     }
 
     async fn request(&self, method: Method, path: &str, headers: &[&str], body: Value) -> Got {
@@ -266,6 +288,22 @@ fn fake_bootstrap() {
                 }
                 print("waited");
                 done(&json!({ "pid": std::process::id() }));
+            }
+            Some("remember") => {
+                let much = vec![1_u8; 512 * 1_024 * 1_024];
+                loop {
+                    std::hint::black_box(&much);
+                    std::thread::park();
+                }
+            }
+            Some("much") => {
+                done(&json!("x".repeat(7 * 1_024 * 1_024)));
+            }
+            Some("scratch") => {
+                let path = std::env::temp_dir().join("note");
+                let there = path.exists();
+                std::fs::write(&path, "a note").expect("written");
+                done(&json!({ "path": path, "there": there }));
             }
             Some("print") => {
                 print(event["say"].as_str().expect("a text"));

@@ -17,6 +17,7 @@ struct Queue {
     deleted: Vec<String>,
     released: Vec<String>,
     sent: Vec<String>,
+    sent_attributes: Vec<BTreeMap<String, String>>,
     changes: watch::Sender<u64>,
 }
 
@@ -72,6 +73,10 @@ impl FakeQueues {
         self.with(arn, |queue| queue.released.clone())
     }
 
+    pub(super) fn sent_attributes(&self, arn: &str) -> Vec<BTreeMap<String, String>> {
+        self.with(arn, |queue| queue.sent_attributes.clone())
+    }
+
     pub(super) fn sent(&self, arn: &str) -> Vec<String> {
         self.with(arn, |queue| queue.sent.clone())
     }
@@ -119,9 +124,12 @@ impl QueuePort for FakeQueues {
         &self,
         queue_arn: &str,
         body: &str,
-        _attributes: &BTreeMap<String, String>,
+        attributes: &BTreeMap<String, String>,
     ) -> Result<String, AwsError> {
-        self.with(queue_arn, |queue| queue.sent.push(body.to_owned()));
+        self.with(queue_arn, |queue| {
+            queue.sent.push(body.to_owned());
+            queue.sent_attributes.push(attributes.clone());
+        });
         Ok("sent".to_owned())
     }
 
