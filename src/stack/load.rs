@@ -6,14 +6,13 @@ use super::checker::Checker;
 use super::error::{Code, StackError, StackErrors};
 use super::model::Stack;
 use super::overrides;
+use super::project::{self, FILE as PROJECT_FILE};
 use super::source::{self, Node, Spanned};
 use super::suggest::quoted;
 use super::{read, resolve};
 
 /// Directory that stack files are kept in.
 const STACKS: &str = "stacks";
-/// The project's own settings.
-const PROJECT_FILE: &str = "pipectl.yaml";
 
 /// Reads the stack file at `path`, with the overrides of `target` applied.
 ///
@@ -32,7 +31,7 @@ pub fn load(path: &Path, target: &str) -> Result<Stack, StackErrors> {
     }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> StackErrors {
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> StackErrors {
     StackErrors::without_text(StackError::new(
         Code::Unreadable,
         format!("cannot read {}: {error}", path.display()),
@@ -98,15 +97,8 @@ pub(super) fn resolve_all(
 /// # Errors
 /// When there is none, or more than one to choose from.
 pub fn discover(directory: &Path) -> Result<PathBuf, StackErrors> {
-    let project = directory.join(PROJECT_FILE);
-    match std::fs::read_to_string(&project) {
-        Ok(text) => {
-            if let Some(named) = named_stack(&project, &text)? {
-                return Ok(directory.join(named));
-            }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(unreadable(&project, &error)),
+    if let Some(named) = project::project(directory)?.stack {
+        return Ok(directory.join(named));
     }
     let stacks = directory.join(STACKS);
     let mut files = match std::fs::read_dir(&stacks) {
@@ -150,27 +142,5 @@ pub fn discover(directory: &Path) -> Result<PathBuf, StackErrors> {
                 ),
             )))
         }
-    }
-}
-
-/// What `stack:` in `pipectl.yaml` says.
-fn named_stack(project: &Path, text: &str) -> Result<Option<String>, StackErrors> {
-    let wrong = |error| StackErrors::in_text(project, text, vec![error]);
-    let tree = source::parse(text).map_err(wrong)?;
-    match tree
-        .value
-        .get("stack")
-        .map(|entry| (entry, &entry.value.value))
-    {
-        None => Ok(None),
-        Some((_, Node::Text(file))) if !file.is_empty() => Ok(Some(file.clone())),
-        Some((entry, _)) => Err(wrong(
-            StackError::new(
-                Code::WrongType,
-                "`stack` must be the path of a stack file",
-                "write `stack: stacks/NAME.yaml`",
-            )
-            .at(entry.mark(), "path is expected here"),
-        )),
     }
 }

@@ -13,6 +13,7 @@ mod lookup;
 pub mod model;
 mod names;
 mod overrides;
+mod project;
 pub mod raw;
 mod read;
 mod resolve;
@@ -25,4 +26,5 @@ mod units;
 
 pub use error::{Code, StackError, StackErrors};
 pub use load::{discover, load};
+pub use project::{EmbeddedSettings, Project, project};
 pub use schema::schema;

@@ -1,6 +1,8 @@
 use std::path::Path;
 
-use crate::stack::{Code, discover, load};
+use pipectl_emulator::{Behaviour, Durability};
+
+use crate::stack::{Code, Project, discover, load, project};
 
 fn write(directory: &Path, file: &str, text: &str) {
     let path = directory.join(file);
@@ -38,7 +40,7 @@ fn the_only_file_in_stacks_is_the_default() {
 fn the_projects_own_choice_comes_first() {
     let project = tempfile::tempdir().expect("a directory");
     write(project.path(), "stacks/a.yaml", "stack: a\n");
-    write(project.path(), "pipectl.yaml", "other: 1\n");
+    write(project.path(), "pipectl.yaml", "embedded: {}\n");
     assert_eq!(
         discover(project.path()).expect("the file"),
         project.path().join("stacks/a.yaml")
@@ -52,6 +54,40 @@ fn the_projects_own_choice_comes_first() {
     assert_eq!(code(project.path()).0, Code::WrongType);
     write(project.path(), "pipectl.yaml", "stack: [a\n");
     assert_eq!(code(project.path()).0, Code::Syntax);
+}
+
+#[test]
+fn the_project_says_how_the_embedded_target_is_served() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let read = || project(directory.path());
+    assert_eq!(read().expect("none"), Project::default());
+    write(
+        directory.path(),
+        "pipectl.yaml",
+        "embedded: { behaviour: aws, durability: power }\n",
+    );
+    let embedded = read().expect("settings").embedded;
+    assert_eq!(embedded.behaviour, Some(Behaviour::AWS));
+    assert_eq!(embedded.durability, Some(Durability::Power));
+    write(
+        directory.path(),
+        "pipectl.yaml",
+        "stak: a\nembedded: { behavior: aws, durability: disk }\n",
+    );
+    let errors = read().expect_err("three errors");
+    let told: Vec<String> = errors
+        .errors()
+        .iter()
+        .map(|error| format!("{} {error}", error.code()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "stack::unknown_field there is no setting `stak`",
+            "stack::unknown_field there is no setting `behavior`",
+            "stack::unknown_value `durability` is one of `process`, `power`",
+        ]
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::state_attributes::SETTABLE;
 use super::state_errors::{invalid, invalid_value, missing, no_fifo, no_queue, unknown_attribute};
 use super::wire::{self, Answer, Call};
 use super::wire_requests as requests;
-use super::{SqsService, handlers_batch, handlers_messages, handlers_moves};
+use super::{SqsService, handlers_batch, handlers_messages, handlers_moves, handlers_permissions};
 
 /// Pages hold at most as many names.
 const MAX_PAGE: i64 = 1_000;
@@ -54,6 +54,8 @@ pub(super) async fn dispatch(service: &SqsService, call: Call) -> Answer {
         "UntagQueue" => untag_queue(service, &call),
         "ListQueueTags" => list_queue_tags(service, &call),
         "ListDeadLetterSourceQueues" => list_dead_letter_source_queues(service, &call),
+        "AddPermission" => handlers_permissions::add(service, &call),
+        "RemovePermission" => handlers_permissions::remove(service, &call),
         "StartMessageMoveTask" => handlers_moves::start(service, &call),
         "ListMessageMoveTasks" => handlers_moves::list(service, &call),
         "CancelMessageMoveTask" => handlers_moves::cancel(service, &call),
@@ -103,12 +105,14 @@ fn check_name(name: Option<String>) -> Result<String, AwsError> {
     Ok(name)
 }
 
+fn no_tag_key() -> AwsError {
+    invalid("Tag keys must be between 1 and 128 characters in length.")
+}
+
 fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), AwsError> {
     for (key, value) in tags {
         if !(1..=128).contains(&key.chars().count()) {
-            return Err(invalid(
-                "Tag keys must be between 1 and 128 characters in length.",
-            ));
+            return Err(no_tag_key());
         }
         if value.chars().count() > 256 {
             return Err(invalid(
@@ -140,7 +144,7 @@ fn delete_queue(service: &SqsService, call: &Call) -> Answer {
     let request: requests::OfQueue = call.parameters()?;
     service
         .state
-        .delete(call.queue(request.queue_url.as_deref())?)?;
+        .delete(call.queue(request.queue_url.as_deref())?, service.now_ms())?;
     wire::nothing()
 }
 
@@ -148,7 +152,7 @@ fn purge_queue(service: &SqsService, call: &Call) -> Answer {
     let request: requests::OfQueue = call.parameters()?;
     service
         .state
-        .purge(call.queue(request.queue_url.as_deref())?)?;
+        .purge(call.queue(request.queue_url.as_deref())?, service.now_ms())?;
     wire::nothing()
 }
 
@@ -284,10 +288,10 @@ fn tag_queue(service: &SqsService, call: &Call) -> Answer {
 fn untag_queue(service: &SqsService, call: &Call) -> Answer {
     let request: requests::UntagQueue = call.parameters()?;
     let name = call.queue(request.queue_url.as_deref())?;
-    let keys = request
-        .tag_keys
-        .filter(|keys| !keys.is_empty())
-        .ok_or_else(|| missing("TagKeys"))?;
+    let keys = request.tag_keys.ok_or_else(|| missing("TagKeys"))?;
+    if keys.is_empty() {
+        return Err(no_tag_key());
+    }
     service.state.untag(name, &keys)?;
     wire::nothing()
 }

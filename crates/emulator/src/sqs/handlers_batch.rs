@@ -86,9 +86,10 @@ pub(super) fn send_messages(service: &SqsService, call: &Call) -> Answer {
     let mut receipts = Vec::new();
     let mut bytes = 0;
     for (id, outgoing) in entries {
+        // Entries that are refused count as well.
+        bytes += outgoing.size();
         match prepare(outgoing) {
             Ok(prepared) => {
-                bytes += prepared.message.size;
                 receipts.push((id.clone(), prepared.receipt(Some(id))));
                 messages.push(prepared.message);
             }

@@ -39,6 +39,7 @@ impl Prepared {
 
 /// Checks a message by every rule that does not depend on its queue.
 pub(super) fn prepare(outgoing: Outgoing) -> Result<Prepared, AwsError> {
+    let size = outgoing.size();
     let body = outgoing
         .message_body
         .ok_or_else(|| missing("MessageBody"))?;
@@ -58,7 +59,10 @@ pub(super) fn prepare(outgoing: Outgoing) -> Result<Prepared, AwsError> {
     let sender = outgoing.message_system_attributes.unwrap_or_default();
     let mut system = BTreeMap::new();
     for (name, attribute) in &sender {
-        let trace = attribute.text().filter(|_| name == TRACE_HEADER);
+        let is_string = attribute.data_type == "String" && attribute.binary_value.is_none();
+        let trace = attribute
+            .text()
+            .filter(|_| name == TRACE_HEADER && is_string);
         let Some(trace) = trace else {
             return Err(invalid(format!(
                 "Message system attribute '{name}' is not one that a sender can set to such \
@@ -88,7 +92,7 @@ pub(super) fn prepare(outgoing: Outgoing) -> Result<Prepared, AwsError> {
         attributes_md5: attributes::attributes_md5(&user),
         system_md5: attributes::attributes_md5(&sender),
         message: NewMessage {
-            size: body.len() + attributes::size(&user),
+            size,
             md5: attributes::md5_hex(body.as_bytes()),
             body,
             attributes: attributes::stored(&user)?,
@@ -103,7 +107,7 @@ pub(super) fn handle(text: Option<&str>, queue: &str) -> Result<Handle, AwsError
     let text = text
         .filter(|text| !text.is_empty())
         .ok_or_else(|| missing("ReceiptHandle"))?;
-    Handle::parse(text, queue).ok_or_else(invalid_handle)
+    Handle::parse(text, queue).ok_or_else(|| invalid_handle(text))
 }
 
 /// Reads a visibility timeout, seconds.

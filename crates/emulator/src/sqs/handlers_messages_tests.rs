@@ -147,7 +147,7 @@ async fn parameters_out_of_range_are_refused() {
             json!({"ReceiptHandle": "x", "VisibilityTimeout": 1}),
             "ReceiptHandleIsInvalid",
         ),
-        ("AddPermission", json!({}), "NotImplemented"),
+        ("PublishMessage", json!({}), "NotImplemented"),
     ] {
         let mut body = body;
         body["QueueUrl"] = json!(url);

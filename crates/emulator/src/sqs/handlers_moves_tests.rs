@@ -160,7 +160,7 @@ async fn a_slow_move_task_survives_a_restart_and_can_be_cancelled() {
     f.service.shared.stop.cancel();
     settle().await;
 
-    let service = open(&f.dir, &f.clock);
+    let service = open(f.dir.path(), &f.clock);
     service.start();
     let task = moved(Arc::clone(&service), 2).await;
     assert_eq!(task["Status"], "RUNNING");

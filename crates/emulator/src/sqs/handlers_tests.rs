@@ -1,12 +1,14 @@
 //! What the tests of the operations stand on; operations on queues; the port and the HTTP shapes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::yield_now;
 
+use crate::behaviour::Behaviour;
 use crate::bus::QueuePort;
 use crate::clock::ManualClock;
 use crate::config::Config;
@@ -28,9 +30,13 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new() -> Self {
+        Self::with(Behaviour::INSTANT)
+    }
+
+    pub(super) fn with(behaviour: Behaviour) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let clock = Arc::new(ManualClock::new(NOW));
-        let service = open(&dir, &clock);
+        let service = open_as(dir.path(), &clock, behaviour);
         Self {
             dir,
             clock,
@@ -63,10 +69,19 @@ impl Fixture {
     }
 }
 
-pub(super) fn open(dir: &TempDir, clock: &Arc<ManualClock>) -> Arc<SqsService> {
+pub(super) fn open(dir: &Path, clock: &Arc<ManualClock>) -> Arc<SqsService> {
+    open_as(dir, clock, Behaviour::INSTANT)
+}
+
+pub(super) fn open_as(
+    dir: &Path,
+    clock: &Arc<ManualClock>,
+    behaviour: Behaviour,
+) -> Arc<SqsService> {
     let config = Config {
         clock: clock.clone(),
-        ..Config::new(dir.path())
+        behaviour,
+        ..Config::new(dir)
     };
     let shared = Shared::new(&config, "http://127.0.0.1:4566");
     super::open(Arc::new(shared)).expect("opened")

@@ -4,7 +4,8 @@
 //! themselves; one timer watches for the ends of delays and visibility timeouts. Other services
 //! come in by [`QueuePort`]. Files besides the usual four are parts of them: `state_*` the
 //! messages, attributes, move tasks and wake-ups, `handlers_*` operations by group, `wire_*` the
-//! request shapes and message attributes.
+//! request shapes and message attributes. `property_tests` compares all of it with the reference
+//! model in `model_tests`.
 
 mod handlers;
 mod handlers_batch;
@@ -14,18 +15,32 @@ mod handlers_messages_tests;
 mod handlers_moves;
 #[cfg(test)]
 mod handlers_moves_tests;
+mod handlers_permissions;
+#[cfg(test)]
+mod handlers_rules_tests;
 #[cfg(test)]
 mod handlers_tests;
+#[cfg(test)]
+mod model_tests;
 mod operations;
+#[cfg(test)]
+mod property_tests;
+#[cfg(test)]
+mod property_world_tests;
 mod state;
 mod state_attributes;
 mod state_errors;
 mod state_messages;
 mod state_moves;
+mod state_permissions;
 mod state_receive;
 mod state_schema;
+mod state_tags;
 #[cfg(test)]
 mod state_tests;
+mod state_waits;
+#[cfg(test)]
+mod state_waits_tests;
 mod state_wakes;
 mod wire;
 mod wire_attributes;
@@ -46,6 +61,7 @@ use crate::service::{Request, Response, Service};
 use self::state::State;
 use self::state_messages::NewMessage;
 use self::state_receive::{Handle, Received};
+use self::state_waits::Waits;
 use self::wire_attributes::MessageAttribute;
 pub(crate) use operations::OPERATIONS;
 
@@ -64,6 +80,7 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<SqsService>, StartError> {
     let state = Arc::new(State::open(
         &shared.data_dir.join("sqs.sqlite"),
         shared.durability,
+        Waits::from(&shared.behaviour),
     )?);
     Ok(Arc::new(SqsService { state, shared }))
 }

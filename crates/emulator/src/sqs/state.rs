@@ -1,4 +1,5 @@
-//! Queues and their tags in SQLite. Messages are next door, in `state_messages`.
+//! Queues in SQLite. Next door are their tags (`state_tags`), permissions (`state_permissions`) and
+//! messages (`state_messages`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -12,12 +13,12 @@ use crate::error::AwsError;
 use crate::store::{self, StoreError};
 
 use super::state_attributes::{Attributes, Redrive, allows_redrive};
-use super::state_errors::{invalid, invalid_value, no_queue};
+use super::state_errors::{invalid_value, no_queue};
 use super::state_schema::MIGRATIONS;
+use super::state_tags::put_tags;
+use super::state_waits::Waits;
 use super::state_wakes::Wakes;
 
-/// Tags that one queue may have.
-const MAX_TAGS: i64 = 50;
 /// Prepared statements that are kept.
 const STATEMENTS: usize = 64;
 
@@ -51,6 +52,7 @@ pub(super) struct Store {
 pub(super) struct State {
     store: Mutex<Store>,
     pub wakes: Wakes,
+    pub waits: Waits,
 }
 
 /// The ARN of the queue `name`.
@@ -126,7 +128,7 @@ fn read_queue(row: &Row<'_>) -> rusqlite::Result<Queue> {
 }
 
 /// Writes a queue: makes it, or changes its attributes.
-fn save(
+pub(super) fn save(
     connection: &Connection,
     name: &str,
     attributes: &Attributes,
@@ -188,34 +190,13 @@ fn check_redrive(
     Ok(())
 }
 
-fn put_tags(
-    connection: &Connection,
-    queue_id: i64,
-    tags: &BTreeMap<String, String>,
-) -> Result<(), AwsError> {
-    for (key, value) in tags {
-        connection.execute(
-            "INSERT INTO queue_tags (queue_id, key, value) VALUES (?1, ?2, ?3)
-             ON CONFLICT (queue_id, key) DO UPDATE SET value = ?3",
-            params![queue_id, key, value],
-        )?;
-    }
-    let count: i64 = connection.query_row(
-        "SELECT count(*) FROM queue_tags WHERE queue_id = ?1",
-        [queue_id],
-        |row| row.get(0),
-    )?;
-    if count > MAX_TAGS {
-        return Err(invalid(format!(
-            "Too many tags added for queue: a queue has at most {MAX_TAGS}."
-        )));
-    }
-    Ok(())
-}
-
 impl State {
     /// Opens (or makes) the store.
-    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        path: &Path,
+        durability: Durability,
+        waits: Waits,
+    ) -> Result<Self, StoreError> {
         let connection = store::open(path, MIGRATIONS, durability)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self {
@@ -224,6 +205,7 @@ impl State {
                 in_flight_bound: HashMap::new(),
             }),
             wakes: Wakes::default(),
+            waits,
         })
     }
 
@@ -271,6 +253,7 @@ impl State {
                 )),
             };
         }
+        self.waits.check_name(&transaction, name, now)?;
         check_redrive(&transaction, name, wanted.redrive.as_ref())?;
         save(&transaction, name, &wanted, now)?;
         put_tags(&transaction, transaction.last_insert_rowid(), tags)?;
@@ -297,13 +280,14 @@ impl State {
         Ok(())
     }
 
-    /// Deletes a queue with its messages, tags and move tasks. Its name is free at once.
-    pub(super) fn delete(&self, name: &str) -> Result<(), AwsError> {
+    /// Deletes a queue with its messages, tags and move tasks.
+    pub(super) fn delete(&self, name: &str, now: i64) -> Result<(), AwsError> {
         let mut store = self.lock();
         let transaction = store.connection.transaction()?;
         let id = id_of(&transaction, name)?.ok_or_else(no_queue)?;
         transaction.execute("DELETE FROM move_tasks WHERE source = ?1", [name])?;
         transaction.execute("DELETE FROM queues WHERE id = ?1", [id])?;
+        self.waits.keep_name(&transaction, name, now)?;
         transaction.commit()?;
         store.in_flight_bound.remove(&id);
         // Under the lock: nobody can begin to watch a queue that is gone.
@@ -341,42 +325,6 @@ impl State {
         )?;
         let names = statement.query_map(params![name, after, limit as i64], |row| row.get(0))?;
         Ok(names.collect::<Result<_, _>>()?)
-    }
-
-    /// The tags of a queue.
-    pub(super) fn tags(&self, name: &str) -> Result<BTreeMap<String, String>, AwsError> {
-        let store = self.lock();
-        let id = id_of(&store.connection, name)?.ok_or_else(no_queue)?;
-        let mut statement = store
-            .connection
-            .prepare_cached("SELECT key, value FROM queue_tags WHERE queue_id = ?1")?;
-        let tags = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(tags.collect::<Result<_, _>>()?)
-    }
-
-    /// Adds tags, or changes their values.
-    pub(super) fn tag(&self, name: &str, tags: &BTreeMap<String, String>) -> Result<(), AwsError> {
-        let mut store = self.lock();
-        let transaction = store.connection.transaction()?;
-        let id = id_of(&transaction, name)?.ok_or_else(no_queue)?;
-        put_tags(&transaction, id, tags)?;
-        transaction.commit()?;
-        Ok(())
-    }
-
-    /// Takes tags away.
-    pub(super) fn untag(&self, name: &str, keys: &[String]) -> Result<(), AwsError> {
-        let mut store = self.lock();
-        let transaction = store.connection.transaction()?;
-        let id = id_of(&transaction, name)?.ok_or_else(no_queue)?;
-        for key in keys {
-            transaction.execute(
-                "DELETE FROM queue_tags WHERE queue_id = ?1 AND key = ?2",
-                params![id, key],
-            )?;
-        }
-        transaction.commit()?;
-        Ok(())
     }
 
     /// Watches a queue; `None` when there is no such queue.

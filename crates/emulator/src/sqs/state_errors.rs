@@ -42,10 +42,10 @@ pub(super) fn invalid_attribute(name: &str) -> AwsError {
 }
 
 /// A receipt handle that this queue never gave out.
-pub(super) fn invalid_handle() -> AwsError {
+pub(super) fn invalid_handle(text: &str) -> AwsError {
     AwsError::bad_request(
         "ReceiptHandleIsInvalid",
-        "The input receipt handle is invalid.",
+        format!("The input receipt handle \"{text}\" is not a valid receipt handle."),
     )
 }
 

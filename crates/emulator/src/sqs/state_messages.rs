@@ -107,8 +107,8 @@ impl State {
         Ok(())
     }
 
-    /// Makes messages visible after so many seconds from now (0: at once); each change succeeds
-    /// or fails by itself.
+    /// Makes messages in flight visible after so many seconds from now (0: at once); each change
+    /// succeeds or fails by itself. What is visible already stays so, and that is no error.
     pub(super) fn change_visibility(
         &self,
         name: &str,
@@ -138,17 +138,6 @@ impl State {
         Ok(results)
     }
 
-    /// Deletes all messages of a queue, in flight ones included. The minute that AWS wants between
-    /// two purges is one of its own waits (aws-behaviours Q13): here it is done when it returns.
-    pub(super) fn purge(&self, name: &str) -> Result<(), AwsError> {
-        let store = self.lock();
-        let queue = id_of(&store.connection, name)?.ok_or_else(no_queue)?;
-        store
-            .connection
-            .execute("DELETE FROM messages WHERE queue_id = ?1", [queue])?;
-        Ok(())
-    }
-
     /// A queue with its exact counts.
     pub(super) fn counted(&self, name: &str, now: i64) -> Result<(Queue, Counts), AwsError> {
         let store = self.lock();
@@ -171,8 +160,10 @@ impl State {
         Ok((queue, counts))
     }
 
-    /// Deletes what is past its queue's retention; gives how many.
+    /// Deletes what is past its queue's retention, and forgets the names of deleted queues that
+    /// are free again; gives how many messages.
     pub(super) fn expire(&self, now: i64) -> Result<usize, AwsError> {
+        self.waits.forget_names(&self.lock().connection, now)?;
         let mut deleted = 0;
         for name in self.list("", "", usize::MAX >> 1)? {
             loop {
@@ -210,28 +201,35 @@ fn change_one(
     visible_ms: i64,
     now: i64,
 ) -> Result<Result<(), AwsError>, AwsError> {
-    let received_ms: Option<Option<i64>> = connection
+    // The handle of an earlier receive must not take the message from whoever has it now.
+    let found: Option<(i64, i64)> = connection
         .prepare_cached(
-            "SELECT received_ms FROM messages
-             WHERE id = ?1 AND queue_id = ?2 AND message_id = ?3 AND sent_ms > ?4",
+            "SELECT visible_ms, received_ms FROM messages
+             WHERE id = ?1 AND queue_id = ?2 AND message_id = ?3 AND sent_ms > ?4
+                   AND receive_count = ?5 AND received_ms IS NOT NULL",
         )?
         .query_row(
             params![
                 handle.id,
                 queue.id,
                 handle.message_id,
-                expiry_ms(queue, now)
+                expiry_ms(queue, now),
+                handle.count,
             ],
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;
-    let Some(received_ms) = received_ms.flatten() else {
+    let Some((hidden_until_ms, received_ms)) = found else {
         return Ok(Err(invalid_value(
             &handle.text,
             "ReceiptHandle",
             "Message does not exist or is not available for visibility timeout change.",
         )));
     };
+    if hidden_until_ms <= now {
+        // AWS says yes, and does nothing.
+        return Ok(Ok(()));
+    }
     if visible_ms > received_ms + MAX_HIDDEN_MS {
         return Ok(Err(invalid_value(
             &((visible_ms - now) / 1_000).to_string(),

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::error::AwsError;
 
-use super::state::{State, id_of, require};
+use super::state::{State, find, id_of, require};
 use super::state_errors::{invalid, no_resource};
 use super::state_messages::expiry_ms;
 
@@ -96,7 +96,7 @@ impl State {
                 "The resource that you specified for the {parameter} parameter doesn't exist."
             ))
         };
-        let source = id_of(&transaction, request.source)?.ok_or_else(|| absent("SourceArn"))?;
+        let source = find(&transaction, request.source)?.ok_or_else(|| absent("SourceArn"))?;
         // aws-behaviours Q14
         let is_dead_letter_queue: bool = transaction.query_row(
             "SELECT EXISTS (SELECT 1 FROM queues WHERE dead_letter = ?1)",
@@ -132,7 +132,8 @@ impl State {
             "INSERT INTO move_tasks (task_id, source, destination, per_second, status, to_move,
                     last_message, started_ms)
              SELECT ?1, ?2, ?3, ?4, 'RUNNING',
-                    (SELECT count(*) FROM messages WHERE queue_id = ?5 AND visible_ms <= ?6),
+                    (SELECT count(*) FROM messages
+                     WHERE queue_id = ?5 AND visible_ms <= ?6 AND sent_ms > ?7),
                     (SELECT coalesce(max(id), 0) FROM messages),
                     ?6",
             params![
@@ -140,8 +141,9 @@ impl State {
                 request.source,
                 request.destination,
                 request.per_second,
-                source,
-                now
+                source.id,
+                now,
+                expiry_ms(&source, now),
             ],
         )?;
         transaction.execute(

@@ -45,6 +45,8 @@ pub(super) struct Handle {
     /// The text, as the user knows it.
     pub text: String,
     pub id: i64,
+    /// The how manieth receive gave it out.
+    pub count: i64,
     pub message_id: String,
 }
 
@@ -55,13 +57,12 @@ impl Handle {
         let mut parts = plain.split('/');
         let (name, id, count, message_id) =
             (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let genuine = name == queue
-            && parts.next().is_none()
-            && count.parse::<u64>().is_ok()
-            && Uuid::try_parse(message_id).is_ok();
+        let genuine =
+            name == queue && parts.next().is_none() && Uuid::try_parse(message_id).is_ok();
         Some(Self {
             text: text.to_owned(),
             id: id.parse().ok().filter(|_| genuine)?,
+            count: count.parse().ok()?,
             message_id: message_id.to_owned(),
         })
     }

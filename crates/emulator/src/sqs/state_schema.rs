@@ -1,7 +1,8 @@
 //! The tables of SQS's store.
 
 /// Ids are never used twice (`AUTOINCREMENT`): a receipt handle can only ever mean its message.
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE queues (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,
@@ -61,4 +62,12 @@ pub(super) const MIGRATIONS: &[&str] = &["
         failure TEXT
     );
     CREATE INDEX move_tasks_by_source ON move_tasks (source);
-"];
+",
+    "
+    CREATE TABLE deleted_queues (
+        name TEXT PRIMARY KEY,
+        deleted_ms INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    ALTER TABLE queues ADD COLUMN purged_ms INTEGER;
+",
+];

@@ -13,7 +13,8 @@ const NOW: i64 = 1_760_000_000_000;
 const SECOND: i64 = 1_000;
 
 fn open(path: &Path) -> State {
-    State::open(&path.join("sqs.sqlite"), crate::Durability::Process).expect("opened")
+    let waits = super::state_waits::Waits::default();
+    State::open(&path.join("sqs.sqlite"), crate::Durability::Process, waits).expect("opened")
 }
 
 fn fresh() -> (TempDir, State) {
@@ -132,27 +133,57 @@ fn visibility_can_be_changed_to_at_once_and_to_later() {
     let (_dir, state) = fresh();
     make(&state, "jobs", &[]);
     send(&state, "jobs", "a", NOW);
-    let received = receive(&state, "jobs", 1, NOW);
-    let handle = handle(&received[0], "jobs");
-    let change = |seconds, now| {
+    let first = handle(&receive(&state, "jobs", 1, NOW)[0], "jobs");
+    let change = |handle: &Handle, seconds, now| {
         state
             .change_visibility("jobs", &[(handle.clone(), seconds)], now)
             .expect("a queue")
             .pop()
             .expect("one")
     };
-    assert_eq!(change(0, NOW), Ok(()));
-    assert_eq!(receive(&state, "jobs", 1, NOW).len(), 1);
-    assert_eq!(change(100, NOW), Ok(()));
+    assert_eq!(change(&first, 0, NOW), Ok(()));
+    let second = handle(&receive(&state, "jobs", 1, NOW)[0], "jobs");
+    assert_eq!(change(&second, 100, NOW), Ok(()));
     assert!(receive(&state, "jobs", 1, NOW + 100 * SECOND - 1).is_empty());
     // Twelve hours after the receive it ends, however often it is prolonged.
-    let refused = change(43_200, NOW + SECOND).expect_err("too long");
+    let refused = change(&second, 43_200, NOW + SECOND).expect_err("too long");
     assert!(refused.message.contains("beyond the limit"), "{refused}");
     state
-        .delete_messages("jobs", std::slice::from_ref(&handle))
+        .delete_messages("jobs", std::slice::from_ref(&second))
         .expect("deleted");
-    let gone = change(1, NOW).expect_err("gone");
+    let gone = change(&second, 1, NOW).expect_err("gone");
     assert_eq!(gone.code, "InvalidParameterValueException");
+}
+
+#[test]
+fn a_handle_changes_the_visibility_of_its_own_receive_only() {
+    let (_dir, state) = fresh();
+    make(&state, "jobs", &[("VisibilityTimeout", "30")]);
+    send(&state, "jobs", "a", NOW);
+    let change = |handle: &Handle, seconds, now| {
+        state
+            .change_visibility("jobs", &[(handle.clone(), seconds)], now)
+            .expect("a queue")
+            .pop()
+            .expect("one")
+    };
+    let first = handle(&receive(&state, "jobs", 1, NOW)[0], "jobs");
+    // Its time is over: yes, says AWS, and the message stays visible.
+    let now = NOW + 30 * SECOND;
+    assert_eq!(change(&first, 100, now), Ok(()));
+    assert_eq!(counts(&state, "jobs", now), (1, 0, 0));
+
+    let second = handle(&receive(&state, "jobs", 1, now)[0], "jobs");
+    // Another has it now.
+    for seconds in [0, 100] {
+        let refused = change(&first, seconds, now).expect_err("stale");
+        assert_eq!(refused.code, "InvalidParameterValueException");
+        assert!(refused.message.contains("not available"), "{refused}");
+    }
+    assert_eq!(counts(&state, "jobs", now), (0, 1, 0));
+    assert_eq!(change(&second, 0, now), Ok(()));
+    assert_eq!(change(&second, 100, now), Ok(()));
+    assert_eq!(counts(&state, "jobs", now), (1, 0, 0));
 }
 
 #[test]
@@ -226,7 +257,7 @@ fn without_its_dead_letter_queue_a_message_stays() {
         ],
     );
     send(&state, "jobs", "a", NOW);
-    state.delete("dead").expect("deleted");
+    state.delete("dead", NOW).expect("deleted");
     for _ in 0..3 {
         assert_eq!(receive(&state, "jobs", 1, NOW).len(), 1);
     }
@@ -282,11 +313,11 @@ fn a_new_queue_of_an_old_name_is_another_one() {
     send(&state, "jobs", "old", NOW);
     let old = receive(&state, "jobs", 1, NOW).remove(0);
     let watch = state.watch("jobs").expect("read").expect("a queue");
-    state.delete("jobs").expect("deleted");
+    state.delete("jobs", NOW).expect("deleted");
     assert!(watch.has_changed().is_err(), "the channel is closed");
     assert!(state.watch("jobs").expect("read").is_none());
     assert_eq!(
-        state.delete("jobs").expect_err("gone").code,
+        state.delete("jobs", NOW).expect_err("gone").code,
         "QueueDoesNotExist"
     );
 

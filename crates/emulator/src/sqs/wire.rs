@@ -188,6 +188,8 @@ pub(super) fn query_code(code: &str) -> String {
         | "BatchRequestTooLong"
         | "EmptyBatchRequest"
         | "InvalidBatchEntryId"
+        | "PurgeQueueInProgress"
+        | "QueueDeletedRecently"
         | "TooManyEntriesInBatchRequest"
         | "UnsupportedOperation" => format!("AWS.SimpleQueueService.{code}"),
         _ => code.to_owned(),

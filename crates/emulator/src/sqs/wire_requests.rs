@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire_attributes::MessageAttribute;
+use super::wire_attributes::{MessageAttribute, size};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -75,6 +75,23 @@ pub(super) struct UntagQueue {
     pub tag_keys: Option<Vec<String>>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AddPermission {
+    pub queue_url: Option<String>,
+    pub label: Option<String>,
+    #[serde(rename = "AWSAccountIds")]
+    pub account_ids: Option<Vec<String>>,
+    pub actions: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RemovePermission {
+    pub queue_url: Option<String>,
+    pub label: Option<String>,
+}
+
 /// What is sent: a whole request, or an entry of a batch.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -85,6 +102,14 @@ pub(super) struct Outgoing {
     pub message_system_attributes: Option<BTreeMap<String, MessageAttribute>>,
     pub message_deduplication_id: Option<String>,
     pub message_group_id: Option<String>,
+}
+
+impl Outgoing {
+    /// Bytes of body and attributes; those of the system's own attributes do not count.
+    pub(super) fn size(&self) -> usize {
+        self.message_body.as_ref().map_or(0, String::len)
+            + self.message_attributes.as_ref().map_or(0, size)
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,12 +1,80 @@
-//! SQS by its SDK.
+//! SQS by its SDK. Emulators whose clock the test moves have AWS's times.
 
+mod batches;
+mod dead_letters;
+mod messages;
+mod queues;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{
-    DeleteMessageBatchRequestEntry, MessageAttributeValue, MessageSystemAttributeName,
-    QueueAttributeName, SendMessageBatchRequestEntry,
-};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use aws_smithy_types::retry::RetryConfig;
+use pipectl_emulator::clock::ManualClock;
+use pipectl_emulator::{Behaviour, Config, Emulator};
+use tempfile::TempDir;
 
-use crate::common::Running;
+const NOW: i64 = 1_760_000_000_000;
+const SECOND: i64 = 1_000;
+const ARN: &str = "arn:aws:sqs:us-east-1:000000000000:";
+
+/// A running emulator with AWS's times, whose clock stands still until the test moves it.
+struct Timed {
+    emulator: Emulator,
+    clock: Arc<ManualClock>,
+    client: Client,
+    dir: TempDir,
+}
+
+impl Timed {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        Self::over(dir, Arc::new(ManualClock::new(NOW))).await
+    }
+
+    async fn over(dir: TempDir, clock: Arc<ManualClock>) -> Self {
+        let emulator = serve(dir.path(), &clock).await;
+        let credentials = Credentials::new("test", "test", None, None, "tests");
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(emulator.endpoint())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .retry_config(RetryConfig::disabled())
+            .build();
+        Self {
+            emulator,
+            clock,
+            client: Client::new(&sdk),
+            dir,
+        }
+    }
+
+    /// Stops it and starts another over the same directory, at the same moment.
+    async fn restart(self) -> Self {
+        self.emulator.stop().await;
+        Self::over(self.dir, self.clock).await
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.clock.advance(seconds * SECOND);
+    }
+}
+
+async fn serve(dir: &Path, clock: &Arc<ManualClock>) -> Emulator {
+    let config = Config {
+        clock: clock.clone(),
+        behaviour: Behaviour::AWS,
+        ..Config::new(dir)
+    };
+    Emulator::start(config).await.expect("the emulator starts")
+}
 
 async fn make_queue(
     client: &Client,
@@ -21,152 +89,65 @@ async fn make_queue(
     made.queue_url().expect("its URL").to_owned()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_sent_received_and_deleted() {
-    let running = Running::start().await;
-    let client = running.sqs();
-    let url = make_queue(&client, "jobs", &[]).await;
-    assert!(url.starts_with(running.emulator.endpoint()), "{url}");
-    let text = MessageAttributeValue::builder()
-        .data_type("String")
-        .string_value("why")
-        .build()
-        .expect("complete");
-    let sent = client
-        .send_message()
-        .queue_url(&url)
-        .message_body("job ü")
-        .message_attributes("reason", text)
-        .send()
-        .await
-        .expect("sent");
-    let received = client
-        .receive_message()
-        .queue_url(&url)
-        .message_attribute_names("All")
-        .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
-        .wait_time_seconds(1)
-        .send()
-        .await
-        .expect("received");
-    let message = &received.messages()[0];
-    assert_eq!(message.body(), Some("job ü"));
-    assert_eq!(message.message_id(), sent.message_id());
-    let attributes = message.message_attributes().expect("attributes");
-    assert_eq!(attributes["reason"].string_value(), Some("why"));
-    let system = message.attributes().expect("system attributes");
-    assert_eq!(
-        system[&MessageSystemAttributeName::ApproximateReceiveCount],
-        "1"
-    );
+/// The redrive policy that sends messages to `target` after `max` receives.
+fn redrive(target: &str, max: u32) -> String {
+    format!(r#"{{"deadLetterTargetArn":"{ARN}{target}","maxReceiveCount":{max}}}"#)
+}
+
+async fn send(client: &Client, url: &str, body: &str) -> String {
+    let sent = client.send_message().queue_url(url).message_body(body);
+    let sent = sent.send().await.expect("sent");
+    sent.message_id().expect("an id").to_owned()
+}
+
+/// Receives up to ten messages with everything that is known of them.
+async fn receive(client: &Client, url: &str) -> Vec<Message> {
     client
-        .delete_message()
-        .queue_url(&url)
-        .receipt_handle(message.receipt_handle().expect("a handle"))
+        .receive_message()
+        .queue_url(url)
+        .max_number_of_messages(10)
+        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .message_attribute_names("All")
         .send()
         .await
-        .expect("deleted");
-    let counts = client
+        .expect("received")
+        .messages
+        .unwrap_or_default()
+}
+
+fn bodies(messages: &[Message]) -> Vec<&str> {
+    messages.iter().filter_map(Message::body).collect()
+}
+
+fn handle(message: &Message) -> &str {
+    message.receipt_handle().expect("a handle")
+}
+
+fn system(message: &Message, name: MessageSystemAttributeName) -> &str {
+    let attributes = message.attributes().expect("system attributes");
+    attributes.get(&name).map_or("", String::as_str)
+}
+
+async fn attributes(client: &Client, url: &str) -> HashMap<QueueAttributeName, String> {
+    client
         .get_queue_attributes()
-        .queue_url(&url)
+        .queue_url(url)
         .attribute_names(QueueAttributeName::All)
         .send()
         .await
-        .expect("counts");
-    let counts = counts.attributes().expect("some");
-    assert_eq!(
-        counts[&QueueAttributeName::ApproximateNumberOfMessages],
-        "0"
-    );
-    assert_eq!(
-        counts[&QueueAttributeName::ApproximateNumberOfMessagesNotVisible],
-        "0"
-    );
-    assert_eq!(
-        counts[&QueueAttributeName::QueueArn],
-        "arn:aws:sqs:us-east-1:000000000000:jobs"
-    );
-    let absent = client.get_queue_url().queue_name("none").send().await;
-    let refusal = absent
-        .expect_err("there is no such queue")
-        .into_service_error();
-    assert!(refusal.is_queue_does_not_exist(), "{refusal:?}");
+        .expect("attributes")
+        .attributes
+        .expect("some")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn batches_go_both_ways() {
-    let running = Running::start().await;
-    let client = running.sqs();
-    let url = make_queue(&client, "jobs", &[]).await;
-    let entries = (0..10).map(|index| {
-        SendMessageBatchRequestEntry::builder()
-            .id(format!("e{index}"))
-            .message_body(format!("m{index}"))
-            .build()
-            .expect("complete")
-    });
-    let sent = client
-        .send_message_batch()
-        .queue_url(&url)
-        .set_entries(Some(entries.collect()))
-        .send()
-        .await
-        .expect("sent");
-    assert_eq!((sent.successful().len(), sent.failed().len()), (10, 0));
-    let received = client
-        .receive_message()
-        .queue_url(&url)
-        .max_number_of_messages(10)
-        .send()
-        .await
-        .expect("received");
-    assert_eq!(received.messages().len(), 10);
-    let deletions = received
-        .messages()
-        .iter()
-        .enumerate()
-        .map(|(index, message)| {
-            DeleteMessageBatchRequestEntry::builder()
-                .id(format!("d{index}"))
-                .receipt_handle(message.receipt_handle().expect("a handle"))
-                .build()
-                .expect("complete")
-        });
-    let deleted = client
-        .delete_message_batch()
-        .queue_url(&url)
-        .set_entries(Some(deletions.collect()))
-        .send()
-        .await
-        .expect("deleted");
-    assert_eq!(deleted.successful().len(), 10);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_message_received_too_often_goes_to_the_dead_letters() {
-    let running = Running::start().await;
-    let client = running.sqs();
-    let dead = make_queue(&client, "jobs-dlq", &[]).await;
-    let redrive = r#"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:jobs-dlq","maxReceiveCount":"1"}"#;
-    let url = make_queue(
-        &client,
-        "jobs",
-        &[
-            (QueueAttributeName::RedrivePolicy, redrive),
-            (QueueAttributeName::VisibilityTimeout, "0"),
-        ],
-    )
-    .await;
-    client
-        .send_message()
-        .queue_url(&url)
-        .message_body("poison")
-        .send()
-        .await
-        .expect("sent");
-    let receive = |url: &str| client.receive_message().queue_url(url).send();
-    assert_eq!(receive(&url).await.expect("once").messages().len(), 1);
-    assert_eq!(receive(&url).await.expect("twice").messages().len(), 0);
-    let dead = receive(&dead).await.expect("the dead letter");
-    assert_eq!(dead.messages()[0].body(), Some("poison"));
+/// Messages that are visible, in flight and delayed.
+async fn counts(client: &Client, url: &str) -> [String; 3] {
+    use QueueAttributeName as Name;
+    let attributes = attributes(client, url).await;
+    [
+        Name::ApproximateNumberOfMessages,
+        Name::ApproximateNumberOfMessagesNotVisible,
+        Name::ApproximateNumberOfMessagesDelayed,
+    ]
+    .map(|name| attributes[&name].clone())
 }
