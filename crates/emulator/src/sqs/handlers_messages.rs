@@ -8,7 +8,7 @@ use super::SqsService;
 use super::handlers::within;
 use super::state_errors::{invalid, invalid_handle, invalid_value, missing, no_queue};
 use super::state_messages::NewMessage;
-use super::state_receive::{Handle, Received};
+use super::state_receive::{Handle, Received, Receiver};
 use super::wire::{self, Answer, Call};
 use super::wire_attributes as attributes;
 use super::wire_requests::{Message, Messages, OneMeant, Outgoing, Receive, SendMessage, Sent};
@@ -160,7 +160,9 @@ pub(super) async fn receive_message(service: &SqsService, call: &Call) -> Answer
     let names = request.message_attribute_names.take().unwrap_or_default();
 
     let begun = service.now_ms();
-    let first = service.state.receive(name, max, visibility_s, begun)?;
+    let first = service
+        .state
+        .receive(name, max, visibility_s, Receiver::Client, begun)?;
     let until = begun + i64::from(wait_s.unwrap_or(first.wait_s)) * 1_000;
     let mut received = first.messages;
     if received.is_empty() && until > begun {
@@ -186,7 +188,9 @@ async fn wait_for_messages(
     loop {
         let now = clock.now_ms();
         // After the watch began: what is sent from here on is a change.
-        let reception = service.state.receive(name, max, visibility_s, now)?;
+        let reception = service
+            .state
+            .receive(name, max, visibility_s, Receiver::Client, now)?;
         if !reception.messages.is_empty() || now >= until || service.shared.stop.is_cancelled() {
             return Ok(reception.messages);
         }

@@ -322,6 +322,42 @@ async fn queues_are_found_listed_and_tagged() {
 }
 
 #[tokio::test]
+async fn what_a_mapping_had_when_the_emulator_died_counts_as_not_received() {
+    let f = Fixture::new();
+    let url = f.make("jobs", json!({"VisibilityTimeout": "180"})).await;
+    let port: Arc<dyn QueuePort> = f.service.clone();
+    let arn = format!("{ARN}jobs");
+    for body in ["at work", "failed", "read by a client"] {
+        port.send(&arn, body, &BTreeMap::new()).expect("sent");
+    }
+    let batch = port.receive(&arn, 2).expect("received");
+    port.release(&arn, &[batch[1].receipt_handle.clone()], 60)
+        .expect("it failed, and waits");
+    let read = f.ok("ReceiveMessage", json!({"QueueUrl": url})).await;
+    assert_eq!(read["Messages"][0]["Body"], "read by a client");
+
+    // As after a kill: nothing is told to the store, which is opened again.
+    let next = open(f.dir.path(), &f.clock);
+    next.start();
+    let port: Arc<dyn QueuePort> = next.clone();
+    let again = port.receive(&arn, 10).expect("received");
+    let told: Vec<_> = again
+        .iter()
+        .map(|m| {
+            (
+                m.body.as_str(),
+                m.attributes["ApproximateReceiveCount"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(told, [("at work", "1")]);
+    f.clock.advance(60_000);
+    let failed = port.receive(&arn, 10).expect("received");
+    assert_eq!(failed[0].body, "failed");
+    assert_eq!(failed[0].attributes["ApproximateReceiveCount"], "2");
+}
+
+#[tokio::test]
 async fn the_port_serves_mappings() {
     let f = Fixture::new();
     f.make("jobs", json!({"VisibilityTimeout": "180"})).await;

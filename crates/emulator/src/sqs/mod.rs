@@ -60,7 +60,7 @@ use crate::service::{Request, Response, Service};
 
 use self::state::State;
 use self::state_messages::NewMessage;
-use self::state_receive::{Handle, Received};
+use self::state_receive::{Handle, Received, Receiver};
 use self::state_waits::Waits;
 use self::wire_attributes::MessageAttribute;
 pub(crate) use operations::OPERATIONS;
@@ -94,6 +94,12 @@ impl SqsService {
             Arc::clone(&self.shared.clock),
             self.shared.stop.clone(),
         ));
+        // Before any mapping is started.
+        match self.state.give_back_taken(self.now_ms()) {
+            Ok(0) => {}
+            Ok(given_back) => tracing::info!(given_back, "messages of interrupted batches"),
+            Err(error) => tracing::error!("interrupted batches stay hidden: {error}"),
+        }
         tokio::spawn(sweep_until_stopped(Arc::clone(self)));
         match self.state.running_moves() {
             Ok(tasks) => {
@@ -166,7 +172,9 @@ impl QueuePort for SqsService {
 
     fn receive(&self, queue_arn: &str, max: usize) -> Result<Vec<ReceivedMessage>, AwsError> {
         let name = port_name(queue_arn)?;
-        let received = self.state.receive(name, max, None, self.now_ms())?;
+        let received = self
+            .state
+            .receive(name, max, None, Receiver::Mapping, self.now_ms())?;
         received.messages.into_iter().map(as_record).collect()
     }
 

@@ -227,7 +227,10 @@ fn change_one(
         )));
     };
     if hidden_until_ms <= now {
-        // AWS says yes, and does nothing.
+        // AWS says yes, and does nothing. A mapping that says so is done with it.
+        connection
+            .prepare_cached("UPDATE messages SET taken = 0 WHERE id = ?1 AND taken = 1")?
+            .execute([handle.id])?;
         return Ok(Ok(()));
     }
     if visible_ms > received_ms + MAX_HIDDEN_MS {
@@ -238,7 +241,7 @@ fn change_one(
         )));
     }
     connection
-        .prepare_cached("UPDATE messages SET visible_ms = ?2 WHERE id = ?1")?
+        .prepare_cached("UPDATE messages SET visible_ms = ?2, taken = 0 WHERE id = ?1")?
         .execute(params![handle.id, visible_ms])?;
     Ok(Ok(()))
 }

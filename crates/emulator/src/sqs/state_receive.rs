@@ -15,6 +15,15 @@ use super::state_messages::expiry_ms;
 /// Messages of a queue that may be in flight.
 const MAX_IN_FLIGHT: i64 = 120_000;
 
+/// Who receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Receiver {
+    /// A client, which lives on when the emulator dies.
+    Client,
+    /// A mapping, which dies with it.
+    Mapping,
+}
+
 /// A message that was received.
 #[derive(Debug, Clone)]
 pub(super) struct Received {
@@ -174,6 +183,7 @@ impl State {
         name: &str,
         max: usize,
         visibility_s: Option<u32>,
+        receiver: Receiver,
         now: i64,
     ) -> Result<Reception, AwsError> {
         let mut store = self.lock();
@@ -213,7 +223,14 @@ impl State {
                     continue;
                 }
                 taken.insert(candidate.id);
-                messages.push(hide(&transaction, name, candidate, visible_ms, now)?);
+                messages.push(hide(
+                    &transaction,
+                    name,
+                    candidate,
+                    visible_ms,
+                    receiver,
+                    now,
+                )?);
             }
             if dead == dead_before || messages.len() == max {
                 break;
@@ -239,22 +256,43 @@ impl State {
     }
 }
 
+impl State {
+    /// Gives back what mappings had when the emulator before this one ended: visible at once, and as if
+    /// it had not been received, because nobody failed it. Returns how many messages that were.
+    pub(super) fn give_back_taken(&self, now: i64) -> Result<usize, AwsError> {
+        let store = self.lock();
+        Ok(store.connection.execute(
+            "UPDATE messages SET taken = 0, visible_ms = min(visible_ms, ?1),
+                    receive_count = receive_count - 1, received_here = received_here - 1
+             WHERE taken = 1",
+            [now],
+        )?)
+    }
+}
+
 /// Receives one message: counts it and hides it until `visible_ms`.
 fn hide(
     connection: &Connection,
     queue: &str,
     candidate: Candidate,
     visible_ms: i64,
+    receiver: Receiver,
     now: i64,
 ) -> Result<Received, AwsError> {
     connection
         .prepare_cached(
             "UPDATE messages SET visible_ms = ?2, received_ms = ?3,
                     first_received_ms = coalesce(first_received_ms, ?3),
-                    receive_count = receive_count + 1, received_here = received_here + 1
+                    receive_count = receive_count + 1, received_here = received_here + 1,
+                    taken = ?4
              WHERE id = ?1",
         )?
-        .execute(params![candidate.id, visible_ms, now])?;
+        .execute(params![
+            candidate.id,
+            visible_ms,
+            now,
+            receiver == Receiver::Mapping
+        ])?;
     let mut message = candidate.message;
     if message.receive_count == 0 {
         message.first_received_ms = now;

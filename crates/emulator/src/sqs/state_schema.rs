@@ -70,4 +70,9 @@ pub(super) const MIGRATIONS: &[&str] = &[
     ) WITHOUT ROWID;
     ALTER TABLE queues ADD COLUMN purged_ms INTEGER;
 ",
+    // Set while a mapping works on the message.
+    "
+    ALTER TABLE messages ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX messages_taken ON messages (id) WHERE taken = 1;
+",
 ];

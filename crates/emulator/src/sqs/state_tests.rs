@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::state::{Counts, State, arn_of, name_of};
 use super::state_messages::NewMessage;
-use super::state_receive::{Handle, Received};
+use super::state_receive::{Handle, Received, Receiver};
 
 const NOW: i64 = 1_760_000_000_000;
 const SECOND: i64 = 1_000;
@@ -63,7 +63,7 @@ fn send(state: &State, queue: &str, body: &str, now: i64) -> String {
 
 fn receive(state: &State, queue: &str, max: usize, now: i64) -> Vec<Received> {
     state
-        .receive(queue, max, None, now)
+        .receive(queue, max, None, Receiver::Client, now)
         .expect("received")
         .messages
 }
@@ -346,7 +346,10 @@ fn many_receives_in_flight_are_refused_at_the_limit() {
             ))
             .expect("filled");
     }
-    let refused = state.receive("jobs", 1, None, NOW).err().expect("refused");
+    let refused = state
+        .receive("jobs", 1, None, Receiver::Client, NOW)
+        .err()
+        .expect("refused");
     assert_eq!(refused.code, "OverLimit");
     assert_eq!(receive(&state, "jobs", 1, NOW + SECOND).len(), 1);
 }

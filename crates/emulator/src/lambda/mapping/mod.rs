@@ -106,15 +106,15 @@ pub(super) async fn poll<W: Work>(
         let mut messages = Vec::new();
         let next = async {
             let permit = limit.acquire(most).await;
-            let claim = poller.next_batch(&mut messages).await;
-            (permit, claim)
+            let taken = poller.next_batch(&mut messages).await;
+            (permit, taken)
         };
-        let (permit, claim) = tokio::select! {
+        let (permit, taken) = tokio::select! {
             next = next => next,
             () = stop.cancelled() => return poller.give_back(&messages),
             () = work.stop().cancelled() => return poller.give_back(&messages),
         };
-        let Some(claim) = claim else { return };
+        let Some(taken) = taken else { return };
         let (work, mapping, failures) = (
             Arc::clone(&work),
             Arc::clone(&mapping),
@@ -122,10 +122,17 @@ pub(super) async fn poll<W: Work>(
         );
         // A batch that was taken is finished even when the mapping is deleted meanwhile.
         tokio::spawn(async move {
-            process(&*work, &mapping, claim, &messages, &failures).await;
+            process(&*work, &mapping, taken, &messages, &failures).await;
             drop(permit);
         });
     }
+}
+
+/// A claim for a batch that was received.
+struct Taken<C> {
+    claim: C,
+    /// Until when its messages are hidden, where that is waited out.
+    hidden_until: i64,
 }
 
 struct Poller<'a, W> {
@@ -154,7 +161,7 @@ impl<W: Work> Poller<'_, W> {
     }
 
     /// Waits for messages and a claim to run them under. None when the emulator stops.
-    async fn next_batch(&self, batch: &mut Vec<ReceivedMessage>) -> Option<W::Claim> {
+    async fn next_batch(&self, batch: &mut Vec<ReceivedMessage>) -> Option<Taken<W::Claim>> {
         if self.mapping.window_s == 0 && self.work.behaviour().async_throttle_ms == 0 {
             self.claim_then_receive(batch).await
         } else {
@@ -162,7 +169,10 @@ impl<W: Work> Poller<'_, W> {
         }
     }
 
-    async fn claim_then_receive(&self, batch: &mut Vec<ReceivedMessage>) -> Option<W::Claim> {
+    async fn claim_then_receive(
+        &self,
+        batch: &mut Vec<ReceivedMessage>,
+    ) -> Option<Taken<W::Claim>> {
         loop {
             let Some(mut watch) = self.work.queues().watch(&self.mapping.queue_arn) else {
                 // The queue is gone; the mapping stays, as on AWS, and looks for it now and then.
@@ -175,7 +185,10 @@ impl<W: Work> Poller<'_, W> {
                 Claimed::Yes(claim) => {
                     let received = self.receive(batch);
                     if !batch.is_empty() {
-                        return Some(claim);
+                        return Some(Taken {
+                            claim,
+                            hidden_until: i64::MAX,
+                        });
                     }
                     drop(claim);
                     if !received {
@@ -192,7 +205,10 @@ impl<W: Work> Poller<'_, W> {
         }
     }
 
-    async fn receive_then_claim(&self, batch: &mut Vec<ReceivedMessage>) -> Option<W::Claim> {
+    async fn receive_then_claim(
+        &self,
+        batch: &mut Vec<ReceivedMessage>,
+    ) -> Option<Taken<W::Claim>> {
         let mut throttles = 0;
         loop {
             let hidden_until = self.fill(batch).await;
@@ -207,7 +223,12 @@ impl<W: Work> Poller<'_, W> {
                 self.work.claim_now(&self.mapping.function)
             };
             match claim {
-                Claimed::Yes(claim) => return Some(claim),
+                Claimed::Yes(claim) => {
+                    return Some(Taken {
+                        claim,
+                        hidden_until,
+                    });
+                }
                 Claimed::Stopping => {
                     self.give_back(batch);
                     batch.clear();
@@ -295,7 +316,7 @@ fn handles(messages: &[ReceivedMessage]) -> Vec<String> {
 async fn process<W: Work>(
     work: &W,
     mapping: &Mapping,
-    claim: W::Claim,
+    taken: Taken<W::Claim>,
     messages: &[ReceivedMessage],
     failures: &AtomicU32,
 ) {
@@ -305,7 +326,7 @@ async fn process<W: Work>(
         .collect();
     let queue = &mapping.queue_arn;
     let payload = Bytes::from(event(queue, messages).to_string());
-    let verdict = match work.run(claim, payload).await {
+    let verdict = match work.run(taken.claim, payload).await {
         Ran::Answered(response) => verdict(&response, mapping.partial_failures, &ids),
         Ran::Failed => Verdict::AllFailed,
         // The queue gives back what nobody finished, at the next start.
@@ -330,17 +351,21 @@ async fn process<W: Work>(
         failures.store(0, Ordering::Relaxed);
         return;
     }
-    if work.behaviour().failed_messages_wait {
-        // They are visible again when their timeout has passed.
-        return;
-    }
-    let in_a_row = failures.fetch_add(1, Ordering::Relaxed);
-    if let Some(beyond) = in_a_row.checked_sub(FREE_FAILURES) {
-        let pause = (10_i64 << beyond.min(9)).min(LONGEST_PAUSE_MS);
-        let clock = work.clock();
-        clock.sleep_until(clock.now_ms() + pause).await;
-    }
-    if let Err(error) = queues.release(queue, &handles(&again), 0) {
+    let clock = work.clock();
+    let hidden_s = if work.behaviour().failed_messages_wait {
+        // They are visible again when their timeout has passed: the queue is told so, because what is
+        // not told is given back at the next start as if it had not been received.
+        let left_ms = taken.hidden_until.saturating_sub(clock.now_ms()).max(0);
+        u32::try_from((left_ms + 999) / 1_000).unwrap_or(0)
+    } else {
+        let in_a_row = failures.fetch_add(1, Ordering::Relaxed);
+        if let Some(beyond) = in_a_row.checked_sub(FREE_FAILURES) {
+            let pause = (10_i64 << beyond.min(9)).min(LONGEST_PAUSE_MS);
+            clock.sleep_until(clock.now_ms() + pause).await;
+        }
+        0
+    };
+    if let Err(error) = queues.release(queue, &handles(&again), hidden_s) {
         tracing::warn!(%error, queue, "failed messages were not released");
     }
 }
