@@ -11,7 +11,7 @@ use s3s::{S3, S3Error, S3Request, S3Response, S3Result};
 use tokio::sync::Notify;
 
 use super::state::Store;
-use super::state_errors::invalid_argument;
+use super::state_errors::{invalid_argument, malformed_xml};
 use super::state_events::{Caller, Delivery};
 use super::state_rows::Tags;
 use crate::config::ACCOUNT;
@@ -47,6 +47,9 @@ pub(super) struct Api(pub(super) Arc<Core>);
 /// the trait's default: 501 `NotImplemented` with the operation's name.
 macro_rules! operations {
     ($($method:ident: $input:ident -> $output:ident;)*) => {
+        /// The inputs of the operations that have a handler; each is named after its operation.
+        pub(super) const HANDLED: &[&str] = &[$(stringify!($input)),*];
+
         #[async_trait::async_trait]
         impl S3 for Api {
             $(
@@ -93,6 +96,8 @@ operations! {
         PutBucketOwnershipControlsInput -> PutBucketOwnershipControlsOutput;
     get_bucket_ownership_controls:
         GetBucketOwnershipControlsInput -> GetBucketOwnershipControlsOutput;
+    delete_bucket_ownership_controls:
+        DeleteBucketOwnershipControlsInput -> DeleteBucketOwnershipControlsOutput;
     // handlers_events
     put_bucket_notification_configuration:
         PutBucketNotificationConfigurationInput -> PutBucketNotificationConfigurationOutput;
@@ -100,15 +105,19 @@ operations! {
         GetBucketNotificationConfigurationInput -> GetBucketNotificationConfigurationOutput;
     // handlers_object
     put_object: PutObjectInput -> PutObjectOutput;
-    copy_object: CopyObjectInput -> CopyObjectOutput;
     delete_object: DeleteObjectInput -> DeleteObjectOutput;
     delete_objects: DeleteObjectsInput -> DeleteObjectsOutput;
     put_object_tagging: PutObjectTaggingInput -> PutObjectTaggingOutput;
     get_object_tagging: GetObjectTaggingInput -> GetObjectTaggingOutput;
     delete_object_tagging: DeleteObjectTaggingInput -> DeleteObjectTaggingOutput;
+    // handlers_copy
+    copy_object: CopyObjectInput -> CopyObjectOutput;
+    upload_part_copy: UploadPartCopyInput -> UploadPartCopyOutput;
     // handlers_read
     get_object: GetObjectInput -> GetObjectOutput;
     head_object: HeadObjectInput -> HeadObjectOutput;
+    // handlers_attributes
+    get_object_attributes: GetObjectAttributesInput -> GetObjectAttributesOutput;
     // handlers_list
     list_objects: ListObjectsInput -> ListObjectsOutput;
     list_objects_v2: ListObjectsV2Input -> ListObjectsV2Output;
@@ -116,8 +125,10 @@ operations! {
     // handlers_multipart
     create_multipart_upload: CreateMultipartUploadInput -> CreateMultipartUploadOutput;
     upload_part: UploadPartInput -> UploadPartOutput;
-    complete_multipart_upload: CompleteMultipartUploadInput -> CompleteMultipartUploadOutput;
     abort_multipart_upload: AbortMultipartUploadInput -> AbortMultipartUploadOutput;
+    // handlers_complete
+    complete_multipart_upload: CompleteMultipartUploadInput -> CompleteMultipartUploadOutput;
+    // handlers_uploads
     list_parts: ListPartsInput -> ListPartsOutput;
     list_multipart_uploads: ListMultipartUploadsInput -> ListMultipartUploadsOutput;
 }
@@ -152,36 +163,59 @@ pub(super) fn millis(timestamp: &Timestamp) -> i64 {
     (time.unix_timestamp_nanos() / 1_000_000) as i64
 }
 
-/// Checks tags as AWS does, at most `most` of them.
-pub(super) fn checked_tags(tags: Tags, most: usize) -> Result<Tags, AwsError> {
-    let invalid = |message: &str| AwsError::bad_request("InvalidTag", message);
+/// What tags are put on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tagged {
+    Bucket,
+    Object,
+}
+
+/// Checks tags as AWS does (aws-behaviours S18).
+pub(super) fn checked_tags(tags: Tags, on: Tagged) -> Result<Tags, AwsError> {
+    let invalid = |message: &str| Err(AwsError::bad_request("InvalidTag", message));
+    let (most, too_many, system) = match on {
+        Tagged::Bucket => (
+            50,
+            "Bucket tag count cannot be greater than 50",
+            "System tags cannot be added/updated by requester",
+        ),
+        Tagged::Object => (
+            10,
+            "Object tags cannot be greater than 10",
+            "Your TagKey cannot be prefixed with aws:",
+        ),
+    };
     if tags.len() > most {
-        return Err(AwsError::bad_request(
-            "BadRequest",
-            format!("Object tags cannot be greater than {most}"),
-        ));
+        return Err(AwsError::bad_request("BadRequest", too_many));
     }
     for (index, (key, value)) in tags.iter().enumerate() {
-        if key.is_empty() || key.chars().count() > 128 {
-            return Err(invalid("The TagKey you have provided is invalid"));
+        if key.is_empty() || key.chars().count() > 128 || !is_tag_text(key) {
+            return invalid("The TagKey you have provided is invalid");
         }
-        if value.chars().count() > 256 {
-            return Err(invalid("The TagValue you have provided is invalid"));
+        if value.chars().count() > 256 || !is_tag_text(value) {
+            return invalid("The TagValue you have provided is invalid");
         }
         if key.starts_with("aws:") {
-            return Err(invalid("System tags cannot be added/updated by requester"));
+            return invalid(system);
         }
         if tags[..index].iter().any(|(earlier, _)| earlier == key) {
-            return Err(invalid("Cannot provide multiple Tags with the same key"));
+            return invalid("Cannot provide multiple Tags with the same key");
         }
     }
     Ok(tags)
 }
 
-/// Tags of a request body.
-pub(super) fn tags_in(set: TagSet) -> Tags {
+/// Letters, digits and spaces of any script, and some punctuation.
+fn is_tag_text(text: &str) -> bool {
+    text.chars().all(|c| {
+        c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
+    })
+}
+
+/// Tags of a request body; a key and a value must be there, be they empty.
+pub(super) fn tags_in(set: TagSet) -> Result<Tags, AwsError> {
     set.into_iter()
-        .map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()))
+        .map(|tag| tag.key.zip(tag.value).ok_or_else(malformed_xml))
         .collect()
 }
 
@@ -197,25 +231,29 @@ pub(super) fn tags_out(tags: &Tags) -> TagSet {
 
 /// Tags of the `x-amz-tagging` header, which is a query string.
 pub(super) fn tags_of_header(header: Option<&str>) -> Result<Tags, AwsError> {
+    let invalid = || {
+        invalid_argument(
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query \
+             parameters without tag name duplicates.",
+        )
+    };
     let decode = |text: &str| {
         percent_encoding::percent_decode_str(&text.replace('+', " "))
             .decode_utf8()
             .map(std::borrow::Cow::into_owned)
-            .map_err(|_| {
-                invalid_argument(
-                    "The header 'x-amz-tagging' shall be encoded as UTF-8 then \
-                    URLEncoded URL query parameters without tag name duplicates.",
-                )
-            })
+            .map_err(|_| invalid())
     };
-    let tags = header
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((decode(key)?, decode(value)?))
-        })
-        .collect::<Result<Tags, AwsError>>()?;
-    checked_tags(tags, 10)
+    let mut tags = Tags::new();
+    for pair in header.unwrap_or_default().split('&') {
+        if pair.is_empty() {
+            continue;
+        }
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let tag = (decode(key)?, decode(value)?);
+        if tags.iter().any(|(earlier, _)| *earlier == tag.0) {
+            return Err(invalid());
+        }
+        tags.push(tag);
+    }
+    checked_tags(tags, Tagged::Object)
 }

@@ -10,7 +10,7 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Result};
 
-use super::handlers::{Core, checked_tags, owner, tags_in, timestamp};
+use super::handlers::{Core, Tagged, checked_tags, owner, tags_in, timestamp};
 use super::state::{Bucket as StoredBucket, Document, Versioning};
 use super::state_errors::invalid_argument;
 use super::state_rows::to_json;
@@ -49,7 +49,7 @@ impl Core {
         let tags = request
             .extensions
             .get::<CreateTags>()
-            .map(|tags| checked_tags(tags_in(tags.0.clone()), 50))
+            .map(|tags| checked_tags(tags_in(tags.0.clone())?, Tagged::Bucket))
             .transpose()?;
         let tagging = tags.as_ref().map(to_json).transpose()?;
         let mut documents = vec![

@@ -3,16 +3,16 @@
 
 use s3s::dto::{
     BucketLifecycleConfiguration, DeleteBucketEncryptionInput, DeleteBucketEncryptionOutput,
-    DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput, DeleteBucketPolicyInput,
-    DeleteBucketPolicyOutput, DeleteBucketTaggingInput, DeleteBucketTaggingOutput,
-    DeletePublicAccessBlockInput, DeletePublicAccessBlockOutput, GetBucketEncryptionInput,
-    GetBucketEncryptionOutput, GetBucketLifecycleConfigurationInput,
-    GetBucketLifecycleConfigurationOutput, GetBucketOwnershipControlsInput,
-    GetBucketOwnershipControlsOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
-    GetBucketTaggingInput, GetBucketTaggingOutput, GetPublicAccessBlockInput,
-    GetPublicAccessBlockOutput, LifecycleRule, ObjectOwnership, OwnershipControls,
-    OwnershipControlsRule, PublicAccessBlockConfiguration, PutBucketEncryptionInput,
-    PutBucketEncryptionOutput, PutBucketLifecycleConfigurationInput,
+    DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput, DeleteBucketOwnershipControlsInput,
+    DeleteBucketOwnershipControlsOutput, DeleteBucketPolicyInput, DeleteBucketPolicyOutput,
+    DeleteBucketTaggingInput, DeleteBucketTaggingOutput, DeletePublicAccessBlockInput,
+    DeletePublicAccessBlockOutput, GetBucketEncryptionInput, GetBucketEncryptionOutput,
+    GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput,
+    GetBucketOwnershipControlsInput, GetBucketOwnershipControlsOutput, GetBucketPolicyInput,
+    GetBucketPolicyOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
+    GetPublicAccessBlockInput, GetPublicAccessBlockOutput, LifecycleRule, ObjectOwnership,
+    OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration,
+    PutBucketEncryptionInput, PutBucketEncryptionOutput, PutBucketLifecycleConfigurationInput,
     PutBucketLifecycleConfigurationOutput, PutBucketOwnershipControlsInput,
     PutBucketOwnershipControlsOutput, PutBucketPolicyInput, PutBucketPolicyOutput,
     PutBucketTaggingInput, PutBucketTaggingOutput, PutPublicAccessBlockInput,
@@ -23,9 +23,9 @@ use s3s::dto::{
 use s3s::{S3Request, S3Result};
 use serde::de::DeserializeOwned;
 
-use super::handlers::{Core, checked_tags, tags_in, tags_out};
+use super::handlers::{Core, Tagged, checked_tags, tags_in, tags_out};
 use super::state::Document;
-use super::state_errors::invalid_argument;
+use super::state_errors::{invalid_argument, malformed_xml};
 use super::state_rows::{Tags, to_json};
 use crate::error::AwsError;
 
@@ -51,7 +51,7 @@ impl Core {
     ) -> S3Result<PutBucketTaggingOutput> {
         let input = request.input;
         // aws-behaviours S18: the whole set is replaced.
-        let tags = checked_tags(tags_in(input.tagging.tag_set), 50)?;
+        let tags = checked_tags(tags_in(input.tagging.tag_set)?, Tagged::Bucket)?;
         self.store
             .put_document(&input.bucket, Document::Tagging, &to_json(&tags)?)?;
         Ok(PutBucketTaggingOutput::default())
@@ -264,6 +264,15 @@ impl Core {
         Ok(PutBucketOwnershipControlsOutput::default())
     }
 
+    pub(super) async fn delete_bucket_ownership_controls(
+        &self,
+        request: S3Request<DeleteBucketOwnershipControlsInput>,
+    ) -> S3Result<DeleteBucketOwnershipControlsOutput> {
+        self.store
+            .delete_document(&request.input.bucket, Document::OwnershipControls)?;
+        Ok(DeleteBucketOwnershipControlsOutput::default())
+    }
+
     pub(super) async fn get_bucket_ownership_controls(
         &self,
         request: S3Request<GetBucketOwnershipControlsInput>,
@@ -285,14 +294,6 @@ impl Core {
             }),
         })
     }
-}
-
-/// 400 `MalformedXML`.
-pub(super) fn malformed_xml() -> AwsError {
-    AwsError::bad_request(
-        "MalformedXML",
-        "The XML you provided was not well-formed or did not validate against our published schema",
-    )
 }
 
 fn smallest_transition() -> TransitionDefaultMinimumObjectSize {

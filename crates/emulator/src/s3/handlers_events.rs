@@ -19,7 +19,7 @@ use super::state_events::Delivery;
 use super::state_rows::to_json;
 use super::state_rules::{Rule, check};
 use crate::bus::InvokePermission;
-use crate::config::ACCOUNT;
+use crate::config::{ACCOUNT, REGION};
 use crate::error::AwsError;
 
 /// How long a refused event waits before it is handed over again, milliseconds.
@@ -181,9 +181,7 @@ fn rule(configuration: LambdaFunctionConfiguration) -> Result<Rule, AwsError> {
             "The Id must not be longer than 255 characters",
         ));
     }
-    if !rule.function_arn.starts_with("arn:") {
-        return Err(invalid_argument("The ARN could not be parsed"));
-    }
+    check_arn(&rule.function_arn)?;
     let filters = configuration
         .filter
         .and_then(|filter| filter.key)
@@ -208,6 +206,22 @@ fn rule(configuration: LambdaFunctionConfiguration) -> Result<Rule, AwsError> {
         *slot = Some(filter.value.unwrap_or_default());
     }
     Ok(rule)
+}
+
+/// A function of this region, or an alias or version of one.
+fn check_arn(arn: &str) -> Result<(), AwsError> {
+    let parts: Vec<&str> = arn.split(':').collect();
+    match parts[..] {
+        ["arn", _, "lambda", region, _, "function", _, ..] if region != REGION => {
+            Err(invalid_argument(
+                "The notification destination service region is not valid for the bucket location \
+                 constraint",
+            ))
+        }
+        ["arn", _, "lambda", _, _, "function", _, ..] => Ok(()),
+        ["arn", _, _, _, _, _, ..] => Err(invalid_argument("The ARN is not well formed")),
+        _ => Err(invalid_argument("The ARN could not be parsed")),
+    }
 }
 
 /// The other way round. AWS gives filter names back as `Prefix` and `Suffix`, however they came.

@@ -22,12 +22,13 @@ const LARGEST_PAGE: i32 = 1_000;
 /// How keys are written in an answer: as they are, or URL-encoded, when the client asks because XML
 /// cannot carry every character.
 #[derive(Clone, Copy)]
-struct Writing {
+pub(super) struct Writing {
     encoded: bool,
 }
 
 impl Writing {
-    fn new(wanted: Option<&EncodingType>) -> Result<Self, AwsError> {
+    /// As the client asks.
+    pub(super) fn new(wanted: Option<&EncodingType>) -> Result<Self, AwsError> {
         match wanted.map(EncodingType::as_str) {
             None => Ok(Self { encoded: false }),
             Some(EncodingType::URL) => Ok(Self { encoded: true }),
@@ -37,7 +38,8 @@ impl Writing {
         }
     }
 
-    fn text(self, text: String) -> String {
+    /// A key or a part of one.
+    pub(super) fn text(self, text: String) -> String {
         if self.encoded {
             // `%20` where AWS writes `+`: every client decodes it, also those that know no `+`.
             encode_key(&text).replace('+', "%20")
@@ -46,7 +48,8 @@ impl Writing {
         }
     }
 
-    fn prefixes(self, prefixes: Vec<String>) -> Option<CommonPrefixList> {
+    /// Rolled-up prefixes.
+    pub(super) fn prefixes(self, prefixes: Vec<String>) -> Option<CommonPrefixList> {
         (!prefixes.is_empty()).then(|| {
             prefixes
                 .into_iter()
@@ -95,12 +98,12 @@ impl Writing {
 }
 
 /// How many entries a page may have: what is asked for, at most a thousand.
-fn page_size(wanted: Option<i32>) -> Result<i32, AwsError> {
+pub(super) fn page_size(wanted: Option<i32>, argument: &str) -> Result<i32, AwsError> {
     let wanted = wanted.unwrap_or(LARGEST_PAGE);
     if wanted < 0 {
-        return Err(invalid_argument(
-            "Argument maxKeys must be an integer between 0 and 2147483647",
-        ));
+        return Err(invalid_argument(format!(
+            "Argument {argument} must be an integer between 0 and 2147483647"
+        )));
     }
     Ok(wanted.min(LARGEST_PAGE))
 }
@@ -127,7 +130,7 @@ impl Core {
     ) -> S3Result<ListObjectsOutput> {
         let input = request.input;
         let writing = Writing::new(input.encoding_type.as_ref())?;
-        let max = page_size(input.max_keys)?;
+        let max = page_size(input.max_keys, "maxKeys")?;
         let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
         let page = self.store.list(
             &input.bucket,
@@ -164,7 +167,7 @@ impl Core {
     ) -> S3Result<ListObjectsV2Output> {
         let input = request.input;
         let writing = Writing::new(input.encoding_type.as_ref())?;
-        let max = page_size(input.max_keys)?;
+        let max = page_size(input.max_keys, "maxKeys")?;
         let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
         let start = match &input.continuation_token {
             Some(token) => Start::At(
@@ -212,7 +215,7 @@ impl Core {
     ) -> S3Result<ListObjectVersionsOutput> {
         let input = request.input;
         let writing = Writing::new(input.encoding_type.as_ref())?;
-        let max = page_size(input.max_keys)?;
+        let max = page_size(input.max_keys, "maxKeys")?;
         let delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
         let version_marker = input.version_id_marker.filter(|marker| !marker.is_empty());
         let start = after(input.key_marker.as_deref());

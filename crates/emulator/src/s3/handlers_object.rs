@@ -1,21 +1,21 @@
-//! Objects: put, copy, delete, tag. Reading has a file of its own.
+//! Objects: put, delete, tag. Reading and copying have files of their own.
 
 use s3s::dto::{
-    ChecksumType, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource,
-    DeleteObjectInput, DeleteObjectOutput, DeleteObjectTaggingInput, DeleteObjectTaggingOutput,
-    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition, Error,
-    GetObjectTaggingInput, GetObjectTaggingOutput, MetadataDirective, ObjectCannedACL,
+    ChecksumType, DeleteObjectInput, DeleteObjectOutput, DeleteObjectTaggingInput,
+    DeleteObjectTaggingOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag,
+    ETagCondition, Error, GetObjectTaggingInput, GetObjectTaggingOutput, ObjectCannedACL,
     PutObjectInput, PutObjectOutput, PutObjectTaggingInput, PutObjectTaggingOutput,
-    ServerSideEncryption, StorageClass, TaggingDirective,
+    ServerSideEncryption, StorageClass,
 };
 use s3s::{S3Request, S3Result};
 
-use super::handlers::{Core, caller, checked_tags, tags_in, tags_of_header, tags_out, timestamp};
-use super::handlers_config::malformed_xml;
-use super::handlers_read::{Conditions, marker_refusal};
-use super::handlers_upload::{Arrival, blocking};
-use super::state_body::Algorithm;
-use super::state_objects::{NewObject, Precondition};
+use super::handlers::{Core, Tagged, caller, checked_tags, tags_in, tags_of_header, tags_out};
+use super::handlers_read::marker_refusal;
+use super::handlers_upload::Arrival;
+use super::state_conditions::Precondition;
+use super::state_errors::malformed_xml;
+use super::state_objects::NewObject;
+use super::wire_target::check_key;
 use crate::error::AwsError;
 
 /// What a client says about an object; every input that makes one has the same fields.
@@ -45,11 +45,11 @@ macro_rules! show_checksum {
     ($output:expr, $checksum:expr) => {{
         let value = Some($checksum.value.clone());
         match $checksum.algorithm {
-            $crate::s3::state_body::Algorithm::Crc32 => $output.checksum_crc32 = value,
-            $crate::s3::state_body::Algorithm::Crc32c => $output.checksum_crc32c = value,
-            $crate::s3::state_body::Algorithm::Crc64Nvme => $output.checksum_crc64nvme = value,
-            $crate::s3::state_body::Algorithm::Sha1 => $output.checksum_sha1 = value,
-            $crate::s3::state_body::Algorithm::Sha256 => $output.checksum_sha256 = value,
+            $crate::s3::state_checksum::Algorithm::Crc32 => $output.checksum_crc32 = value,
+            $crate::s3::state_checksum::Algorithm::Crc32c => $output.checksum_crc32c = value,
+            $crate::s3::state_checksum::Algorithm::Crc64Nvme => $output.checksum_crc64nvme = value,
+            $crate::s3::state_checksum::Algorithm::Sha1 => $output.checksum_sha1 = value,
+            $crate::s3::state_checksum::Algorithm::Sha256 => $output.checksum_sha256 = value,
         }
     }};
 }
@@ -73,7 +73,29 @@ pub(super) fn refuse_acl(acl: Option<&ObjectCannedACL>, granted: bool) -> Result
     ))
 }
 
-/// The conditional headers of a write.
+/// The conditional headers of a write, as far as S3 takes them: one of the two, `If-None-Match` only
+/// with an asterisk and `If-Match` only with an entity tag.
+pub(super) fn write_condition(
+    if_match: Option<&ETagCondition>,
+    if_none_match: Option<&ETagCondition>,
+) -> Result<Precondition, AwsError> {
+    let taken = match (if_match, if_none_match) {
+        (Some(_), Some(_)) => false,
+        (Some(condition), None) => !condition.is_any(),
+        (None, Some(condition)) => condition.is_any(),
+        (None, None) => true,
+    };
+    if !taken {
+        return Err(AwsError::new(
+            501,
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented",
+        ));
+    }
+    Ok(precondition(if_match, if_none_match))
+}
+
+/// The conditional headers of a write or a deletion.
 pub(super) fn precondition(
     if_match: Option<&ETagCondition>,
     if_none_match: Option<&ETagCondition>,
@@ -122,6 +144,7 @@ impl Core {
             || input.grant_write_acp.is_some();
         refuse_acl(input.acl.as_ref(), granted)?;
         let tags = tags_of_header(input.tagging.as_deref())?;
+        let precondition = write_condition(input.if_match.as_ref(), input.if_none_match.as_ref())?;
         self.store.bucket(&input.bucket)?;
         let stored = arrival.store(&self.store.bodies, None).await?;
         let size = stored.size;
@@ -137,7 +160,8 @@ impl Core {
             tags,
             checksum: checksum.clone(),
             part_sizes: Vec::new(),
-            precondition: precondition(input.if_match.as_ref(), input.if_none_match.as_ref()),
+            part_checksums: Vec::new(),
+            precondition,
             event: "s3:ObjectCreated:Put",
             caller: &caller,
             upload_id: None,
@@ -153,118 +177,6 @@ impl Core {
         };
         show_checksum!(output, checksum);
         Ok(output)
-    }
-
-    pub(super) async fn copy_object(
-        &self,
-        request: S3Request<CopyObjectInput>,
-    ) -> S3Result<CopyObjectOutput> {
-        let caller = caller(&request)?;
-        let mut input = request.input;
-        let CopySource::Bucket {
-            bucket: from_bucket,
-            key: from_key,
-            version_id: from_version,
-        } = &input.copy_source
-        else {
-            return Err(AwsError::not_implemented("S3", "CopyObject from an access point").into());
-        };
-        refuse_acl(input.acl.as_ref(), false)?;
-        let replace = |directive: Option<&str>| directive == Some(MetadataDirective::REPLACE);
-        let new_metadata = replace(
-            input
-                .metadata_directive
-                .as_ref()
-                .map(MetadataDirective::as_str),
-        );
-        let new_tags = replace(
-            input
-                .tagging_directive
-                .as_ref()
-                .map(TaggingDirective::as_str),
-        );
-        self.store.bucket(&input.bucket)?;
-        let mut source = self
-            .store
-            .find(from_bucket, from_key, from_version.as_deref())?;
-        let Some(file) = source.file.take() else {
-            return Err(marker_refusal(&source, from_version.is_some()));
-        };
-        Conditions {
-            if_match: input.copy_source_if_match.as_ref(),
-            if_none_match: input.copy_source_if_none_match.as_ref(),
-            if_modified_since: input.copy_source_if_modified_since.as_ref(),
-            if_unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
-        }
-        .check_source(&source.version)?;
-        let onto_itself = **from_bucket == *input.bucket && **from_key == *input.key;
-        if onto_itself && from_version.is_none() && !new_metadata && input.storage_class.is_none() {
-            return Err(AwsError::bad_request(
-                "InvalidRequest",
-                "This copy request is illegal because it is trying to copy an object to itself \
-                 without changing the object's metadata, storage class, website redirect location \
-                 or encryption attributes.",
-            )
-            .into());
-        }
-        let tags = if new_tags {
-            tags_of_header(input.tagging.as_deref())?
-        } else {
-            source.version.tags.clone()
-        };
-        let algorithm = input
-            .checksum_algorithm
-            .as_ref()
-            .and_then(|name| Algorithm::parse(name.as_str()))
-            .or(source.version.checksum.as_ref().map(|sum| sum.algorithm))
-            .unwrap_or(Algorithm::Crc64Nvme);
-        let mut writer = self
-            .store
-            .bodies
-            .create(algorithm, None)
-            .map_err(AwsError::from)?;
-        let stored = blocking(move || {
-            writer.copy(file)?;
-            Ok(writer.finish()?)
-        })
-        .await?;
-        let etag = hex::encode(stored.md5);
-        let checksum = stored.checksum.clone();
-        let attributes = if new_metadata {
-            attributes!(input)
-        } else {
-            source.version.attributes.clone()
-        };
-        let written = self.store.put(NewObject {
-            bucket: &input.bucket,
-            key: &input.key,
-            body: stored,
-            etag: etag.clone(),
-            storage_class: storage_class(input.storage_class.as_ref()),
-            attributes,
-            tags,
-            checksum: checksum.clone(),
-            part_sizes: Vec::new(),
-            precondition: Precondition::default(),
-            event: "s3:ObjectCreated:Copy",
-            caller: &caller,
-            upload_id: None,
-        })?;
-        self.deliver(written.deliveries);
-        let mut result = CopyObjectResult {
-            e_tag: Some(ETag::Strong(etag)),
-            last_modified: Some(timestamp(written.modified_ms)),
-            checksum_type: checksum_type(false),
-            ..CopyObjectResult::default()
-        };
-        show_checksum!(result, checksum);
-        Ok(CopyObjectOutput {
-            copy_object_result: Some(result),
-            copy_source_version_id: source.version_id(),
-            server_side_encryption: encrypted(),
-            version_id: written.version_id,
-            ..CopyObjectOutput::default()
-        })
     }
 
     pub(super) async fn delete_object(
@@ -303,13 +215,15 @@ impl Core {
         let mut errors = Vec::new();
         for object in input.delete.objects {
             let if_match = object.e_tag.map(ETagCondition::ETag);
-            let outcome = self.store.delete(
-                &input.bucket,
-                &object.key,
-                object.version_id.as_deref(),
-                &precondition(if_match.as_ref(), None),
-                &caller,
-            );
+            let outcome = check_listed(&object.key).and_then(|()| {
+                self.store.delete(
+                    &input.bucket,
+                    &object.key,
+                    object.version_id.as_deref(),
+                    &precondition(if_match.as_ref(), None),
+                    &caller,
+                )
+            });
             match outcome {
                 Ok(deleted) => {
                     self.deliver(deleted.deliveries);
@@ -342,7 +256,7 @@ impl Core {
         request: S3Request<PutObjectTaggingInput>,
     ) -> S3Result<PutObjectTaggingOutput> {
         let input = request.input;
-        let tags = checked_tags(tags_in(input.tagging.tag_set), 10)?;
+        let tags = checked_tags(tags_in(input.tagging.tag_set)?, Tagged::Object)?;
         let version_id = self.store.set_object_tags(
             &input.bucket,
             &input.key,
@@ -382,4 +296,16 @@ impl Core {
         )?;
         Ok(DeleteObjectTaggingOutput { version_id })
     }
+}
+
+/// A key in a list went through no path, so nobody has looked at it yet.
+fn check_listed(key: &str) -> Result<(), AwsError> {
+    if key.is_empty() {
+        return Err(AwsError::bad_request(
+            "UserKeyMustBeSpecified",
+            "The bucket POST must contain the specified field name. If it is specified, please \
+             check the order of the fields.",
+        ));
+    }
+    check_key(key)
 }

@@ -17,10 +17,10 @@ use tokio_util::io::ReaderStream;
 use super::handlers::{Core, timestamp};
 use super::handlers_object::{checksum_type, encrypted, show_checksum};
 use super::handlers_upload::INLINE;
-use super::state_errors::{invalid_argument, no_such_key, precondition_failed};
+use super::state_errors::{disk, invalid_argument, no_such_key, precondition_failed};
 use super::state_objects::Found;
 use super::state_rows::Version;
-use super::wire::marker_headers;
+use super::wire::{known_headers, marker_headers};
 use crate::error::AwsError;
 
 /// Bytes read from a file at a time.
@@ -36,12 +36,14 @@ pub(super) struct Conditions<'a> {
 
 impl Conditions<'_> {
     /// For a read: 412 where the object is not the one wanted, 304 where the client has it.
-    fn check(&self, version: &Version) -> Result<(), AwsError> {
+    fn check(&self, version: &Version) -> Result<(), S3Error> {
         if self.is_other(version) {
-            return Err(precondition_failed());
+            return Err(precondition_failed().into());
         }
         if self.is_known(version) {
-            return Err(AwsError::new(304, "NotModified", "Not Modified"));
+            let mut known = S3Error::from(AwsError::new(304, "NotModified", "Not Modified"));
+            known.set_headers(known_headers(&version.etag, version.modified_ms));
+            return Err(known);
         }
         Ok(())
     }
@@ -174,11 +176,11 @@ async fn content(file: File, span: Span<u64>) -> Result<StreamingBlob, AwsError>
     let length = span.end - span.start;
     if length <= INLINE as u64 {
         let mut buffer = vec![0; length as usize];
-        file.read_exact_at(&mut buffer, span.start)?;
+        file.read_exact_at(&mut buffer, span.start).map_err(disk)?;
         return Ok(StreamingBlob::from(Body::from(Bytes::from(buffer))));
     }
     let mut file = tokio::fs::File::from_std(file);
-    file.seek(SeekFrom::Start(span.start)).await?;
+    file.seek(SeekFrom::Start(span.start)).await.map_err(disk)?;
     Ok(StreamingBlob::wrap(ReaderStream::with_capacity(
         file.take(length),
         PIECE,

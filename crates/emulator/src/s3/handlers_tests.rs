@@ -1,19 +1,9 @@
-//! Buckets, documents, listings, deletions, uploads in parts and events, over HTTP.
-
-use std::sync::Arc;
+//! Buckets, documents, listings, deletions and uploads in parts, over HTTP.
 
 use http::StatusCode;
 
-use super::wire_tests::{Answer, FUNCTION, Fixture, service};
+use super::test_fixture::Fixture;
 use crate::service::Service;
-
-fn code(answer: &Answer) -> &str {
-    let text = answer.text();
-    let Some((_, rest)) = text.split_once("<Code>") else {
-        return "";
-    };
-    rest.split('<').next().unwrap_or_default()
-}
 
 #[tokio::test]
 async fn buckets_are_made_by_the_rules_of_us_east_1() {
@@ -30,7 +20,7 @@ async fn buckets_are_made_by_the_rules_of_us_east_1() {
         ("eu-west-1", "IllegalLocationConstraintException"),
     ] {
         let made = fixture.call("PUT", "/uploads", &[], location(region)).await;
-        assert_eq!((made.status.as_u16(), code(&made)), (400, refusal));
+        assert_eq!((made.status.as_u16(), made.code()), (400, refusal));
     }
     let tagged = "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
         <Tags><Tag><Key>pipectl:stack</Key><Value>log-pipeline</Value></Tag></Tags>\
@@ -43,11 +33,11 @@ async fn buckets_are_made_by_the_rules_of_us_east_1() {
     assert_eq!(again.status, StatusCode::OK);
     let again = fixture.call("PUT", "/uploads", &[], tagged).await;
     assert_eq!(
-        (again.status.as_u16(), code(&again)),
+        (again.status.as_u16(), again.code()),
         (409, "BucketAlreadyOwnedByYou")
     );
     let bad = fixture.call("PUT", "/Not_A_Bucket", &[], "").await;
-    assert_eq!(code(&bad), "InvalidBucketName");
+    assert_eq!(bad.code(), "InvalidBucketName");
 
     assert_eq!(fixture.service.resources(), 1);
     let head = fixture.call("HEAD", "/uploads", &[], "").await;
@@ -95,7 +85,7 @@ async fn documents_are_kept_and_their_absence_has_awss_codes() {
         let uri = format!("/uploads?{document}");
         fixture.call("DELETE", &uri, &[], "").await;
         let got = fixture.call("GET", &uri, &[], "").await;
-        assert_eq!((got.status.as_u16(), code(&got)), (404, absent));
+        assert_eq!((got.status.as_u16(), got.code()), (404, absent));
         let put = fixture.call("PUT", &uri, &[], body).await;
         assert!(put.status.is_success(), "{document}: {}", put.text());
         let got = fixture.call("GET", &uri, &[], "").await;
@@ -103,7 +93,7 @@ async fn documents_are_kept_and_their_absence_has_awss_codes() {
         let other = fixture
             .call("GET", &format!("/nothing?{document}"), &[], "")
             .await;
-        assert_eq!(code(&other), "NoSuchBucket");
+        assert_eq!(other.code(), "NoSuchBucket");
     }
     let encryption = fixture.call("GET", "/uploads?encryption", &[], "").await;
     assert!(
@@ -112,7 +102,7 @@ async fn documents_are_kept_and_their_absence_has_awss_codes() {
             .contains("<SSEAlgorithm>AES256</SSEAlgorithm>")
     );
     let policy = fixture.call("PUT", "/uploads?policy", &[], "no JSON").await;
-    assert_eq!(code(&policy), "MalformedPolicy");
+    assert_eq!(policy.code(), "MalformedPolicy");
     let cors = fixture.call("GET", "/uploads?cors", &[], "").await;
     assert_eq!(cors.status, StatusCode::NOT_IMPLEMENTED);
     assert!(cors.text().contains("GetBucketCors"), "{}", cors.text());
@@ -155,17 +145,17 @@ async fn keys_are_listed_copied_and_deleted() {
         copied.text()
     );
     let onto = fixture.call("PUT", "/uploads/a%20b", &from, "").await;
-    assert_eq!(code(&onto), "InvalidRequest");
+    assert_eq!(onto.code(), "InvalidRequest");
     let absent = [("x-amz-copy-source", "/uploads/absent")];
     let copied = fixture.call("PUT", "/uploads/copy", &absent, "").await;
-    assert_eq!(code(&copied), "NoSuchKey");
+    assert_eq!(copied.code(), "NoSuchKey");
 
     let full = fixture.call("DELETE", "/uploads", &[], "").await;
-    assert_eq!((full.status.as_u16(), code(&full)), (409, "BucketNotEmpty"));
+    assert_eq!((full.status.as_u16(), full.code()), (409, "BucketNotEmpty"));
     let keys = ["a b", "copy", "logs/1", "logs/2", "absent"];
     let objects = keys.map(|key| format!("<Object><Key>{key}</Key></Object>"));
     let document = format!("<Delete>{}</Delete>", objects.concat());
-    let deleted = fixture.call("POST", "/uploads?delete", &[], document).await;
+    let deleted = fixture.document("POST", "/uploads?delete", &document).await;
     assert_eq!(deleted.text().matches("<Deleted>").count(), keys.len());
     let gone = fixture.call("DELETE", "/uploads", &[], "").await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
@@ -208,119 +198,5 @@ async fn an_upload_in_parts_becomes_an_object() {
     let whole = fixture.call("GET", "/uploads/k", &[], "").await;
     assert_eq!(whole.body.len(), 5 * 1024 * 1024 + 10);
     let again = fixture.call("DELETE", &uri, &[], "").await;
-    assert_eq!(code(&again), "NoSuchUpload");
-}
-
-#[tokio::test]
-async fn notifications_are_validated_like_on_aws() {
-    let fixture = Fixture::with_bucket().await;
-    for name in ["denied", "absent"] {
-        let arn = FUNCTION.replace("trigger", name);
-        let put = fixture.notify(&arn, false).await;
-        assert_eq!((put.status.as_u16(), code(&put)), (400, "InvalidArgument"));
-        let message = "Unable to validate the following destination configurations";
-        assert!(put.text().contains(message));
-        let put = fixture.notify(&arn, true).await;
-        assert_eq!(put.status, StatusCode::OK, "{}", put.text());
-    }
-    assert_eq!(fixture.notify(FUNCTION, false).await.status, StatusCode::OK);
-    let got = fixture.call("GET", "/uploads?notification", &[], "").await;
-    assert!(
-        got.text()
-            .contains(&format!("<CloudFunction>{FUNCTION}</CloudFunction>"))
-    );
-    assert!(
-        got.text()
-            .contains("<Name>Prefix</Name><Value>logs/</Value>"),
-        "{}",
-        got.text()
-    );
-    assert!(got.text().contains("<Id>"));
-    let queue = "<NotificationConfiguration><QueueConfiguration><Queue>arn:aws:sqs:::q</Queue>\
-        <Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>";
-    let put = fixture
-        .call("PUT", "/uploads?notification", &[], queue)
-        .await;
-    assert_eq!(put.status, StatusCode::NOT_IMPLEMENTED);
-    let empty = "<NotificationConfiguration/>";
-    let put = fixture
-        .call("PUT", "/uploads?notification", &[], empty)
-        .await;
-    assert_eq!(put.status, StatusCode::OK, "{}", put.text());
-    let got = fixture.call("GET", "/uploads?notification", &[], "").await;
-    assert!(!got.text().contains("CloudFunction"));
-}
-
-#[tokio::test]
-async fn events_reach_the_function_before_the_put_is_answered() {
-    let fixture = Fixture::with_bucket().await;
-    fixture.notify(FUNCTION, false).await;
-    let put = fixture.call("PUT", "/uploads/logs/a%20b", &[], "abc").await;
-    fixture.call("PUT", "/uploads/other", &[], "abc").await;
-    let [(function, event)] = &fixture.invoked()[..] else {
-        panic!("one event");
-    };
-    assert_eq!(function, FUNCTION);
-    let record = &event["Records"][0];
-    assert_eq!(record["eventName"], "ObjectCreated:Put");
-    assert_eq!(record["s3"]["object"]["key"], "logs/a+b");
-    assert_eq!(record["s3"]["object"]["size"], 3);
-    assert!(record["s3"]["object"].get("versionId").is_none());
-    let id = put.header("x-amz-request-id");
-    assert_eq!(record["responseElements"]["x-amz-request-id"], id);
-
-    let from = [("x-amz-copy-source", "/uploads/other")];
-    fixture.call("PUT", "/uploads/logs/copy", &from, "").await;
-    fixture.call("DELETE", "/uploads/logs/copy", &[], "").await;
-    fixture.call("DELETE", "/uploads/logs/copy", &[], "").await;
-    let names: Vec<_> = fixture
-        .invoked()
-        .into_iter()
-        .map(|(_, event)| event["Records"][0]["eventName"].clone())
-        .collect();
-    assert_eq!(names, ["ObjectCreated:Copy", "ObjectRemoved:Delete"]);
-    assert_eq!(fixture.service.core.store.outbox(), Ok(vec![]));
-
-    fixture
-        .notify(&FUNCTION.replace("trigger", "gone"), true)
-        .await;
-    fixture.call("PUT", "/uploads/logs/b", &[], "").await;
-    assert_eq!(fixture.service.core.store.outbox(), Ok(vec![]), "dropped");
-}
-
-#[tokio::test]
-async fn refused_events_are_tried_again_and_survive_a_restart() {
-    let mut fixture = Fixture::with_bucket().await;
-    fixture.notify(FUNCTION, false).await;
-    fixture.service.start();
-    *fixture.functions.busy.lock().expect("no panic") = true;
-    let put = fixture.call("PUT", "/uploads/logs/a", &[], "x").await;
-    assert_eq!(put.status, StatusCode::OK);
-    assert_eq!(
-        fixture.service.core.store.outbox().map(|left| left.len()),
-        Ok(1)
-    );
-    *fixture.functions.busy.lock().expect("no panic") = false;
-    // The retry waits for the clock; whoever comes first, it must be there after this.
-    for _ in 0..1_000 {
-        fixture.clock.advance(1_000);
-        tokio::task::yield_now().await;
-        if fixture.service.core.store.outbox() == Ok(vec![]) {
-            break;
-        }
-    }
-    assert_eq!(fixture.invoked().len(), 1);
-
-    *fixture.functions.busy.lock().expect("no panic") = true;
-    fixture.call("PUT", "/uploads/logs/b", &[], "x").await;
-    fixture.service.core.shared.stop.cancel();
-    fixture.service = service(&fixture.dir, &fixture.functions, &fixture.clock);
-    assert!(fixture.invoked().is_empty());
-    *fixture.functions.busy.lock().expect("no panic") = false;
-    fixture.service.start();
-    let invoked = fixture.invoked();
-    assert_eq!(invoked.len(), 1);
-    assert_eq!(invoked[0].1["Records"][0]["s3"]["object"]["key"], "logs/b");
-    assert_eq!(fixture.service.core.store.outbox(), Ok(vec![]));
-    assert_eq!(Arc::strong_count(&fixture.service), 1);
+    assert_eq!(again.code(), "NoSuchUpload");
 }

@@ -1,8 +1,6 @@
 //! Taking in a body: streamed to its file while it is hashed, then compared with everything the
 //! client said about it. Shared by PutObject and UploadPart.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::header::CONTENT_LENGTH;
@@ -11,29 +9,25 @@ use s3s::StdError;
 use s3s::dto::StreamingBlob;
 use s3s::stream::ByteStream;
 
-use super::state_body::{Algorithm, Bodies, BodyWriter, StoredBody};
+use super::state_body::{Bodies, BodyWriter, StoredBody};
+use super::state_checksum::Algorithm;
 use super::wire::missing_length;
 use super::wire_chunked::Trailers;
+use super::wire_claims::Claims;
 use crate::error::AwsError;
 
 /// Bytes collected before they are hashed and written away from the async threads.
 const BATCH: usize = 1024 * 1024;
 /// Up to here, hashing and writing costs less than a change of thread.
 pub(super) const INLINE: usize = 128 * 1024;
-/// The largest body of one request.
-const LARGEST: u64 = 5 * 1024 * 1024 * 1024;
+/// The largest body of one request, and the largest source of one copy.
+pub(super) const LARGEST: u64 = 5 * 1024 * 1024 * 1024;
 
 /// A body on its way in, with what the client says about it.
 pub(super) struct Arrival {
     body: Option<StreamingBlob>,
     length: Option<u64>,
-    /// `Content-MD5`, base64.
-    md5: Option<String>,
-    /// The checksum algorithm that was named, with a value or without.
-    algorithm: Option<Algorithm>,
-    /// The value from the headers, base64.
-    value: Option<String>,
-    trailers: Trailers,
+    claims: Claims,
 }
 
 impl Arrival {
@@ -43,11 +37,9 @@ impl Arrival {
         extensions: &Extensions,
         body: Option<StreamingBlob>,
     ) -> Result<Self, AwsError> {
-        let text = |name: &str| {
-            let value = headers.get(name)?.to_str().ok()?;
-            Some(value.trim().to_owned())
-        };
-        let length = text(CONTENT_LENGTH.as_str()).and_then(|value| value.parse().ok());
+        let length = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let exact = body
             .as_ref()
             .map_or(Some(0), |body| body.remaining_length().exact());
@@ -60,38 +52,17 @@ impl Arrival {
                 "Your proposed upload exceeds the maximum allowed size",
             ));
         }
-        let mut given = Algorithm::ALL
-            .into_iter()
-            .filter_map(|algorithm| Some((algorithm, text(algorithm.header())?)));
-        let value = given.next();
-        if given.next().is_some() {
-            return Err(AwsError::bad_request(
-                "InvalidRequest",
-                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not \
-                 allowed.",
-            ));
-        }
-        let announced = text("x-amz-trailer").unwrap_or_default();
-        let trailing = announced.split(',').find_map(|name| {
-            Algorithm::ALL
-                .into_iter()
-                .find(|algorithm| algorithm.header().eq_ignore_ascii_case(name.trim()))
-        });
-        let named = text("x-amz-sdk-checksum-algorithm")
-            .or_else(|| text("x-amz-checksum-algorithm"))
-            .and_then(|name| Algorithm::parse(&name));
+        let trailers = extensions.get::<Trailers>().cloned().unwrap_or_default();
         Ok(Self {
             body,
             length,
-            md5: text("content-md5"),
-            algorithm: value
-                .as_ref()
-                .map(|(algorithm, _)| *algorithm)
-                .or(trailing)
-                .or(named),
-            value: value.map(|(_, value)| value),
-            trailers: extensions.get::<Trailers>().cloned().unwrap_or_default(),
+            claims: Claims::read(headers, trailers)?,
         })
+    }
+
+    /// The algorithm of the checksum that comes with the body.
+    pub(super) fn algorithm(&self) -> Option<Algorithm> {
+        self.claims.algorithm
     }
 
     /// Stores the body. Its checksum is by `kept`, else by what the client named, else CRC-64/NVME,
@@ -101,8 +72,9 @@ impl Arrival {
         bodies: &Bodies,
         kept: Option<Algorithm>,
     ) -> Result<StoredBody, AwsError> {
-        let algorithm = kept.or(self.algorithm).unwrap_or(Algorithm::Crc64Nvme);
-        let also = self.algorithm.filter(|also| *also != algorithm);
+        let claimed = self.claims.algorithm;
+        let algorithm = kept.or(claimed).unwrap_or(Algorithm::Crc64Nvme);
+        let also = claimed.filter(|also| *also != algorithm);
         let mut writer = bodies.create(algorithm, also)?;
         let mut batch: Vec<Bytes> = Vec::new();
         let mut batched = 0;
@@ -125,54 +97,21 @@ impl Arrival {
         if self.length.is_some_and(|length| total != length) {
             return Err(incomplete());
         }
-        if batched > INLINE {
-            writer = write_elsewhere(writer, batch).await?;
-        } else {
+        let finish = move || {
             for piece in batch {
                 writer.write(&piece)?;
             }
-        }
-        let stored = writer.finish()?;
-        self.compare(&stored)?;
-        Ok(stored)
-    }
-
-    fn compare(&self, stored: &StoredBody) -> Result<(), AwsError> {
-        if let Some(md5) = &self.md5 {
-            let wanted = STANDARD
-                .decode(md5)
-                .ok()
-                .filter(|digest| digest.len() == 16)
-                .ok_or_else(|| {
-                    AwsError::bad_request(
-                        "InvalidDigest",
-                        "The Content-MD5 you specified was invalid.",
-                    )
-                })?;
-            if wanted != stored.md5 {
-                return Err(AwsError::bad_request(
-                    "BadDigest",
-                    "The Content-MD5 you specified did not match what we received.",
-                ));
-            }
-        }
-        let Some(algorithm) = self.algorithm else {
-            return Ok(());
+            writer.finish()
         };
-        let wanted = self
-            .value
-            .clone()
-            .or_else(|| self.trailers.get(algorithm.header()));
-        if wanted.is_some() && wanted.as_deref() != stored.value(algorithm) {
-            return Err(AwsError::bad_request(
-                "BadDigest",
-                format!(
-                    "The {} you specified did not match the calculated checksum.",
-                    algorithm.name()
-                ),
-            ));
-        }
-        Ok(())
+        let stored = if batched > INLINE || bodies.flushes() {
+            blocking(finish).await?
+        } else {
+            finish()?
+        };
+        self.claims.check(stored.md5, |algorithm| {
+            stored.value(algorithm).map(str::to_owned)
+        })?;
+        Ok(stored)
     }
 }
 
@@ -206,7 +145,7 @@ fn incomplete() -> AwsError {
 }
 
 /// What went wrong while a body was read: our own refusal, or a client that hung up.
-fn fault(error: StdError) -> AwsError {
+pub(super) fn fault(error: StdError) -> AwsError {
     match error.downcast::<AwsError>() {
         Ok(refusal) => *refusal,
         Err(error) => AwsError::bad_request(

@@ -11,9 +11,20 @@
 //! to do. An operation without a handler answers 501 with its name.
 
 mod handlers;
+mod handlers_attributes;
 mod handlers_bucket;
+#[cfg(test)]
+mod handlers_checksum_tests;
+mod handlers_complete;
+#[cfg(test)]
+mod handlers_condition_tests;
 mod handlers_config;
+mod handlers_copy;
 mod handlers_events;
+#[cfg(test)]
+mod handlers_events_tests;
+#[cfg(test)]
+mod handlers_fault_tests;
 mod handlers_list;
 mod handlers_multipart;
 mod handlers_object;
@@ -21,23 +32,43 @@ mod handlers_read;
 #[cfg(test)]
 mod handlers_tests;
 mod handlers_upload;
+mod handlers_uploads;
 mod operations;
 mod state;
 mod state_body;
+mod state_checksum;
+mod state_conditions;
 mod state_errors;
 mod state_events;
+#[cfg(test)]
+mod state_fault_tests;
 mod state_list;
+#[cfg(test)]
+mod state_list_tests;
 mod state_multipart;
+#[cfg(test)]
+mod state_multipart_tests;
 mod state_objects;
 mod state_rows;
 mod state_rules;
 mod state_schema;
+mod state_steps;
 #[cfg(test)]
 mod state_tests;
+mod state_uploads;
+#[cfg(test)]
+mod test_fixture;
 mod wire;
+mod wire_absent;
 mod wire_chunked;
+mod wire_claims;
+mod wire_documents;
 mod wire_names;
+mod wire_presign;
+#[cfg(test)]
+mod wire_refusal_tests;
 mod wire_tags;
+mod wire_target;
 #[cfg(test)]
 mod wire_tests;
 

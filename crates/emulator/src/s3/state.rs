@@ -128,11 +128,20 @@ impl Store {
             path: database.clone(),
             source,
         };
-        let bodies = Bodies::open(objects.clone()).map_err(directory)?;
+        let bodies = Bodies::open(objects.clone(), durability).map_err(directory)?;
         let named = named_bodies(&connection).map_err(open)?;
         let swept = bodies.sweep(&named).map_err(directory)?;
-        if swept > 0 {
-            tracing::info!(swept, "removed unfinished uploads of an earlier run");
+        if swept.removed > 0 {
+            tracing::info!(
+                removed = swept.removed,
+                "removed unfinished uploads of an earlier run"
+            );
+        }
+        if swept.missing > 0 {
+            tracing::error!(
+                missing = swept.missing,
+                "the store is damaged: object bodies are missing; every other object is there"
+            );
         }
         let rules = all_rules(&connection).map_err(open)?;
         Ok(Self {
@@ -205,14 +214,14 @@ impl Store {
     pub(super) fn delete_bucket(&self, name: &str) -> Result<(), AwsError> {
         let mut inner = self.lock();
         let (transaction, rules) = inner.begin()?;
-        bucket(&transaction, name)?;
+        let versioning = bucket(&transaction, name)?.versioning;
         let full: bool = transaction.query_row(
             "SELECT EXISTS (SELECT 1 FROM versions WHERE bucket = ?1)",
             [name],
             |row| row.get(0),
         )?;
         if full {
-            return Err(bucket_not_empty());
+            return Err(bucket_not_empty(versioning != Versioning::Unversioned));
         }
         let bodies: Vec<String> = transaction
             .prepare_cached(

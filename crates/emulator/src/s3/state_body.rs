@@ -1,151 +1,64 @@
 //! Object bodies: one immutable file each, named by a random id, so that a key never becomes a path.
 //!
-//! A body is written to a temporary file beside its final place, hashed on the way, renamed, and
-//! only then named by a row of the database. Whatever no row names is swept when the store opens.
+//! A body is written to a temporary file beside its final place, hashed on the way, flushed to the
+//! disk where that is promised, renamed, and only then named by a row of the database. Whatever no
+//! row names is swept when the store opens.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
-use serde::{Deserialize, Serialize};
+use s3s::crypto::{Checksum as _, Md5};
 use uuid::Uuid;
+
+use super::state_checksum::{Algorithm, Digest, StoredChecksum, md5_value};
+use super::state_errors::disk;
+use super::state_steps::{Step, Steps};
+use crate::config::Durability;
+use crate::error::AwsError;
 
 /// Marks a body that is still being written.
 const TEMPORARY: &str = "tmp-";
-
-/// A checksum algorithm of S3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Algorithm {
-    Crc32,
-    Crc32c,
-    Crc64Nvme,
-    Sha1,
-    Sha256,
-}
-
-impl Algorithm {
-    /// Every algorithm, in the order in which headers are looked at.
-    pub(super) const ALL: [Self; 5] = [
-        Self::Crc32,
-        Self::Crc32c,
-        Self::Crc64Nvme,
-        Self::Sha1,
-        Self::Sha256,
-    ];
-
-    /// The name on the wire, e.g. `CRC32`.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Crc32 => "CRC32",
-            Self::Crc32c => "CRC32C",
-            Self::Crc64Nvme => "CRC64NVME",
-            Self::Sha1 => "SHA1",
-            Self::Sha256 => "SHA256",
-        }
-    }
-
-    /// The header (or trailer) that carries the value.
-    pub(super) fn header(self) -> &'static str {
-        match self {
-            Self::Crc32 => "x-amz-checksum-crc32",
-            Self::Crc32c => "x-amz-checksum-crc32c",
-            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
-            Self::Sha1 => "x-amz-checksum-sha1",
-            Self::Sha256 => "x-amz-checksum-sha256",
-        }
-    }
-
-    /// Reads a name as the SDKs send it.
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
-    }
-}
-
-/// A running checksum.
-pub(super) enum Digest {
-    Crc32(Crc32),
-    Crc32c(Crc32c),
-    Crc64Nvme(Crc64Nvme),
-    Sha1(Sha1),
-    Sha256(Sha256),
-}
-
-impl Digest {
-    /// Starts one.
-    pub(super) fn new(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Crc32 => Self::Crc32(Crc32::new()),
-            Algorithm::Crc32c => Self::Crc32c(Crc32c::new()),
-            Algorithm::Crc64Nvme => Self::Crc64Nvme(Crc64Nvme::new()),
-            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
-            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
-        }
-    }
-
-    /// Takes in more bytes.
-    pub(super) fn update(&mut self, data: &[u8]) {
-        match self {
-            Self::Crc32(digest) => digest.update(data),
-            Self::Crc32c(digest) => digest.update(data),
-            Self::Crc64Nvme(digest) => digest.update(data),
-            Self::Sha1(digest) => digest.update(data),
-            Self::Sha256(digest) => digest.update(data),
-        }
-    }
-
-    /// The value in base64, as S3 writes it.
-    pub(super) fn finish(self) -> String {
-        match self {
-            Self::Crc32(digest) => STANDARD.encode(digest.finalize()),
-            Self::Crc32c(digest) => STANDARD.encode(digest.finalize()),
-            Self::Crc64Nvme(digest) => STANDARD.encode(digest.finalize()),
-            Self::Sha1(digest) => STANDARD.encode(digest.finalize()),
-            Self::Sha256(digest) => STANDARD.encode(digest.finalize()),
-        }
-    }
-}
-
-/// A checksum that is kept with an object or a part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct StoredChecksum {
-    /// How it was computed.
-    pub algorithm: Algorithm,
-    /// Base64; a composite one ends with `-` and the number of parts.
-    pub value: String,
-    /// Made of the checksums of the parts instead of the bytes.
-    pub composite: bool,
-}
-
-/// MD5 of bytes.
-pub(super) fn md5(data: &[u8]) -> [u8; 16] {
-    let mut digest = Md5::new();
-    digest.update(data);
-    md5_value(digest)
-}
-
-fn md5_value(digest: Md5) -> [u8; 16] {
-    let mut value = [0; 16];
-    value.copy_from_slice(digest.finalize().as_ref());
-    value
-}
 
 /// The folder of body files.
 #[derive(Debug, Clone)]
 pub(super) struct Bodies {
     folder: PathBuf,
+    durability: Durability,
+    /// What a body goes through, for tests to look on.
+    pub(super) steps: Steps,
+}
+
+/// What was found when the folder was swept.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Swept {
+    /// Files that no row named; they are gone.
+    pub removed: usize,
+    /// Bodies that rows name and that are not there: a damaged store.
+    pub missing: usize,
 }
 
 impl Bodies {
     /// Opens the folder, making it when it is absent.
-    pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
+    pub(super) fn open(folder: PathBuf, durability: Durability) -> io::Result<Self> {
         fs::create_dir_all(&folder)?;
-        Ok(Self { folder })
+        if durability == Durability::Power {
+            // A folder is only there after a power cut when the one that holds it was flushed, too.
+            for folder in folder.ancestors().take(3) {
+                flush_folder(folder)?;
+            }
+        }
+        Ok(Self {
+            folder,
+            durability,
+            steps: Steps::new(),
+        })
+    }
+
+    /// Whether finishing a body waits for the disk.
+    pub(super) fn flushes(&self) -> bool {
+        self.durability == Durability::Power
     }
 
     /// Starts a body that is hashed on the way: with `algorithm`, whose value is kept, and with
@@ -154,11 +67,16 @@ impl Bodies {
         &self,
         algorithm: Algorithm,
         also: Option<Algorithm>,
-    ) -> io::Result<BodyWriter> {
+    ) -> Result<BodyWriter, AwsError> {
         let name = Uuid::new_v4().simple().to_string();
         let path = self.folder.join(format!("{TEMPORARY}{name}"));
-        let file = File::create_new(&path)?;
+        let file = self
+            .steps
+            .reach(Step::Create)
+            .and_then(|()| File::create_new(&path))
+            .map_err(disk)?;
         Ok(BodyWriter {
+            bodies: self.clone(),
             file,
             leftover: Leftover::new(path),
             target: self.folder.join(&name),
@@ -171,9 +89,17 @@ impl Bodies {
         })
     }
 
-    /// Opens a body for reading.
-    pub(super) fn read(&self, name: &str) -> io::Result<File> {
-        File::open(self.folder.join(name))
+    /// Opens a body for reading; none when there is no such file.
+    pub(super) fn read(&self, name: &str) -> Result<Option<File>, AwsError> {
+        let opened = self
+            .steps
+            .reach(Step::Read)
+            .and_then(|()| File::open(self.folder.join(name)));
+        match opened {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(disk(error)),
+        }
     }
 
     /// Removes bodies that no row names any more. What cannot be removed now is swept at the next
@@ -184,18 +110,23 @@ impl Bodies {
         }
     }
 
-    /// Removes every file that `named` does not hold; returns how many there were.
-    pub(super) fn sweep(&self, named: &HashSet<String>) -> io::Result<usize> {
-        let mut swept = 0;
+    /// Removes every file that `named` does not hold.
+    pub(super) fn sweep(&self, named: &HashSet<String>) -> io::Result<Swept> {
+        let mut swept = Swept {
+            removed: 0,
+            missing: named.len(),
+        };
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let keep = entry
                 .file_name()
                 .to_str()
                 .is_some_and(|name| named.contains(name));
-            if !keep && entry.file_type()?.is_file() {
+            if keep {
+                swept.missing -= 1;
+            } else if entry.file_type()?.is_file() {
                 fs::remove_file(entry.path())?;
-                swept += 1;
+                swept.removed += 1;
             }
         }
         Ok(swept)
@@ -204,6 +135,7 @@ impl Bodies {
 
 /// A body being written.
 pub(super) struct BodyWriter {
+    bodies: Bodies,
     file: File,
     leftover: Leftover,
     target: PathBuf,
@@ -217,8 +149,12 @@ pub(super) struct BodyWriter {
 
 impl BodyWriter {
     /// Appends bytes.
-    pub(super) fn write(&mut self, data: &[u8]) -> io::Result<()> {
-        self.file.write_all(data)?;
+    pub(super) fn write(&mut self, data: &[u8]) -> Result<(), AwsError> {
+        self.bodies
+            .steps
+            .reach(Step::Write)
+            .and_then(|()| self.file.write_all(data))
+            .map_err(disk)?;
         self.md5.update(data);
         self.digest.update(data);
         if let Some((_, digest)) = &mut self.also {
@@ -229,22 +165,22 @@ impl BodyWriter {
     }
 
     /// Appends everything a reader has.
-    pub(super) fn copy(&mut self, mut from: impl Read) -> io::Result<()> {
+    pub(super) fn copy(&mut self, mut from: impl Read) -> Result<(), AwsError> {
         let mut buffer = vec![0; 256 * 1024];
         loop {
             match from.read(&mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(read) => self.write(&buffer[..read])?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(disk(error)),
             }
         }
     }
 
-    /// Gives the file its final name. It is removed again unless [`StoredBody::keep`] is called.
-    pub(super) fn finish(mut self) -> io::Result<StoredBody> {
-        fs::rename(&self.leftover.path, &self.target)?;
-        self.leftover.path = self.target;
+    /// Flushes the file where that is promised, and gives it its final name. It is removed again
+    /// unless [`StoredBody::keep`] is called.
+    pub(super) fn finish(mut self) -> Result<StoredBody, AwsError> {
+        self.settle().map_err(disk)?;
         Ok(StoredBody {
             name: self.name,
             size: self.size,
@@ -259,6 +195,22 @@ impl BodyWriter {
                 .map(|(algorithm, digest)| (algorithm, digest.finish())),
             leftover: self.leftover,
         })
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        let steps = &self.bodies.steps;
+        if self.bodies.flushes() {
+            steps.reach(Step::Flush)?;
+            self.file.sync_all()?;
+        }
+        steps.reach(Step::Rename)?;
+        fs::rename(&self.leftover.path, &self.target)?;
+        self.leftover.path.clone_from(&self.target);
+        if self.bodies.flushes() {
+            steps.reach(Step::FlushFolder)?;
+            flush_folder(&self.bodies.folder)?;
+        }
+        Ok(())
     }
 }
 
@@ -286,9 +238,7 @@ impl StoredBody {
         let also = self.also.as_ref()?;
         (also.0 == algorithm).then_some(also.1.as_str())
     }
-}
 
-impl StoredBody {
     /// The row that names the body is committed.
     pub(super) fn keep(mut self) {
         self.leftover.armed = false;
@@ -315,6 +265,10 @@ impl Drop for Leftover {
     }
 }
 
+fn flush_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
 fn remove_file(path: &Path) {
     match fs::remove_file(path) {
         Ok(()) => {}
@@ -330,10 +284,14 @@ fn remove_file(path: &Path) {
 mod tests {
     use super::*;
 
+    fn bodies(dir: &tempfile::TempDir, durability: Durability) -> Bodies {
+        Bodies::open(dir.path().join("s3/objects"), durability).expect("opened")
+    }
+
     #[test]
     fn a_body_is_hashed_renamed_and_removed_unless_kept() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let bodies = Bodies::open(dir.path().join("objects")).expect("opened");
+        let bodies = bodies(&dir, Durability::Process);
         let mut writer = bodies.create(Algorithm::Crc32, None).expect("created");
         writer.write(b"12345").expect("written");
         writer.copy(&b"6789"[..]).expect("copied");
@@ -344,20 +302,55 @@ mod tests {
         assert_eq!(body.checksum.value, "y/Q5Jg==");
         let name = body.name.clone();
         drop(body);
-        assert!(bodies.read(&name).is_err(), "a body nobody kept is gone");
+        let gone = bodies.read(&name).expect("no fault");
+        assert!(gone.is_none(), "a body nobody kept is gone");
 
         let mut writer = bodies.create(Algorithm::Sha256, None).expect("created");
         writer.write(b"abc").expect("written");
         let body = writer.finish().expect("finished");
         let name = body.name.clone();
         body.keep();
-        assert!(bodies.read(&name).is_ok());
+        assert!(bodies.read(&name).expect("no fault").is_some());
         drop(
             bodies
                 .create(Algorithm::Sha1, Some(Algorithm::Crc32c))
                 .expect("created"),
         );
-        assert_eq!(bodies.sweep(&HashSet::from([name.clone()])).expect("ok"), 0);
-        assert_eq!(bodies.sweep(&HashSet::new()).expect("swept"), 1);
+        let kept = bodies.sweep(&HashSet::from([name.clone()])).expect("ok");
+        assert_eq!(kept, Swept::default());
+        let swept = bodies.sweep(&HashSet::from(["x".to_owned()])).expect("ok");
+        let expected = Swept {
+            removed: 1,
+            missing: 1,
+        };
+        assert_eq!(swept, expected);
+    }
+
+    #[test]
+    fn only_where_a_power_cut_must_not_hurt_is_it_flushed() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for (durability, expected) in [
+            (
+                Durability::Process,
+                &[Step::Create, Step::Write, Step::Rename][..],
+            ),
+            (
+                Durability::Power,
+                &[
+                    Step::Create,
+                    Step::Write,
+                    Step::Flush,
+                    Step::Rename,
+                    Step::FlushFolder,
+                ],
+            ),
+        ] {
+            let bodies = bodies(&dir, durability);
+            let seen = bodies.steps.record();
+            let mut writer = bodies.create(Algorithm::Crc32, None).expect("created");
+            writer.write(b"abc").expect("written");
+            writer.finish().expect("finished").keep();
+            assert_eq!(*seen.lock().expect("no panic"), expected);
+        }
     }
 }

@@ -209,8 +209,8 @@ impl<'a> Walk<'a> {
                     return Ok(page);
                 }
                 let rolled_up = common_prefix(key, self.query);
-                if rolled_up.is_some_and(|common| self.done == Some(common)) {
-                    self.seek(past(key, rolled_up));
+                if let Some(common) = rolled_up.filter(|common| self.done == Some(common)) {
+                    self.seek(past(common));
                     continue 'seek;
                 }
                 if page.entries.len() + page.prefixes.len() == self.query.max {
@@ -222,7 +222,7 @@ impl<'a> Walk<'a> {
                     return Ok(page);
                 }
                 if let Some(common) = rolled_up {
-                    self.seek(past(key, rolled_up));
+                    self.seek(past(common));
                     last = (common.to_owned(), None);
                     page.prefixes.push(common.to_owned());
                     continue 'seek;
@@ -244,7 +244,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The part of the key up to and with the first delimiter behind the prefix.
-fn common_prefix<'k>(key: &'k str, query: &Query<'_>) -> Option<&'k str> {
+pub(super) fn common_prefix<'k>(key: &'k str, query: &Query<'_>) -> Option<&'k str> {
     if query.delimiter.is_empty() {
         return None;
     }
@@ -261,8 +261,8 @@ fn behind(key: &str) -> Vec<u8> {
 }
 
 /// The smallest position behind every key under a prefix.
-fn past(key: &str, prefix: Option<&str>) -> Vec<u8> {
-    let mut position = prefix.unwrap_or(key).as_bytes().to_vec();
+pub(super) fn past(prefix: &str) -> Vec<u8> {
+    let mut position = prefix.as_bytes().to_vec();
     // UTF-8 never holds 0xFF, so the last byte can always be raised.
     if let Some(byte) = position.last_mut() {
         *byte += 1;

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::state::{Store, bucket};
-use super::state_body::{Algorithm, BodyWriter, Digest, StoredBody, StoredChecksum, md5};
-use super::state_errors::{invalid_part, no_such_upload};
+use super::state_body::{BodyWriter, StoredBody};
+use super::state_checksum::{Algorithm, Digest, StoredChecksum, md5};
+use super::state_errors::{invalid_part, invalid_request, malformed_xml, no_such_upload};
 use super::state_rows::{Attributes, Tags, from_json, key_of, to_json};
+use super::state_steps::Step;
 use crate::error::AwsError;
 
 /// The smallest part that is not the last one.
@@ -57,6 +59,8 @@ pub(super) struct NamedPart {
     pub number: u32,
     /// Without quotes.
     pub etag: String,
+    /// The checksums that the client knows of it.
+    pub checksums: Vec<(Algorithm, String)>,
 }
 
 /// The object that the parts make.
@@ -66,6 +70,8 @@ pub(super) struct Assembled {
     pub etag: String,
     pub checksum: StoredChecksum,
     pub part_sizes: Vec<u64>,
+    /// Empty unless the client asked for an algorithm.
+    pub part_checksums: Vec<String>,
 }
 
 impl Store {
@@ -76,17 +82,20 @@ impl Store {
         key: &str,
         description: &Description,
     ) -> Result<String, AwsError> {
-        let upload_id = Uuid::new_v4().simple().to_string();
+        let started_ms = self.clock.now_ms();
+        // Uploads of one key are listed by the time of their start, so ids begin with it.
+        let random = Uuid::new_v4().simple().to_string();
+        let upload_id = format!("{started_ms:012x}{}", &random[..20]);
         let guard = self.lock();
         bucket(&guard.connection, bucket_name)?;
         guard.connection.execute(
-            "INSERT INTO uploads (upload_id, bucket, key, started_ms, description)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO uploads (upload_id, bucket, key, started_ms, description, started_seq)
+             VALUES (?1, ?2, ?3, ?4, ?5, (SELECT value FROM counter))",
             params![
                 upload_id,
                 bucket_name,
                 key.as_bytes(),
-                self.clock.now_ms(),
+                started_ms,
                 to_json(description)?
             ],
         )?;
@@ -105,7 +114,7 @@ impl Store {
         upload(&guard.connection, bucket_name, key, upload_id)
     }
 
-    /// Commits a part; one of the same number is replaced.
+    /// Commits a part; one of the same number is replaced. Returns when that was.
     pub(super) fn put_part(
         &self,
         bucket_name: &str,
@@ -113,7 +122,7 @@ impl Store {
         upload_id: &str,
         number: u32,
         body: StoredBody,
-    ) -> Result<(), AwsError> {
+    ) -> Result<i64, AwsError> {
         let modified_ms = self.clock.now_ms();
         let mut guard = self.lock();
         let (transaction, _) = guard.begin()?;
@@ -140,9 +149,10 @@ impl Store {
         )?;
         transaction.commit()?;
         drop(guard);
+        self.bodies.steps.pass(Step::Committed);
         body.keep();
         self.bodies.remove(&replaced);
-        Ok(())
+        Ok(modified_ms)
     }
 
     /// The parts of an upload behind number `after`, in order.
@@ -162,35 +172,6 @@ impl Store {
                 modified_ms: row.get(5)?,
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Up to `max` unfinished uploads by key and id, behind `after` (key and upload id).
-    pub(super) fn uploads(
-        &self,
-        bucket_name: &str,
-        prefix: &str,
-        after: (&str, &str),
-        max: usize,
-    ) -> Result<Vec<Upload>, AwsError> {
-        let guard = self.lock();
-        bucket(&guard.connection, bucket_name)?;
-        let mut statement = guard.connection.prepare_cached(
-            "SELECT upload_id, key, started_ms, description FROM uploads
-             WHERE bucket = ?1 AND (key, upload_id) > (?2, ?3)
-                AND substr(key, 1, length(?4)) = ?4
-             ORDER BY key, upload_id LIMIT ?5",
-        )?;
-        let rows = statement.query_map(
-            params![
-                bucket_name,
-                after.0.as_bytes(),
-                after.1,
-                prefix.as_bytes(),
-                max as i64
-            ],
-            upload_row,
-        )?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -220,14 +201,14 @@ impl Store {
         named: &[NamedPart],
     ) -> Result<Assembled, AwsError> {
         let stored = self.parts(&upload.upload_id, 0)?;
-        let chosen = choose(&stored, named)?;
+        let chosen = choose(&upload.description, &stored, named)?;
         let algorithm = upload.description.algorithm;
         let mut writer: BodyWriter = self.bodies.create(algorithm, None)?;
         let mut md5s = Vec::with_capacity(chosen.len() * 16);
         let mut composite = Digest::new(algorithm);
         for part in &chosen {
             // A part that is gone was replaced, or its upload ended, while this was under way.
-            let file = self.bodies.read(&part.body).map_err(|_| invalid_part())?;
+            let file = self.bodies.read(&part.body)?.ok_or_else(invalid_part)?;
             writer.copy(file)?;
             md5s.extend(hex::decode(&part.etag).map_err(AwsError::internal)?);
             composite.update(&decode_checksum(&part.checksum)?);
@@ -247,6 +228,11 @@ impl Store {
             etag: format!("{}-{}", hex::encode(md5(&md5s)), chosen.len()),
             checksum,
             part_sizes: chosen.iter().map(|part| part.size).collect(),
+            part_checksums: chosen
+                .iter()
+                .filter(|_| upload.description.asked)
+                .map(|part| part.checksum.value.clone())
+                .collect(),
         })
     }
 }
@@ -259,13 +245,13 @@ fn decode_checksum(checksum: &StoredChecksum) -> Result<Vec<u8>, AwsError> {
 }
 
 /// The stored parts that the client names, as AWS checks them.
-fn choose<'a>(stored: &'a [Part], named: &[NamedPart]) -> Result<Vec<&'a Part>, AwsError> {
+fn choose<'a>(
+    description: &Description,
+    stored: &'a [Part],
+    named: &[NamedPart],
+) -> Result<Vec<&'a Part>, AwsError> {
     if named.is_empty() {
-        return Err(AwsError::bad_request(
-            "MalformedXML",
-            "The XML you provided was not well-formed or did not validate against our published \
-             schema",
-        ));
+        return Err(malformed_xml());
     }
     if !named.is_sorted_by(|a, b| a.number < b.number) {
         return Err(AwsError::bad_request(
@@ -274,14 +260,26 @@ fn choose<'a>(stored: &'a [Part], named: &[NamedPart]) -> Result<Vec<&'a Part>, 
              order by part number.",
         ));
     }
+    let algorithm = description.algorithm;
     let chosen = named
         .iter()
         .map(|name| {
+            let given = name.checksums.iter().find(|(by, _)| *by == algorithm);
+            if description.composite && description.asked && given.is_none() {
+                return Err(invalid_request(format!(
+                    "The upload was created using a {} checksum. The complete request must \
+                     include the checksum for each part. It was missing for part {} in the \
+                     request.",
+                    algorithm.name().to_ascii_lowercase(),
+                    name.number
+                )));
+            }
             stored
                 .binary_search_by_key(&name.number, |part| part.number)
                 .ok()
                 .and_then(|index| stored.get(index))
                 .filter(|part| part.etag == name.etag)
+                .filter(|part| given.is_none_or(|(_, value)| *value == part.checksum.value))
                 .ok_or_else(invalid_part)
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -313,7 +311,8 @@ fn upload(
         .ok_or_else(no_such_upload)
 }
 
-fn upload_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Upload> {
+/// Reads a row of `uploads`.
+pub(super) fn upload_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Upload> {
     Ok(Upload {
         upload_id: row.get("upload_id")?,
         key: key_of(row, "key")?,

@@ -6,25 +6,19 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::state::{Bucket, Store, Versioning, bucket};
-use super::state_body::{StoredBody, StoredChecksum};
-use super::state_errors::{no_such_key, no_such_version, precondition_failed};
+use super::state_body::StoredBody;
+use super::state_checksum::StoredChecksum;
+use super::state_conditions::{Precondition, check, mark_conflicts};
+use super::state_errors::{body_missing, no_such_key, no_such_version};
 use super::state_events::{Caller, Delivery, Happening, post};
 use super::state_rows::{Attributes, Tags, Version, to_json, version_row};
+use super::state_steps::Step;
 use crate::error::AwsError;
 
 /// The id of the version that exists while a bucket is not versioned.
 pub(super) const NULL_VERSION: &str = "null";
 /// Entity tag of no bytes; a delete marker's event carries it.
 const EMPTY_ETAG: &str = "d41d8cd98f00b204e9800998ecf8427e";
-
-/// What must hold of the current object for a write to go ahead.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Precondition {
-    /// The current object must have this entity tag (`*`: there must be one).
-    pub if_match: Option<String>,
-    /// There must be no current object (`*`), or one with another entity tag.
-    pub if_none_match: Option<String>,
-}
 
 /// An object about to be written.
 pub(super) struct NewObject<'a> {
@@ -39,6 +33,8 @@ pub(super) struct NewObject<'a> {
     pub checksum: StoredChecksum,
     /// Sizes of the parts of a multipart upload; empty for other objects.
     pub part_sizes: Vec<u64>,
+    /// Checksums of those parts, where the client asked for an algorithm.
+    pub part_checksums: Vec<String>,
     pub precondition: Precondition,
     /// The event type that tells of it.
     pub event: &'static str,
@@ -95,14 +91,21 @@ impl Store {
         let mut guard = self.lock();
         let (transaction, rules) = guard.begin()?;
         let versioning = bucket(&transaction, new.bucket)?.versioning;
-        check(&transaction, new.bucket, new.key, &new.precondition)?;
+        check(
+            &transaction,
+            new.bucket,
+            new.key,
+            &new.precondition,
+            new.upload_id,
+        )?;
         let sequence = next_sequence(&transaction)?;
         let (version_id, mut unnamed) = make_room(&transaction, versioning, new.bucket, new.key)?;
         transaction
             .prepare_cached(
                 "INSERT INTO versions (seq, bucket, key, version_id, is_latest, delete_marker, body,
-                    size, etag, modified_ms, storage_class, attributes, tags, checksum, part_sizes)
-                 VALUES (?1, ?2, ?3, ?4, 1, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                    size, etag, modified_ms, storage_class, attributes, tags, checksum, part_sizes,
+                    part_checksums)
+                 VALUES (?1, ?2, ?3, ?4, 1, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?
             .execute(params![
                 sequence,
@@ -118,6 +121,7 @@ impl Store {
                 to_json(&new.tags)?,
                 to_json(&new.checksum)?,
                 to_json(&new.part_sizes)?,
+                to_json(&new.part_checksums)?,
             ])?;
         if let Some(upload_id) = new.upload_id {
             unnamed.extend(super::state_multipart::remove_upload(
@@ -143,6 +147,7 @@ impl Store {
         )?;
         transaction.commit()?;
         drop(guard);
+        self.bodies.steps.pass(Step::Committed);
         new.body.keep();
         self.bodies.remove(&unnamed);
         Ok(Written {
@@ -164,7 +169,7 @@ impl Store {
         let bucket = bucket(&guard.connection, bucket_name)?;
         let version = lookup(&guard.connection, bucket_name, key, version_id)?;
         let file = match &version.body {
-            Some(name) => Some(self.bodies.read(name)?),
+            Some(name) => Some(self.bodies.read(name)?.ok_or_else(|| body_missing(name))?),
             None => None,
         };
         Ok(Found {
@@ -187,7 +192,7 @@ impl Store {
         let mut guard = self.lock();
         let (transaction, rules) = guard.begin()?;
         let versioning = bucket(&transaction, bucket_name)?.versioning;
-        check(&transaction, bucket_name, key, precondition)?;
+        check(&transaction, bucket_name, key, precondition, None)?;
         let sequence = next_sequence(&transaction)?;
         let target = match (version_id, versioning) {
             (None, Versioning::Unversioned) => Some(NULL_VERSION),
@@ -205,7 +210,7 @@ impl Store {
             caller,
         };
         let mut deleted = Deleted::default();
-        let unnamed =
+        let unnamed: Vec<String> =
             if let Some(target) = target {
                 let id = version_id.and_then(|id| shown(versioning, id));
                 let removed = remove_version(&transaction, bucket_name, key, target)?;
@@ -237,6 +242,9 @@ impl Store {
                 deleted.version_id = Some(marker);
                 unnamed
             };
+        if deleted.delete_marker || !unnamed.is_empty() {
+            mark_conflicts(&transaction, bucket_name, key)?;
+        }
         transaction.commit()?;
         drop(guard);
         self.bodies.remove(&unnamed);
@@ -338,41 +346,6 @@ fn remove_version(
             .execute(params![bucket, key.as_bytes()])?;
     }
     Ok(Some(removed))
-}
-
-fn check(
-    connection: &Connection,
-    bucket: &str,
-    key: &str,
-    precondition: &Precondition,
-) -> Result<(), AwsError> {
-    if *precondition == Precondition::default() {
-        return Ok(());
-    }
-    let current: Option<String> = connection
-        .prepare_cached(
-            "SELECT etag FROM versions
-             WHERE bucket = ?1 AND key = ?2 AND is_latest = 1 AND delete_marker = 0",
-        )?
-        .query_row(params![bucket, key.as_bytes()], |row| row.get(0))
-        .optional()?;
-    let matches = |wanted: &str| {
-        current
-            .as_deref()
-            .is_some_and(|etag| wanted == "*" || wanted == etag)
-    };
-    if let Some(wanted) = &precondition.if_match {
-        if current.is_none() {
-            return Err(no_such_key());
-        }
-        if !matches(wanted) {
-            return Err(precondition_failed());
-        }
-    }
-    if precondition.if_none_match.as_deref().is_some_and(matches) {
-        return Err(precondition_failed());
-    }
-    Ok(())
 }
 
 fn lookup(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
-use super::state_body::StoredChecksum;
+use super::state_checksum::StoredChecksum;
 use crate::error::AwsError;
 
 /// Tags in the order in which they were given.
@@ -46,7 +46,10 @@ pub(super) struct Version {
     pub attributes: Attributes,
     pub tags: Tags,
     pub checksum: Option<StoredChecksum>,
+    /// Sizes of the parts of a multipart upload; empty for other objects.
     pub part_sizes: Vec<u64>,
+    /// Checksums of those parts, where the client asked for an algorithm.
+    pub part_checksums: Vec<String>,
 }
 
 /// Reads a whole row of `versions`.
@@ -67,6 +70,7 @@ pub(super) fn version_row(row: &Row<'_>) -> rusqlite::Result<Version> {
         tags: from_json(&row.get::<_, String>("tags")?)?,
         checksum: checksum.as_deref().map(from_json).transpose()?,
         part_sizes: from_json(&row.get::<_, String>("part_sizes")?)?,
+        part_checksums: from_json(&row.get::<_, String>("part_checksums")?)?,
     })
 }
 

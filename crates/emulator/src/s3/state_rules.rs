@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state_errors::invalid_argument;
+use super::state_errors::{invalid_argument, malformed_xml};
 use super::state_events::encode_key;
 use crate::error::AwsError;
 
@@ -38,6 +38,9 @@ const EVENT_TYPES: &[&str] = &[
     "s3:Replication:OperationReplicatedAfterThreshold",
 ];
 
+/// The longest prefix or suffix of a rule, bytes.
+const LONGEST_FILTER: usize = 1_024;
+
 /// One function target of a bucket's notification configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Rule {
@@ -70,6 +73,10 @@ impl Rule {
             && (matches_filter(key) || matches_filter(&encode_key(key)))
     }
 
+    fn is_filtered(&self) -> bool {
+        self.prefix.is_some() || self.suffix.is_some()
+    }
+
     fn overlaps(&self, other: &Self) -> bool {
         let prefixes = (text(self.prefix.as_ref()), text(other.prefix.as_ref()));
         let suffixes = (text(self.suffix.as_ref()), text(other.suffix.as_ref()));
@@ -100,6 +107,16 @@ fn covers(pattern: &str, event: &str) -> bool {
 /// Refuses what AWS refuses in the rules themselves; destinations are checked elsewhere.
 pub(super) fn check(rules: &[Rule]) -> Result<(), AwsError> {
     for rule in rules {
+        if rule.events.is_empty() {
+            return Err(malformed_xml());
+        }
+        let mut filters = [&rule.prefix, &rule.suffix].into_iter().flatten();
+        if filters.any(|filter| filter.len() > LONGEST_FILTER) {
+            return Err(invalid_argument(format!(
+                "Size of filter rule value cannot exceed {LONGEST_FILTER} bytes in UTF-8 \
+                 representation"
+            )));
+        }
         if let Some(event) = rule
             .events
             .iter()
@@ -120,10 +137,14 @@ pub(super) fn check(rules: &[Rule]) -> Result<(), AwsError> {
             }
             // aws-behaviours S10
             if earlier.overlaps(rule) {
-                return Err(invalid_argument(
+                let message = if earlier.is_filtered() || rule.is_filtered() {
+                    "Configuration is ambiguously defined. Cannot have overlapping suffixes in two \
+                     rules if the prefixes are overlapping for the same event type."
+                } else {
                     "Configurations overlap. Configurations on the same bucket cannot share a \
-                     common event type.",
-                ));
+                     common event type."
+                };
+                return Err(invalid_argument(message));
             }
         }
     }
@@ -163,8 +184,13 @@ mod tests {
         let overlap = |a: Rule, b: Rule| check(&[a, b]).map_err(|error| error.message);
         let put = ["s3:ObjectCreated:Put"];
         let any = ["s3:ObjectCreated:*"];
+        let bare = overlap(rule("a", &put, None, None), rule("b", &any, None, None));
+        assert!(bare.is_err_and(|message| message.starts_with("Configurations overlap.")));
         for (a, b) in [
-            (rule("a", &put, None, None), rule("b", &any, None, None)),
+            (
+                rule("a", &put, Some("logs/"), None),
+                rule("b", &any, None, None),
+            ),
             (
                 rule("a", &any, Some("logs/"), None),
                 rule("b", &put, Some("logs/2026/"), None),
@@ -178,9 +204,8 @@ mod tests {
                 rule("b", &put, None, Some(".gz")),
             ),
         ] {
-            assert!(
-                overlap(a, b).is_err_and(|message| message.starts_with("Configurations overlap."))
-            );
+            let message = overlap(a, b).expect_err("they overlap");
+            assert!(message.starts_with("Configuration is ambiguously defined."));
         }
         for (a, b) in [
             (
@@ -204,6 +229,11 @@ mod tests {
     fn unknown_events_and_repeated_ids_are_refused() {
         let unknown = check(&[rule("a", &["s3:ObjectRead:*"], None, None)]);
         assert!(unknown.is_err_and(|error| error.message.contains("s3:ObjectRead:*")));
+        let none = check(&[rule("a", &[], None, None)]);
+        assert!(none.is_err_and(|error| error.code == "MalformedXML"));
+        let long = "x".repeat(LONGEST_FILTER + 1);
+        let long = check(&[rule("a", &["s3:ObjectCreated:*"], Some(&long), None)]);
+        assert!(long.is_err_and(|error| error.code == "InvalidArgument"));
         let twice = check(&[
             rule("a", &["s3:ObjectCreated:*"], None, None),
             rule("a", &["s3:ObjectRemoved:*"], None, None),

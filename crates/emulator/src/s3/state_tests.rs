@@ -4,28 +4,26 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::state::{Document, Store, Versioning};
-use super::state_body::{Algorithm, StoredBody};
+use super::state_body::StoredBody;
+use super::state_checksum::Algorithm;
+use super::state_conditions::Precondition;
 use super::state_events::Caller;
 use super::state_list::{Page, Query, Start};
-use super::state_multipart::{Description, NamedPart};
-use super::state_objects::{Deleted, NewObject, Precondition, Written};
+use super::state_objects::{Deleted, NewObject, Written};
 use super::state_rows::{Attributes, Version};
 use super::state_rules::Rule;
 use crate::clock::ManualClock;
+use crate::config::Durability;
 use crate::error::AwsError;
 
-const BUCKET: &str = "uploads";
+pub(super) const BUCKET: &str = "uploads";
 
-fn open(dir: &Path) -> Store {
-    Store::open(
-        dir,
-        Arc::new(ManualClock::new(1_700_000_000_000)),
-        crate::Durability::Process,
-    )
-    .expect("the store opens")
+pub(super) fn open(dir: &Path, clock: &Arc<ManualClock>, durability: Durability) -> Store {
+    let clock: Arc<ManualClock> = Arc::clone(clock);
+    Store::open(dir, clock, durability).expect("the store opens")
 }
 
-fn caller() -> Caller {
+pub(super) fn caller() -> Caller {
     Caller {
         request_id: "R".to_owned(),
         id_2: "I".to_owned(),
@@ -33,30 +31,44 @@ fn caller() -> Caller {
     }
 }
 
-struct Fixture {
-    dir: tempfile::TempDir,
-    store: Store,
+pub(super) struct Fixture {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) store: Store,
 }
 
 impl Fixture {
-    fn new(versioning: Versioning) -> Self {
+    pub(super) fn new(versioning: Versioning) -> Self {
+        Self::with(versioning, Durability::Process)
+    }
+
+    pub(super) fn with(versioning: Versioning, durability: Durability) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let store = open(dir.path());
+        let clock = Arc::new(ManualClock::new(1_700_000_000_000));
+        let store = open(dir.path(), &clock, durability);
         assert!(store.create_bucket(BUCKET, &[]).expect("made"));
         if versioning != Versioning::Unversioned {
             store.set_versioning(BUCKET, versioning).expect("set");
         }
-        Self { dir, store }
+        Self { dir, clock, store }
     }
 
-    fn body(&self, content: &[u8]) -> StoredBody {
+    /// The same directory, opened anew.
+    pub(super) fn reopened(self) -> Self {
+        let Self { dir, clock, store } = self;
+        drop(store);
+        let store = open(dir.path(), &clock, Durability::Process);
+        Self { dir, clock, store }
+    }
+
+    pub(super) fn body(&self, content: &[u8]) -> StoredBody {
         let bodies = &self.store.bodies;
         let mut writer = bodies.create(Algorithm::Crc64Nvme, None).expect("created");
         writer.write(content).expect("written");
         writer.finish().expect("finished")
     }
 
-    fn put_if(
+    pub(super) fn put_if(
         &self,
         key: &str,
         content: &[u8],
@@ -73,6 +85,7 @@ impl Fixture {
             attributes: Attributes::default(),
             tags: Vec::new(),
             part_sizes: Vec::new(),
+            part_checksums: Vec::new(),
             precondition,
             event: "s3:ObjectCreated:Put",
             caller: &caller(),
@@ -80,18 +93,18 @@ impl Fixture {
         })
     }
 
-    fn put(&self, key: &str, content: &[u8]) -> Written {
+    pub(super) fn put(&self, key: &str, content: &[u8]) -> Written {
         self.put_if(key, content, Precondition::default())
             .expect("put")
     }
 
-    fn delete(&self, key: &str, version_id: Option<&str>) -> Deleted {
+    pub(super) fn delete(&self, key: &str, version_id: Option<&str>) -> Deleted {
         self.store
             .delete(BUCKET, key, version_id, &Precondition::default(), &caller())
             .expect("deleted")
     }
 
-    fn read(&self, key: &str, version_id: Option<&str>) -> Result<String, String> {
+    pub(super) fn read(&self, key: &str, version_id: Option<&str>) -> Result<String, String> {
         let found = self
             .store
             .find(BUCKET, key, version_id)
@@ -100,26 +113,35 @@ impl Fixture {
         std::io::read_to_string(file).map_err(|error| error.to_string())
     }
 
-    fn keys(&self, query: &Query<'_>, start: &Start<'_>) -> (Vec<String>, Vec<String>, bool) {
+    pub(super) fn keys(
+        &self,
+        query: &Query<'_>,
+        start: &Start<'_>,
+    ) -> (Vec<String>, Vec<String>, bool) {
         let page = self.store.list(BUCKET, query, start).expect("listed");
         let keys = page.entries.into_iter().map(|entry| entry.key).collect();
         (keys, page.prefixes, page.next.is_some())
     }
 
-    fn versions(&self, query: &Query<'_>, start: &Start<'_>, after: Option<&str>) -> Page<Version> {
+    pub(super) fn versions(
+        &self,
+        query: &Query<'_>,
+        start: &Start<'_>,
+        after: Option<&str>,
+    ) -> Page<Version> {
         self.store
             .list_versions(BUCKET, query, start, after)
             .expect("listed")
     }
 
-    fn body_files(&self) -> usize {
+    pub(super) fn body_files(&self) -> usize {
         std::fs::read_dir(self.dir.path().join("objects"))
             .expect("the folder is there")
             .count()
     }
 }
 
-fn all() -> Query<'static> {
+pub(super) fn all() -> Query<'static> {
     Query {
         max: 1_000,
         ..Query::default()
@@ -231,105 +253,6 @@ fn awkward_keys_are_keys_and_never_paths() {
 }
 
 #[test]
-fn listing_rolls_up_and_pages() {
-    let fixture = Fixture::new(Versioning::Unversioned);
-    for key in ["a", "logs/1", "logs/2", "logs/x/1", "logs/x/2", "m/1", "z"] {
-        fixture.put(key, b"");
-    }
-    let query = |prefix, delimiter, max| Query {
-        prefix,
-        delimiter,
-        max,
-    };
-    let text = |keys: &[&str]| keys.iter().map(|&key| key.to_owned()).collect::<Vec<_>>();
-    assert_eq!(
-        fixture.keys(&query("", "/", 10), &Start::Beginning),
-        (text(&["a", "z"]), text(&["logs/", "m/"]), false)
-    );
-    assert_eq!(
-        fixture.keys(&query("logs/", "/", 10), &Start::Beginning),
-        (text(&["logs/1", "logs/2"]), text(&["logs/x/"]), false)
-    );
-    assert_eq!(
-        fixture.keys(&query("", "/", 10), &Start::After("logs/")),
-        (text(&["z"]), text(&["m/"]), false)
-    );
-    assert_eq!(
-        fixture.keys(&query("logs/", "", 10), &Start::After("logs/2")),
-        (text(&["logs/x/1", "logs/x/2"]), vec![], false)
-    );
-    assert_eq!(
-        fixture.keys(&query("", "/", 0), &Start::Beginning),
-        (vec![], vec![], false)
-    );
-    // One entry per page gives the same, in order.
-    let mut start = Start::Beginning;
-    let mut seen = Vec::new();
-    loop {
-        let page = fixture
-            .store
-            .list(BUCKET, &query("", "/", 1), &start)
-            .expect("listed");
-        seen.extend(page.entries.into_iter().map(|entry| entry.key));
-        seen.extend(page.prefixes);
-        let Some(next) = page.next else { break };
-        start = Start::At(next.position);
-    }
-    assert_eq!(seen, ["a", "logs/", "m/", "z"]);
-}
-
-#[test]
-fn versions_page_inside_a_key() {
-    let fixture = Fixture::new(Versioning::Enabled);
-    let mut expected = Vec::new();
-    for key in ["a", "b"] {
-        let ids: Vec<_> = (0..3)
-            .map(|_| fixture.put(key, b"x").version_id.expect("a version"))
-            .collect();
-        expected.extend(ids.into_iter().rev().map(|id| (key.to_owned(), id)));
-    }
-    let query = Query {
-        max: 2,
-        ..Query::default()
-    };
-    let mut seen = Vec::new();
-    let mut marker: Option<(String, Option<String>)> = None;
-    loop {
-        let start = marker
-            .as_ref()
-            .map_or(Start::Beginning, |(key, _)| Start::After(key));
-        let after = marker.as_ref().and_then(|(_, id)| id.as_deref());
-        let page = fixture.versions(&query, &start, after);
-        seen.extend(page.entries.into_iter().map(|v| (v.key, v.version_id)));
-        let Some(next) = page.next else { break };
-        marker = Some((next.last, next.last_version));
-    }
-    assert_eq!(seen, expected);
-}
-
-#[test]
-fn more_than_a_batch_is_listed_whole() {
-    let fixture = Fixture::new(Versioning::Enabled);
-    for _ in 0..1_005 {
-        let guard = fixture.store.lock();
-        guard
-            .connection
-            .execute(
-                "INSERT INTO versions SELECT (SELECT ifnull(max(seq), 0) + 1 FROM versions),
-                    ?1, x'6b', hex(randomblob(8)), 0, 1, NULL, 0, '', 0, '', '{}', '[]', NULL, '[]'",
-                [BUCKET],
-            )
-            .expect("inserted");
-    }
-    let query = Query {
-        max: 5_000,
-        ..Query::default()
-    };
-    let page = fixture.versions(&query, &Start::Beginning, None);
-    assert_eq!((page.entries.len(), page.next), (1_005, None));
-}
-
-#[test]
 fn conditional_writes_are_checked_against_the_current_object() {
     let fixture = Fixture::new(Versioning::Unversioned);
     let absent = || Precondition {
@@ -349,7 +272,7 @@ fn conditional_writes_are_checked_against_the_current_object() {
     let failed = Err("PreconditionFailed".to_owned());
     assert_eq!(code(fixture.put_if("k", b"two", absent())), failed);
     assert_eq!(code(fixture.put_if("k", b"two", same("x"))), failed);
-    let etag = hex::encode(super::state_body::md5(b"one"));
+    let etag = hex::encode(super::state_checksum::md5(b"one"));
     assert_eq!(code(fixture.put_if("k", b"two", same(&etag))), Ok(()));
     assert_eq!(fixture.body_files(), 1, "refused bodies are gone");
 }
@@ -376,13 +299,11 @@ fn what_was_committed_survives_and_leftovers_are_swept() {
     std::fs::write(objects.join("tmp-half"), b"ha").expect("written");
     std::fs::write(objects.join("renamed-but-not-committed"), b"x").expect("written");
 
-    let Fixture { dir, store } = fixture;
-    drop(store);
-    let store = open(dir.path());
+    let fixture = fixture.reopened();
+    let store = &fixture.store;
     assert_eq!(store.outbox(), Ok(written.deliveries.clone()));
     store.settle(written.deliveries[0].id).expect("settled");
     assert_eq!(store.outbox(), Ok(vec![]));
-    let fixture = Fixture { dir, store };
     assert_eq!(fixture.read("logs/a", None), Ok("kept".to_owned()));
     assert_eq!(fixture.body_files(), 2);
     // The rules are back, and sequencers go on growing.
@@ -394,83 +315,4 @@ fn what_was_committed_survives_and_leftovers_are_swept() {
     assert!(sequencer(&later[0].payload) > sequencer(&written.deliveries[0].payload));
     let kind = Document::Notification;
     assert_eq!(fixture.store.document(BUCKET, kind), Ok(Some(document)));
-}
-
-#[test]
-fn parts_make_an_object() {
-    let fixture = Fixture::new(Versioning::Unversioned);
-    let description = Description {
-        attributes: Attributes::default(),
-        tags: Vec::new(),
-        storage_class: "STANDARD".to_owned(),
-        algorithm: Algorithm::Crc64Nvme,
-        asked: false,
-        composite: false,
-    };
-    let store = &fixture.store;
-    let id = store
-        .create_upload(BUCKET, "k", &description)
-        .expect("made");
-    let first = vec![b'x'; 5 * 1024 * 1024];
-    let mut etags = Vec::new();
-    for (number, content) in [
-        (1, &b"replaced"[..]),
-        (1, &first),
-        (3, b"end"),
-        (4, b"unused"),
-    ] {
-        let body = fixture.body(content);
-        etags.push(hex::encode(body.md5));
-        store.put_part(BUCKET, "k", &id, number, body).expect("put");
-    }
-    let upload = store.upload(BUCKET, "k", &id).expect("there");
-    let part = |number, etag: &str| NamedPart {
-        number,
-        etag: etag.to_owned(),
-    };
-    let refused = |parts: &[NamedPart]| match store.assemble(&upload, parts) {
-        Ok(_) => "accepted".to_owned(),
-        Err(error) => error.code,
-    };
-    assert_eq!(refused(&[]), "MalformedXML");
-    assert_eq!(refused(&[part(1, &etags[0])]), "InvalidPart");
-    assert_eq!(
-        refused(&[part(3, &etags[2]), part(1, &etags[1])]),
-        "InvalidPartOrder"
-    );
-    assert_eq!(
-        refused(&[part(3, &etags[2]), part(4, &etags[3])]),
-        "EntityTooSmall"
-    );
-    let made = store
-        .assemble(&upload, &[part(1, &etags[1]), part(3, &etags[2])])
-        .expect("assembled");
-    assert!(made.etag.ends_with("-2"));
-    assert_eq!(made.part_sizes, [first.len() as u64, 3]);
-    assert!(!made.checksum.composite);
-    let put = |body, upload_id| {
-        store.put(NewObject {
-            bucket: BUCKET,
-            key: "k",
-            body,
-            etag: made.etag.clone(),
-            storage_class: "STANDARD".to_owned(),
-            attributes: Attributes::default(),
-            tags: Vec::new(),
-            checksum: made.checksum.clone(),
-            part_sizes: made.part_sizes.clone(),
-            precondition: Precondition::default(),
-            event: "s3:ObjectCreated:CompleteMultipartUpload",
-            caller: &caller(),
-            upload_id,
-        })
-    };
-    put(made.body, Some(id.as_str())).expect("completed");
-    let content = fixture.read("k", None).expect("read");
-    assert_eq!(content.len(), first.len() + 3);
-    assert!(content.ends_with("xend"));
-    assert_eq!(fixture.body_files(), 1, "the parts are gone");
-    let again = put(fixture.body(b"again"), Some(id.as_str()));
-    assert!(again.is_err_and(|error| error.code == "NoSuchUpload"));
-    assert_eq!(fixture.read("k", None).expect("read"), content);
 }

@@ -4,27 +4,26 @@
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use percent_encoding::percent_decode_str;
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use s3s::dto::Range;
 use s3s::stream::DynByteStream;
 use s3s::{Body, S3Error, S3ErrorCode};
 use time::format_description::FormatItem;
 use time::macros::format_description;
-use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
 use super::state_events::Caller;
 use super::wire_chunked::{Trailers, Unchunked, Verified};
+use super::wire_presign::strip_presigning;
 use super::wire_tags::take_create_tags;
+use super::wire_target::Target;
+use super::{wire_absent, wire_documents};
 use crate::config::ACCOUNT;
 use crate::error::AwsError;
 use crate::service::{Request, Response};
-
-/// The form of `X-Amz-Date`.
-const AMZ_DATE: &[FormatItem<'_>] =
-    format_description!("[year][month][day]T[hour][minute][second]Z");
 
 impl From<AwsError> for S3Error {
     fn from(error: AwsError) -> Self {
@@ -66,25 +65,84 @@ pub(super) async fn incoming(
 ) -> Result<http::Request<Body>, AwsError> {
     let (mut parts, body) = request.into_parts();
     parts.headers.remove(AUTHORIZATION);
-    refuse_unsupported(&parts.headers)?;
     strip_presigning(&mut parts, now_ms)?;
+    let target = Target::of(&parts)?;
+    wire_absent::refuse(&parts, &target)?;
+    target.check()?;
+    refuse_unsupported(&parts.headers)?;
+    ignore_odd_range(&mut parts.headers);
     let body = Body::http_body_unsync(body);
     let trailers = Trailers::default();
     let body = plain_body(&mut parts.headers, body, &trailers)?;
+    let body = wire_documents::checked(&parts, &target, body, &trailers).await?;
     parts.extensions.insert(caller);
     parts.extensions.insert(trailers);
     let mut request = http::Request::from_parts(parts, body);
-    take_create_tags(&mut request).await?;
+    take_create_tags(&mut request, &target)?;
     Ok(request)
 }
 
+/// A range that is not well-formed, or is of several parts, is no range to S3: the whole object is
+/// the answer.
+fn ignore_odd_range(headers: &mut HeaderMap) {
+    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    if range.is_some_and(|range| Range::parse(range).is_err()) {
+        headers.remove(RANGE);
+    }
+}
+
+/// The form of a date in HTTP.
+const HTTP_DATE: &[FormatItem<'_>] = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
+/// The storage classes that a bucket in a region takes.
+const STORAGE_CLASSES: [&str; 8] = [
+    "DEEP_ARCHIVE",
+    "GLACIER",
+    "GLACIER_IR",
+    "INTELLIGENT_TIERING",
+    "ONEZONE_IA",
+    "REDUCED_REDUNDANCY",
+    "STANDARD",
+    "STANDARD_IA",
+];
+/// The most metadata of the client's own that an object can have, bytes of names and values.
+const MOST_METADATA: usize = 2_048;
+
 /// Refuses what no handler would notice: keys of the client's own, KMS, object lock, appending,
-/// another account.
+/// another account; storage classes that do not exist, metadata that is too large.
 fn refuse_unsupported(headers: &HeaderMap) -> Result<(), AwsError> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let kms = text("x-amz-server-side-encryption").is_some_and(|kind| kind.starts_with("aws:"));
-    if kms {
-        return Err(AwsError::not_implemented("S3", "encryption with KMS"));
+    match text("x-amz-server-side-encryption") {
+        None | Some("AES256") => {}
+        Some(kind) if kind.starts_with("aws:") => {
+            return Err(AwsError::not_implemented("S3", "encryption with KMS"));
+        }
+        Some(_) => {
+            return Err(AwsError::bad_request(
+                "InvalidEncryptionAlgorithmError",
+                "The encryption request you specified is not valid. Supported value: AES256.",
+            ));
+        }
+    }
+    if text("x-amz-storage-class").is_some_and(|class| !STORAGE_CLASSES.contains(&class)) {
+        return Err(AwsError::bad_request(
+            "InvalidStorageClass",
+            "The storage class you specified is not valid",
+        ));
+    }
+    let metadata: usize = headers
+        .iter()
+        .filter_map(|(name, value)| {
+            let name = name.as_str().strip_prefix("x-amz-meta-")?;
+            Some(name.len() + value.len())
+        })
+        .sum();
+    if metadata > MOST_METADATA {
+        return Err(AwsError::bad_request(
+            "MetadataTooLarge",
+            "Your metadata headers exceed the maximum allowed metadata size",
+        ));
     }
     for (name, what) in [
         (
@@ -160,93 +218,26 @@ pub(super) fn marker_headers(version_id: Option<&str>) -> HeaderMap {
     headers
 }
 
-/// Takes the presigning parameters off the query and refuses an expired URL.
-fn strip_presigning(parts: &mut Parts, now_ms: i64) -> Result<(), AwsError> {
-    let Some(query) = parts.uri.query() else {
-        return Ok(());
-    };
-    let (signing, rest): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| {
-        let name = pair.split('=').next().unwrap_or_default();
-        is_presigning(name)
-    });
-    // Version 2 names are common words; they sign only together.
-    let is_v2 = |pair: &&str| pair.starts_with("Signature=") || pair.starts_with("AWSAccessKeyId=");
-    let (v2, rest): (Vec<&str>, Vec<&str>) = if rest.iter().filter(|pair| is_v2(pair)).count() == 2
-    {
-        rest.into_iter()
-            .partition(|pair| is_v2(pair) || pair.starts_with("Expires="))
-    } else {
-        (Vec::new(), rest)
-    };
-    if signing.is_empty() && v2.is_empty() {
-        return Ok(());
-    }
-    if let Some(expiry) = expiry(&signing, &v2)?
-        && OffsetDateTime::from_unix_timestamp_nanos(i128::from(now_ms) * 1_000_000)
-            .is_ok_and(|now| now > expiry)
-    {
-        return Err(AwsError::new(403, "AccessDenied", "Request has expired"));
-    }
-    let path = parts.uri.path();
-    let stripped = if rest.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{}", rest.join("&"))
-    };
-    let mut uri = parts.uri.clone().into_parts();
-    uri.path_and_query = Some(stripped.parse().map_err(|_| invalid_uri())?);
-    parts.uri = Uri::from_parts(uri).map_err(|_| invalid_uri())?;
-    Ok(())
-}
-
-fn invalid_uri() -> AwsError {
+/// 400 `InvalidURI`.
+pub(super) fn invalid_uri() -> AwsError {
     AwsError::bad_request("InvalidURI", "Couldn't parse the specified URI.")
 }
 
-fn is_presigning(name: &str) -> bool {
-    [
-        "X-Amz-Algorithm",
-        "X-Amz-Content-Sha256",
-        "X-Amz-Credential",
-        "X-Amz-Date",
-        "X-Amz-Expires",
-        "X-Amz-Security-Token",
-        "X-Amz-Signature",
-        "X-Amz-SignedHeaders",
-    ]
-    .iter()
-    .any(|known| known.eq_ignore_ascii_case(name))
-}
-
-fn expiry(signing: &[&str], v2: &[&str]) -> Result<Option<OffsetDateTime>, AwsError> {
-    let value = |pairs: &[&str], wanted: &str| {
-        pairs.iter().find_map(|pair| {
-            let (name, value) = pair.split_once('=')?;
-            name.eq_ignore_ascii_case(wanted)
-                .then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
-        })
-    };
-    let invalid = || {
-        AwsError::bad_request(
-            "AuthorizationQueryParametersError",
-            "The presigned URL's date or expiry is not valid",
-        )
-    };
-    if let Some(expires) = value(v2, "Expires") {
-        let seconds = expires.parse().map_err(|_| invalid())?;
-        return OffsetDateTime::from_unix_timestamp(seconds)
-            .map(Some)
-            .map_err(|_| invalid());
+/// Headers of a 304: what the client already has.
+pub(super) fn known_headers(etag: &str, modified_ms: i64) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_str(&format!("\"{etag}\"")) {
+        headers.insert(ETAG, value);
     }
-    let (Some(date), Some(seconds)) = (
-        value(signing, "X-Amz-Date"),
-        value(signing, "X-Amz-Expires"),
-    ) else {
-        return Ok(None);
-    };
-    let date = PrimitiveDateTime::parse(&date, AMZ_DATE).map_err(|_| invalid())?;
-    let seconds: i32 = seconds.parse().map_err(|_| invalid())?;
-    Ok(Some(date.assume_utc() + Duration::seconds(seconds.into())))
+    let modified = time::OffsetDateTime::from_unix_timestamp(modified_ms.div_euclid(1_000));
+    if let Some(value) = modified
+        .ok()
+        .and_then(|time| time.format(HTTP_DATE).ok())
+        .and_then(|text| HeaderValue::from_str(&text).ok())
+    {
+        headers.insert(LAST_MODIFIED, value);
+    }
+    headers
 }
 
 /// Takes the framing off, or checks the payload hash, and makes the headers fit what is left.
@@ -294,36 +285,4 @@ pub(super) fn missing_length() -> AwsError {
         "MissingContentLength",
         "You must provide the Content-Length HTTP header.",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn presigning_comes_off_and_expires() {
-        let strip = |uri: &str, now_ms: i64| {
-            let (mut parts, ()) = http::Request::builder()
-                .uri(uri)
-                .body(())
-                .expect("a request")
-                .into_parts();
-            strip_presigning(&mut parts, now_ms).map(|()| parts.uri.to_string())
-        };
-        let signed = "/b/k?versionId=1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20231114T221320Z\
-            &X-Amz-Expires=60&X-Amz-Signature=ff";
-        let then = 1_700_000_000_000;
-        assert_eq!(
-            strip(signed, then + 60_000),
-            Ok("/b/k?versionId=1".to_owned())
-        );
-        assert!(strip(signed, then + 60_001).is_err_and(|error| error.code == "AccessDenied"));
-        let v2 = "/b/k?AWSAccessKeyId=x&Signature=y&Expires=1700000000";
-        assert_eq!(strip(v2, then), Ok("/b/k".to_owned()));
-        assert!(strip(v2, then + 1).is_err());
-        assert_eq!(
-            strip("/b?prefix=Expires", 0),
-            Ok("/b?prefix=Expires".to_owned())
-        );
-    }
 }

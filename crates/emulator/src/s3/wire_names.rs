@@ -38,9 +38,17 @@ impl NameValidation for Names {
             "-an",
         ];
         s3s::path::check_bucket_name(name)
+            && !is_like_an_address(name)
             && !PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             && !SUFFIXES.iter().any(|suffix| name.ends_with(suffix))
     }
+}
+
+/// Four numbers between dots, even those that no address has.
+fn is_like_an_address(name: &str) -> bool {
+    let mut parts = name.split('.');
+    let numbers = parts.all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    numbers && name.split('.').count() == 4
 }
 
 #[cfg(test)]
@@ -62,12 +70,30 @@ mod tests {
 
     #[test]
     fn bucket_names_follow_aws() {
-        for good in ["abc", "log-pipeline-uploads", "a.b-c.1"] {
+        let longest = "a".repeat(63);
+        for good in [
+            "abc",
+            "log-pipeline-uploads",
+            "a.b-c.1",
+            "1.2.3",
+            "plan-an-1",
+            &longest,
+        ] {
             assert!(Names.validate_bucket_name(good), "{good}");
         }
         for bad in [
             "ab",
+            &"a".repeat(64),
             "Abc",
+            "a_b",
+            "a b",
+            "ab-",
+            "abc.",
+            ".abc",
+            "300.168.0.1",
+            "sthree-configurator-abc",
+            "abc--ol-s3",
+            "abc--table-s3",
             "a..b",
             "-ab",
             "192.168.0.1",

@@ -1,27 +1,32 @@
 //! S3 by its SDK.
 
+mod lists;
+mod multipart;
+mod objects;
+mod presigned;
+mod restart;
+mod versions;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    BucketVersioningStatus, CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier, Tag,
-    Tagging, VersioningConfiguration,
+    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, Tag, Tagging,
+    VersioningConfiguration,
 };
 
 use crate::common::{Running, code};
 
+const BUCKET: &str = "uploads";
+
 async fn make_bucket(client: &Client) {
-    client
-        .create_bucket()
-        .bucket("uploads")
-        .send()
-        .await
-        .expect("a bucket");
+    let made = client.create_bucket().bucket(BUCKET).send().await;
+    made.expect("a bucket");
 }
 
 async fn put(client: &Client, key: &str, body: &'static [u8]) -> Option<String> {
     client
         .put_object()
-        .bucket("uploads")
+        .bucket(BUCKET)
         .key(key)
         .body(ByteStream::from_static(body))
         .content_type("text/plain")
@@ -41,7 +46,7 @@ async fn body_of(
 ) -> Vec<u8> {
     let got = client
         .get_object()
-        .bucket("uploads")
+        .bucket(BUCKET)
         .key(key)
         .set_range(range.map(str::to_owned))
         .set_version_id(version.map(str::to_owned))
@@ -52,244 +57,131 @@ async fn body_of(
     body.into_bytes().to_vec()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_object_is_put_read_and_deleted() {
-    let running = Running::start().await;
-    let client = running.s3();
-    make_bucket(&client).await;
-    put(&client, "logs/a b+c.log", b"0123456789").await;
-    assert_eq!(
-        body_of(&client, "logs/a b+c.log", None, None).await,
-        b"0123456789"
-    );
-    assert_eq!(
-        body_of(&client, "logs/a b+c.log", Some("bytes=2-4"), None).await,
-        b"234"
-    );
-    let head = client
-        .head_object()
-        .bucket("uploads")
-        .key("logs/a b+c.log")
-        .send()
-        .await
-        .expect("there");
-    assert_eq!(head.content_length(), Some(10));
-    assert_eq!(head.content_type(), Some("text/plain"));
-    assert_eq!(head.metadata().expect("metadata")["origin"], "test");
-    assert_eq!(head.e_tag(), Some("\"781e5e245d69b566979b86e28d23f2c7\""));
-    // aws-behaviours S16
-    let full = client.delete_bucket().bucket("uploads").send().await;
-    assert_eq!(code(full), "BucketNotEmpty");
-    client
-        .delete_object()
-        .bucket("uploads")
-        .key("logs/a b+c.log")
-        .send()
-        .await
-        .expect("deleted");
-    let gone = client
-        .get_object()
-        .bucket("uploads")
-        .key("logs/a b+c.log")
-        .send()
-        .await;
-    assert_eq!(code(gone), "NoSuchKey");
-    client
-        .delete_bucket()
-        .bucket("uploads")
-        .send()
-        .await
-        .expect("empty now");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_is_listed_by_prefix_and_page() {
-    let running = Running::start().await;
-    let client = running.s3();
-    make_bucket(&client).await;
-    for key in ["a/1", "a/2", "a/3", "b/1"] {
-        put(&client, key, b"x").await;
-    }
-    let page = client
-        .list_objects_v2()
-        .bucket("uploads")
-        .prefix("a/")
-        .max_keys(2)
-        .send()
-        .await
-        .expect("a page");
-    assert_eq!(page.contents().len(), 2);
-    assert_eq!(page.is_truncated(), Some(true));
-    let rest = client
-        .list_objects_v2()
-        .bucket("uploads")
-        .prefix("a/")
-        .set_continuation_token(page.next_continuation_token().map(str::to_owned))
-        .send()
-        .await
-        .expect("the rest");
-    assert_eq!(rest.contents()[0].key(), Some("a/3"));
-    let folders = client
-        .list_objects_v2()
-        .bucket("uploads")
-        .delimiter("/")
-        .send()
-        .await
-        .expect("folders");
-    let folders: Vec<_> = folders
-        .common_prefixes()
-        .iter()
-        .filter_map(|folder| folder.prefix())
-        .collect();
-    assert_eq!(folders, ["a/", "b/"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn versions_are_kept_and_deleted_one_by_one() {
-    let running = Running::start().await;
-    let client = running.s3();
-    make_bucket(&client).await;
-    let enabled = VersioningConfiguration::builder()
-        .status(BucketVersioningStatus::Enabled)
-        .build();
+async fn version_bucket(client: &Client, status: BucketVersioningStatus) {
+    let configuration = VersioningConfiguration::builder().status(status).build();
     client
         .put_bucket_versioning()
-        .bucket("uploads")
-        .versioning_configuration(enabled)
+        .bucket(BUCKET)
+        .versioning_configuration(configuration)
         .send()
         .await
         .expect("versioned");
-    let first = put(&client, "k", b"1").await.expect("a version");
-    let second = put(&client, "k", b"2").await.expect("a version");
-    assert_ne!(first, second);
-    assert_eq!(body_of(&client, "k", None, None).await, b"2");
-    assert_eq!(body_of(&client, "k", None, Some(&first)).await, b"1");
-    let marker = client
-        .delete_object()
-        .bucket("uploads")
-        .key("k")
-        .send()
-        .await
-        .expect("hidden");
-    assert_eq!(marker.delete_marker(), Some(true));
-    let listed = client
-        .list_object_versions()
-        .bucket("uploads")
-        .send()
-        .await
-        .expect("listed");
-    assert_eq!(listed.versions().len(), 2);
-    assert_eq!(listed.delete_markers().len(), 1);
-    let versions = listed
-        .versions()
-        .iter()
-        .map(|version| version.version_id())
-        .chain(
-            listed
-                .delete_markers()
-                .iter()
-                .map(|marker| marker.version_id()),
-        );
-    let objects = versions.map(|version| {
-        ObjectIdentifier::builder()
-            .key("k")
-            .set_version_id(version.map(str::to_owned))
-            .build()
-            .expect("complete")
-    });
-    let delete = Delete::builder()
-        .set_objects(Some(objects.collect()))
+}
+
+fn tag(key: &str, value: &str) -> Tag {
+    let tag = Tag::builder().key(key).value(value).build();
+    tag.expect("complete")
+}
+
+fn tagging(tags: Vec<Tag>) -> Tagging {
+    let tagging = Tagging::builder().set_tag_set(Some(tags)).build();
+    tagging.expect("complete")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_lives_from_its_creation_to_its_deletion() {
+    let running = Running::start().await;
+    let client = running.s3();
+    let head = client.head_bucket().bucket(BUCKET).send().await;
+    assert!(head.is_err_and(|error| error.into_service_error().is_not_found()));
+    // aws-behaviours S1
+    let ireland = CreateBucketConfiguration::builder()
+        .location_constraint(BucketLocationConstraint::EuWest1)
         .build();
-    let deleted = client
-        .delete_objects()
-        .bucket("uploads")
-        .delete(delete.expect("complete"))
+    let elsewhere = client
+        .create_bucket()
+        .bucket(BUCKET)
+        .create_bucket_configuration(ireland)
         .send()
-        .await
-        .expect("deleted");
-    assert_eq!((deleted.deleted().len(), deleted.errors().len()), (3, 0));
-    client
-        .delete_bucket()
-        .bucket("uploads")
+        .await;
+    assert_eq!(code(elsewhere), "IllegalLocationConstraintException");
+    // aws-behaviours S4
+    let odd = client.create_bucket().bucket("uploads--x-s3x--ol-s3");
+    assert_eq!(code(odd.send().await), "InvalidBucketName");
+    make_bucket(&client).await;
+    // aws-behaviours S2
+    make_bucket(&client).await;
+    let head = client.head_bucket().bucket(BUCKET).send().await;
+    assert_eq!(head.expect("there").bucket_region(), Some("us-east-1"));
+    let location = client.get_bucket_location().bucket(BUCKET).send().await;
+    // The region that has no name here.
+    let location = location.expect("told");
+    let named = location
+        .location_constraint()
+        .map(BucketLocationConstraint::as_str);
+    assert_eq!(named.unwrap_or_default(), "");
+    let listed = client.list_buckets().send().await.expect("listed");
+    let names: Vec<_> = listed.buckets().iter().filter_map(|b| b.name()).collect();
+    assert_eq!(names, [BUCKET]);
+
+    put(&client, "k", b"x").await;
+    // aws-behaviours S16
+    let full = client.delete_bucket().bucket(BUCKET).send().await;
+    assert_eq!(code(full), "BucketNotEmpty");
+    let deleted = client.delete_object().bucket(BUCKET).key("k").send().await;
+    deleted.expect("deleted");
+    let deleted = client.delete_bucket().bucket(BUCKET).send().await;
+    deleted.expect("empty now");
+    let again = client.delete_bucket().bucket(BUCKET).send().await;
+    assert_eq!(code(again), "NoSuchBucket");
+    let orphan = client
+        .put_object()
+        .bucket(BUCKET)
+        .key("k")
+        .body(ByteStream::from_static(b"x"))
         .send()
-        .await
-        .expect("empty now");
+        .await;
+    assert_eq!(code(orphan), "NoSuchBucket");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn parts_become_one_object() {
-    const PART: usize = 5 * 1024 * 1024;
+async fn buckets_and_objects_have_tags() {
     let running = Running::start().await;
     let client = running.s3();
     make_bucket(&client).await;
-    let upload = client
-        .create_multipart_upload()
-        .bucket("uploads")
-        .key("big")
-        .send()
-        .await
-        .expect("begun");
-    let id = upload.upload_id().expect("an id");
-    let mut parts = Vec::new();
-    for (number, bytes) in [(1, vec![b'a'; PART]), (2, b"tail".to_vec())] {
-        let part = client
-            .upload_part()
-            .bucket("uploads")
-            .key("big")
-            .upload_id(id)
-            .part_number(number)
-            .body(bytes.into())
-            .send()
-            .await
-            .expect("a part");
-        parts.push(
-            CompletedPart::builder()
-                .part_number(number)
-                .set_e_tag(part.e_tag().map(str::to_owned))
-                .set_checksum_crc32(part.checksum_crc32().map(str::to_owned))
-                .build(),
-        );
-    }
-    let all = CompletedMultipartUpload::builder().set_parts(Some(parts));
-    let done = client
-        .complete_multipart_upload()
-        .bucket("uploads")
-        .key("big")
-        .upload_id(id)
-        .multipart_upload(all.build())
-        .send()
-        .await
-        .expect("completed");
-    assert!(done.e_tag().is_some_and(|tag| tag.ends_with("-2\"")));
-    let tail = format!("bytes={PART}-");
-    assert_eq!(body_of(&client, "big", Some(&tail), None).await, b"tail");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn buckets_have_tags() {
-    let running = Running::start().await;
-    let client = running.s3();
-    make_bucket(&client).await;
-    let none = client.get_bucket_tagging().bucket("uploads").send().await;
+    let none = client.get_bucket_tagging().bucket(BUCKET).send().await;
     assert_eq!(code(none), "NoSuchTagSet");
-    let tag = Tag::builder()
-        .key("pipectl:stack")
-        .value("s")
-        .build()
-        .expect("complete");
-    let tagging = Tagging::builder().tag_set(tag.clone()).build();
+    let put_tags = |tags| {
+        client
+            .put_bucket_tagging()
+            .bucket(BUCKET)
+            .tagging(tagging(tags))
+            .send()
+    };
+    put_tags(vec![tag("old", "1")]).await.expect("tagged");
+    // aws-behaviours S18: the whole set is replaced.
+    let ours = vec![tag("pipectl:stack", "s")];
+    put_tags(ours.clone()).await.expect("tagged");
+    let system = put_tags(vec![tag("aws:system", "x")]).await;
+    assert_eq!(code(system), "InvalidTag");
+    let tags = client.get_bucket_tagging().bucket(BUCKET).send().await;
+    assert_eq!(tags.expect("tags").tag_set(), ours);
+
     client
-        .put_bucket_tagging()
-        .bucket("uploads")
-        .tagging(tagging.expect("complete"))
+        .put_object()
+        .bucket(BUCKET)
+        .key("k")
+        .body(ByteStream::from_static(b"x"))
+        .tagging("stage=raw&note=a+b")
         .send()
         .await
-        .expect("tagged");
-    let tags = client
-        .get_bucket_tagging()
-        .bucket("uploads")
+        .expect("put");
+    let got = client.get_object().bucket(BUCKET).key("k").send().await;
+    assert_eq!(got.expect("got").tag_count(), Some(2));
+    let tags = client.get_object_tagging().bucket(BUCKET).key("k");
+    let tags = tags.send().await.expect("tags");
+    assert_eq!(tags.tag_set(), [tag("stage", "raw"), tag("note", "a b")]);
+    let many = (0..11).map(|number| tag(&number.to_string(), "")).collect();
+    let many = client
+        .put_object_tagging()
+        .bucket(BUCKET)
+        .key("k")
+        .tagging(tagging(many))
         .send()
-        .await
-        .expect("tags");
-    assert_eq!(tags.tag_set(), [tag]);
+        .await;
+    assert_eq!(code(many), "BadRequest");
+    let deleted = client.delete_object_tagging().bucket(BUCKET).key("k");
+    deleted.send().await.expect("deleted");
+    let tags = client.get_object_tagging().bucket(BUCKET).key("k");
+    assert!(tags.send().await.expect("tags").tag_set().is_empty());
 }
