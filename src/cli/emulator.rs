@@ -27,6 +27,9 @@ pub struct EmulatorArgs {
     /// What an answer promises: that data survives the death of the process, or a power cut, too
     #[arg(long, value_name = "NAME", default_value = "process", value_parser = ["process", "power"])]
     durability: String,
+    /// Put what was saved of damaged stores in their place (the damaged files are kept), then serve
+    #[arg(long)]
+    use_salvaged: bool,
     /// Port to use if it is free
     #[arg(long, hide = true, conflicts_with = "port")]
     prefer_port: Option<u16>,
@@ -40,6 +43,18 @@ struct EmulatorData {
     endpoint: String,
     pid: u32,
     data: PathBuf,
+    /// What `--use-salvaged` did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<ReplacedData>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReplacedData {
+    store: PathBuf,
+    /// Where the damaged file is now.
+    kept: Option<PathBuf>,
+    /// Where the files are that belong to rows which are lost.
+    strays: Option<PathBuf>,
 }
 
 pub(super) async fn run(global: &Global, args: EmulatorArgs, renderer: &Renderer) -> Ended {
@@ -51,7 +66,17 @@ pub(super) async fn run(global: &Global, args: EmulatorArgs, renderer: &Renderer
     if args.background {
         leave_terminal()?;
     }
-    let emulator = start(&args, &data).await.map_err(EmbeddedError::from)?;
+    // A write over the user's limit of file sizes is then an error of that write, and not the end of
+    // the process.
+    let _handled = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
+        .map_err(of_signals(&data))?;
+    let refused = |error| EmbeddedError::refused(error, &data);
+    let replaced = if args.use_salvaged {
+        use_salvaged(&data, renderer).map_err(refused)?
+    } else {
+        Vec::new()
+    };
+    let emulator = start(&args, &data).await.map_err(refused)?;
     let layout = Layout {
         record: data.join("emulator.json"),
         log: data.join("emulator.log"),
@@ -68,18 +93,51 @@ pub(super) async fn run(global: &Global, args: EmulatorArgs, renderer: &Renderer
         endpoint: emulator.endpoint().to_owned(),
         pid,
         data,
+        replaced,
     };
     renderer.data(&told, || human::serving(&told.endpoint));
     let ended = serve(&emulator, args.background).await;
     emulator.stop().await;
     layout.remove_record(pid)?;
-    ended.map_err(|error| {
-        CommandError::Project {
-            root: layout.data.display().to_string(),
-            cause: format!("signals: {error}"),
+    ended.map_err(|error| of_signals(&layout.data)(error).into())
+}
+
+fn of_signals(data: &std::path::Path) -> impl Fn(std::io::Error) -> CommandError {
+    move |error| CommandError::Project {
+        root: data.display().to_string(),
+        cause: format!("signals: {error}"),
+    }
+}
+
+/// Puts saved rows in the place of damaged stores, and says so.
+fn use_salvaged(
+    data: &std::path::Path,
+    renderer: &Renderer,
+) -> Result<Vec<ReplacedData>, StartError> {
+    let replaced = Emulator::use_salvaged(&Config::new(data))?;
+    if replaced.is_empty() {
+        renderer.say("nothing was saved of a damaged store; the stores stay as they are");
+    }
+    let mut told = Vec::new();
+    for one in replaced {
+        let store = one.store.display();
+        renderer.say(&format!("{store} is now what was saved of it"));
+        if let Some(kept) = &one.kept {
+            renderer.say(&format!("  the damaged file is kept as {}", kept.display()));
         }
-        .into()
-    })
+        if let Some((count, folder)) = &one.strays {
+            let folder = folder.display();
+            renderer.say(&format!(
+                "  {count} of its files that no saved row names are in {folder}"
+            ));
+        }
+        told.push(ReplacedData {
+            store: one.store,
+            kept: one.kept,
+            strays: one.strays.map(|(_, folder)| folder),
+        });
+    }
+    Ok(told)
 }
 
 /// With a preferred port that somebody else has by now, any other does.

@@ -4,6 +4,8 @@
 //! hint: only a health answer that names the same data directory counts as running, so the record
 //! of a process that died, or whose port somebody else has now, is harmless.
 
+mod refusal;
+
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ use serde::{Deserialize, Serialize};
 const START_DEADLINE: Duration = Duration::from_secs(20);
 /// How long a stop may take: function processes get a moment to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
+/// As much of a failed start's log as is read, bytes.
+const MOST_WRITTEN: u64 = 256 * 1024;
 /// How long a health answer may take.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -54,7 +58,22 @@ pub enum EmbeddedError {
         /// Bound, seconds.
         seconds: u64,
     },
-    /// The emulator refused to start (port taken, data directory in use, damaged store).
+    /// Stores are damaged; what can still be read of them was saved.
+    #[error("the emulator cannot start: {told}")]
+    #[diagnostic(
+        code(embedded::damaged),
+        help(
+            "run `{command}`: it puts what was saved in the place of the damaged files, keeps those, \
+             and serves"
+        )
+    )]
+    Damaged {
+        /// The stores, what SQLite said of them, and what was saved.
+        told: String,
+        /// What puts it in place.
+        command: String,
+    },
+    /// The emulator refused to start (port taken, data directory in use).
     #[error("the emulator cannot start: {0}")]
     #[diagnostic(
         code(embedded::refused),
@@ -189,7 +208,8 @@ async fn start(root: &Path) -> Result<Record, EmbeddedError> {
     let executable = std::env::current_exe().map_err(|e| fail(e.to_string()))?;
     let mut command = std::process::Command::new(executable);
     command
-        .args(["emulator", "--background", "--data"])
+        // Its failure is read from the log, so it is written for a program.
+        .args(["--output", "json", "emulator", "--background", "--data"])
         .arg(&layout.data)
         .current_dir(root)
         .stdin(Stdio::null())
@@ -217,9 +237,10 @@ async fn start(root: &Path) -> Result<Record, EmbeddedError> {
             if let Some(record) = wait_for_other(root, begun).await {
                 return Ok(record);
             }
-            return Err(fail(
-                log_tail(&layout.log, log_start).unwrap_or_else(|| status.to_string()),
-            ));
+            return Err(match written(&layout.log, log_start) {
+                Some(text) => EmbeddedError::of_background(&text, &layout.data, &layout.log),
+                None => fail(status.to_string()),
+            });
         }
         if begun.elapsed() > START_DEADLINE {
             return Err(EmbeddedError::SlowStart {
@@ -247,19 +268,14 @@ fn port_of(endpoint: &str) -> Option<u16> {
     endpoint.rsplit(':').next()?.parse().ok()
 }
 
-/// What the failed process wrote to its log, on one line.
-fn log_tail(log: &Path, from: u64) -> Option<String> {
+/// What the failed process wrote to its log.
+fn written(log: &Path, from: u64) -> Option<String> {
     let mut file = File::open(log).ok()?;
     file.seek(SeekFrom::Start(from)).ok()?;
-    let mut text = String::new();
-    file.take(4096).read_to_string(&mut text).ok()?;
-    let text = text
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty())
-        .collect::<Vec<_>>()
-        .join("; ");
-    (!text.is_empty()).then_some(text)
+    let mut bytes = Vec::new();
+    file.take(MOST_WRITTEN).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    (!text.trim().is_empty()).then_some(text)
 }
 
 /// How many resources the emulator holds, of all stacks; none when it does not answer.

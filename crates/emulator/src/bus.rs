@@ -4,7 +4,7 @@
 //! the service that owns it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -110,9 +110,15 @@ pub trait LogPort: Send + Sync + 'static {
 /// The ports of one emulator.
 #[derive(Default)]
 pub struct Bus {
-    queues: OnceLock<Arc<dyn QueuePort>>,
-    functions: OnceLock<Arc<dyn FunctionPort>>,
-    logs: OnceLock<Arc<dyn LogPort>>,
+    lines: OnceLock<Lines>,
+}
+
+/// Every service behind a line of its own that can be cut.
+struct Lines {
+    queues: Arc<dyn QueuePort>,
+    functions: Arc<dyn FunctionPort>,
+    logs: Arc<dyn LogPort>,
+    cut: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Bus {
@@ -123,24 +129,204 @@ impl Bus {
         functions: Arc<dyn FunctionPort>,
         logs: Arc<dyn LogPort>,
     ) {
+        let (queues, functions, logs) = (Line::to(queues), Line::to(functions), Line::to(logs));
+        let ends = (queues.clone(), functions.clone(), logs.clone());
         // A second call would be a bug of the start sequence; the first connection stays.
-        let _ = self.queues.set(queues);
-        let _ = self.functions.set(functions);
-        let _ = self.logs.set(logs);
+        let _ = self.lines.set(Lines {
+            queues,
+            functions,
+            logs,
+            cut: Box::new(move || {
+                ends.0.cut();
+                ends.1.cut();
+                ends.2.cut();
+            }),
+        });
+    }
+
+    /// Lets go of the services, which hold the bus themselves: without this none of them would ever
+    /// close its store. What is asked of them from now on is refused, so that whoever asks keeps what
+    /// it has and takes it up at the next start.
+    pub fn disconnect(&self) {
+        if let Some(lines) = self.lines.get() {
+            (lines.cut)();
+        }
+    }
+
+    fn lines(&self) -> &Lines {
+        self.lines.get().expect("the bus is connected at start")
     }
 
     /// The queue service.
     pub fn queues(&self) -> &Arc<dyn QueuePort> {
-        self.queues.get().expect("the bus is connected at start")
+        &self.lines().queues
     }
 
     /// The function service.
     pub fn functions(&self) -> &Arc<dyn FunctionPort> {
-        self.functions.get().expect("the bus is connected at start")
+        &self.lines().functions
     }
 
     /// The log service.
     pub fn logs(&self) -> &Arc<dyn LogPort> {
-        self.logs.get().expect("the bus is connected at start")
+        &self.lines().logs
+    }
+}
+
+/// A connection to a service, until it is cut.
+struct Line<P: ?Sized>(RwLock<Option<Arc<P>>>);
+
+impl<P: ?Sized> Line<P> {
+    fn to(service: Arc<P>) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(Some(service))))
+    }
+
+    fn cut(&self) {
+        let service = self
+            .0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // The service may end with its last holder: not while the line is locked.
+        drop(service);
+    }
+
+    fn service(&self) -> Option<Arc<P>> {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn on(&self) -> Result<Arc<P>, AwsError> {
+        self.service().ok_or_else(AwsError::stopping)
+    }
+}
+
+impl QueuePort for Line<dyn QueuePort> {
+    fn describe(&self, queue_arn: &str) -> Option<QueueFacts> {
+        self.service()?.describe(queue_arn)
+    }
+
+    fn receive(&self, queue_arn: &str, max: usize) -> Result<Vec<ReceivedMessage>, AwsError> {
+        self.on()?.receive(queue_arn, max)
+    }
+
+    fn delete(&self, queue_arn: &str, receipt_handles: &[String]) -> Result<(), AwsError> {
+        self.on()?.delete(queue_arn, receipt_handles)
+    }
+
+    fn release(
+        &self,
+        queue_arn: &str,
+        receipt_handles: &[String],
+        visibility_s: u32,
+    ) -> Result<(), AwsError> {
+        self.on()?.release(queue_arn, receipt_handles, visibility_s)
+    }
+
+    fn send(
+        &self,
+        queue_arn: &str,
+        body: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Result<String, AwsError> {
+        self.on()?.send(queue_arn, body, attributes)
+    }
+
+    fn watch(&self, queue_arn: &str) -> Option<watch::Receiver<u64>> {
+        self.service()?.watch(queue_arn)
+    }
+}
+
+impl FunctionPort for Line<dyn FunctionPort> {
+    fn permission(
+        &self,
+        function_arn: &str,
+        principal: &str,
+        source_arn: &str,
+        source_account: &str,
+    ) -> InvokePermission {
+        // None is asked once the requests have ended; what is left is no function to invoke.
+        self.service().map_or(InvokePermission::NoFunction, |on| {
+            on.permission(function_arn, principal, source_arn, source_account)
+        })
+    }
+
+    fn invoke_async(&self, function_arn: &str, payload: Bytes) -> Result<(), AwsError> {
+        self.on()?.invoke_async(function_arn, payload)
+    }
+}
+
+impl LogPort for Line<dyn LogPort> {
+    fn append(&self, group: &str, stream: &str, lines: &[LogLine]) -> Result<(), AwsError> {
+        self.on()?.append(group, stream, lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Service;
+
+    impl LogPort for Service {
+        fn append(&self, _: &str, _: &str, _: &[LogLine]) -> Result<(), AwsError> {
+            Ok(())
+        }
+    }
+
+    impl FunctionPort for Service {
+        fn permission(&self, _: &str, _: &str, _: &str, _: &str) -> InvokePermission {
+            InvokePermission::Allowed
+        }
+
+        fn invoke_async(&self, _: &str, _: Bytes) -> Result<(), AwsError> {
+            Ok(())
+        }
+    }
+
+    impl QueuePort for Service {
+        fn describe(&self, _: &str) -> Option<QueueFacts> {
+            Some(QueueFacts {
+                visibility_timeout_s: 1,
+            })
+        }
+
+        fn receive(&self, _: &str, _: usize) -> Result<Vec<ReceivedMessage>, AwsError> {
+            Ok(Vec::new())
+        }
+
+        fn delete(&self, _: &str, _: &[String]) -> Result<(), AwsError> {
+            Ok(())
+        }
+
+        fn release(&self, _: &str, _: &[String], _: u32) -> Result<(), AwsError> {
+            Ok(())
+        }
+
+        fn send(&self, _: &str, _: &str, _: &BTreeMap<String, String>) -> Result<String, AwsError> {
+            Ok(String::new())
+        }
+
+        fn watch(&self, _: &str) -> Option<watch::Receiver<u64>> {
+            None
+        }
+    }
+
+    #[test]
+    fn services_end_with_the_bus_disconnected_and_callers_are_refused() {
+        let service = Arc::new(Service);
+        let bus = Bus::default();
+        bus.connect(service.clone(), service.clone(), service.clone());
+        let held = Arc::clone(bus.queues());
+        assert!(held.describe("q").is_some());
+        assert!(bus.logs().append("g", "s", &[]).is_ok());
+        bus.disconnect();
+        assert_eq!(Arc::strong_count(&service), 1, "nobody else has it");
+        assert!(held.describe("q").is_none());
+        let refused = bus.functions().invoke_async("f", Bytes::new());
+        assert_eq!(refused.map_err(|error| error.status), Err(503));
+        assert!(held.send("q", "b", &BTreeMap::new()).is_err());
     }
 }

@@ -4,7 +4,8 @@
 mod guard;
 mod route;
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use axum::Router;
@@ -21,7 +22,6 @@ use crate::error::AwsError;
 use crate::lambda::LambdaService;
 use crate::logs::LogsService;
 use crate::s3::S3Service;
-use crate::server::Shared;
 use crate::service::{Request, Response, Service};
 use crate::sqs::SqsService;
 use crate::sts::{self, StsService};
@@ -65,12 +65,19 @@ impl Services {
 
 /// What the gateway answers from.
 pub(crate) struct Gateway {
-    pub services: Arc<Services>,
-    pub shared: Arc<Shared>,
+    /// None is left once the emulator closes its stores. A connection that a client holds open does
+    /// not keep them open, too.
+    pub services: Weak<Services>,
+    /// The endpoint that health reports.
+    pub endpoint: String,
+    /// The data directory that health reports.
+    pub data_dir: PathBuf,
     /// Whether the listener is bound to loopback, so that other `Host`s are refused.
     pub loopback_only: bool,
     /// Cancelled when a client asks the emulator to stop.
     pub stop_asked: CancellationToken,
+    /// Cancelled when requests in flight have had their time.
+    pub cut: CancellationToken,
 }
 
 /// The HTTP application.
@@ -78,7 +85,7 @@ pub(crate) fn app(gateway: Arc<Gateway>) -> Router {
     Router::new().fallback(handle).with_state(gateway)
 }
 
-async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+async fn handle(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
@@ -90,11 +97,20 @@ async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
             return with_request_id(json_error(&error), None);
         }
     };
+    // Nothing here looks at it, and libraries write the headers that they see to the log.
+    request.headers_mut().remove("x-amz-security-token");
     let kind = match route {
         Route::To(kind) => Some(kind),
         _ => None,
     };
-    let response = with_request_id(gateway.answer(route, request).await, kind);
+    let answered = tokio::select! {
+        answered = gateway.answer(route, request) => answered,
+        () = gateway.cut.cancelled() => json_error(&AwsError::stopping()),
+    };
+    let response = with_request_id(answered, kind);
+    if response.status() == StatusCode::INSUFFICIENT_STORAGE {
+        tracing::error!(service = ?kind, "the disk with the data directory is full");
+    }
     tracing::debug!(
         %method,
         path,
@@ -108,9 +124,11 @@ async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Respon
 
 impl Gateway {
     async fn answer(&self, route: Route, request: Request) -> Response {
-        let services = &self.services;
+        let Some(services) = self.services.upgrade() else {
+            return json_error(&AwsError::stopping());
+        };
         match route {
-            Route::Health => self.health(),
+            Route::Health => self.health(&services),
             Route::Stop => self.stop(request.headers()),
             Route::UnknownOwn => json_error(&AwsError::new(
                 404,
@@ -133,9 +151,8 @@ impl Gateway {
         }
     }
 
-    fn health(&self) -> Response {
-        let resources: serde_json::Map<String, serde_json::Value> = self
-            .services
+    fn health(&self, services: &Services) -> Response {
+        let resources: serde_json::Map<String, serde_json::Value> = services
             .named()
             .iter()
             .map(|(name, service)| ((*name).to_owned(), service.resources().into()))
@@ -146,8 +163,8 @@ impl Gateway {
                 "service": "pipectl-emulator",
                 "version": env!("CARGO_PKG_VERSION"),
                 "pid": std::process::id(),
-                "data_dir": self.shared.data_dir,
-                "endpoint": self.shared.endpoint,
+                "data_dir": self.data_dir,
+                "endpoint": self.endpoint,
                 "resources": resources,
             }),
         )

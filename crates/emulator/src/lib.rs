@@ -21,6 +21,7 @@ mod coverage;
 mod dynamodb;
 pub mod error;
 mod gateway;
+mod json_protocol;
 mod lambda;
 mod logs;
 mod s3;

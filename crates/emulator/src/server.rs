@@ -1,28 +1,36 @@
 //! Starting and stopping: binds the port, opens the stores, connects the bus, serves.
 
-use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod listen;
+mod lock;
+
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::listen::{Listener, bind};
+use self::lock::Lock;
 use crate::behaviour::Behaviour;
 use crate::bus::Bus;
 use crate::clock::SharedClock;
 use crate::config::{Config, Durability};
 use crate::gateway::{self, Gateway, Services};
-use crate::store::StoreError;
+use crate::store::{self, Damage, LastStop, Replaced, StoreError};
 use crate::sts::StsService;
 use crate::{dynamodb, lambda, logs, s3, sqs};
 
 /// How long requests in flight may take to finish once the emulator stops. Long polls are longer
 /// than anybody wants to wait for an exit.
 const DRAIN: Duration = Duration::from_secs(3);
+/// How long what was cut off may take to let go of the stores.
+const CLOSE: Duration = Duration::from_secs(3);
+/// Stores that another library opens: it reports damage, and saves nothing.
+const FOREIGN: [&str; 1] = ["dynamodb.sqlite"];
 
 /// What every service of one emulator shares.
 pub(crate) struct Shared {
@@ -40,6 +48,17 @@ pub(crate) struct Shared {
     pub durability: Durability,
     /// Cancelled when the emulator stops; background tasks end with it.
     pub stop: CancellationToken,
+    /// Tells when nobody has this any more, and so no service is left.
+    ended: Ended,
+}
+
+/// Cancels its token when it is dropped.
+struct Ended(CancellationToken);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 impl Shared {
@@ -53,6 +72,7 @@ impl Shared {
             behaviour: config.behaviour.clone(),
             durability: config.durability,
             stop: CancellationToken::new(),
+            ended: Ended(CancellationToken::new()),
         }
     }
 }
@@ -106,10 +126,20 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// The damaged stores, when that is why it did not start.
+    pub fn damage(&self) -> &[Damage] {
+        match self {
+            Self::Store(StoreError::Damaged(damage)) => damage,
+            _ => &[],
+        }
+    }
+}
+
 /// A running emulator. Dropping it asks it to stop, without waiting until it has.
 pub struct Emulator {
-    shared: Arc<Shared>,
-    services: Arc<Services>,
+    endpoint: String,
+    services: Weak<Services>,
     /// Cancelled to ask for the stop.
     stop_asked: CancellationToken,
     /// Cancelled once everything has ended.
@@ -123,19 +153,28 @@ impl Emulator {
     ///
     /// # Errors
     /// When the port or the data directory is not free, or a store cannot be opened; nothing is
-    /// left running then.
+    /// left running then. Of a damaged store everything that can be read is saved first.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        listen::raise_open_files();
         let (listener, endpoint) = bind(config.address, config.port).await?;
-        let lock = lock(&config.data_dir)?;
-        let shared = Arc::new(Shared::new(&config, endpoint));
-        let services = Arc::new(Services {
-            s3: s3::open(Arc::clone(&shared))?,
-            sqs: sqs::open(Arc::clone(&shared))?,
-            lambda: lambda::open(Arc::clone(&shared))?,
-            dynamodb: dynamodb::open(Arc::clone(&shared))?,
-            logs: logs::open(Arc::clone(&shared))?,
-            sts: Arc::new(StsService),
-        });
+        let mut lock = Lock::take(&config.data_dir)?;
+        let last = lock.last;
+        let damage = examine(&config.data_dir, last).await;
+        if !damage.is_empty() {
+            return Err(StoreError::Damaged(damage).into());
+        }
+        let shared = Arc::new(Shared::new(&config, endpoint.clone()));
+        let services = match open(&shared) {
+            Ok(services) => Arc::new(services),
+            Err(error) => {
+                drop(shared);
+                return Err(with_all_damage(error, &config.data_dir).await);
+            }
+        };
+        lock.serving().map_err(|source| StartError::Lock {
+            data_dir: config.data_dir.clone(),
+            source,
+        })?;
         shared.bus.connect(
             services.sqs.clone(),
             services.lambda.clone(),
@@ -149,30 +188,59 @@ impl Emulator {
         services.s3.start();
 
         let emulator = Self {
-            shared: Arc::clone(&shared),
-            services: Arc::clone(&services),
+            endpoint: endpoint.clone(),
+            services: Arc::downgrade(&services),
             stop_asked: CancellationToken::new(),
             stopped: CancellationToken::new(),
         };
-        let gateway = Arc::new(Gateway {
-            services: Arc::clone(&services),
-            shared: Arc::clone(&shared),
+        let cut = CancellationToken::new();
+        let gateway = Gateway {
+            services: Arc::downgrade(&services),
+            endpoint,
+            data_dir: config.data_dir.clone(),
             loopback_only: config.address.is_loopback(),
             stop_asked: emulator.stop_asked.clone(),
-        });
-        tokio::spawn(supervise(listener, gateway, emulator.stopped.clone(), lock));
+            cut: cut.clone(),
+        };
         tracing::info!(endpoint = shared.endpoint, data_dir = %shared.data_dir.display(), "serving");
+        let running = Running {
+            shared,
+            services,
+            lock,
+            stop_asked: emulator.stop_asked.clone(),
+            cut,
+        };
+        let app = gateway::app(Arc::new(gateway));
+        tokio::spawn(running.supervise(listener, app, emulator.stopped.clone()));
         Ok(emulator)
+    }
+
+    /// Puts what was saved of damaged stores in their place, and keeps the damaged files. To be
+    /// called before a start that was refused for them is tried again.
+    ///
+    /// # Errors
+    /// When an emulator runs on the data directory, or a file cannot be moved.
+    pub fn use_salvaged(config: &Config) -> Result<Vec<Replaced>, StartError> {
+        let lock = Lock::take(&config.data_dir)?;
+        let replaced = store::use_salvaged(&config.data_dir, config.clock.now_ms() / 1000)?;
+        lock.untouched().map_err(|source| StartError::Lock {
+            data_dir: config.data_dir.clone(),
+            source,
+        })?;
+        Ok(replaced)
     }
 
     /// Where clients reach it, e.g. `http://127.0.0.1:40123`; no trailing slash.
     pub fn endpoint(&self) -> &str {
-        &self.shared.endpoint
+        &self.endpoint
     }
 
-    /// How many resources users made here and have not deleted, all services together.
+    /// How many resources users made here and have not deleted, all services together; none once it
+    /// has stopped.
     pub fn resources(&self) -> u64 {
-        self.services.resources()
+        self.services
+            .upgrade()
+            .map_or(0, |services| services.resources())
     }
 
     /// Returns once the emulator has stopped, by [`Emulator::stop`] or by a client's
@@ -182,7 +250,7 @@ impl Emulator {
     }
 
     /// Stops accepting, ends the functions and background tasks, lets requests in flight finish
-    /// (for a bounded time), frees the data directory, and returns.
+    /// (for a bounded time), closes the stores, frees the data directory, and returns.
     pub async fn stop(&self) {
         self.stop_asked.cancel();
         self.wait().await;
@@ -195,126 +263,110 @@ impl Drop for Emulator {
     }
 }
 
-/// Serves until the stop is asked for, then takes everything down in order.
-async fn supervise(
-    listener: TcpListener,
-    gateway: Arc<Gateway>,
-    stopped: CancellationToken,
-    lock: File,
-) {
-    // Answers are small and clients wait for them: without this, Nagle's algorithm and delayed
-    // acknowledgements together hold some of them for 40 ms.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!("TCP_NODELAY: {error}");
-        }
-    });
-    let serving = axum::serve(listener, gateway::app(Arc::clone(&gateway)))
-        .with_graceful_shutdown(gateway.stop_asked.clone().cancelled_owned());
-    let mut serving = tokio::spawn(serving.into_future());
-
-    tokio::select! {
-        () = gateway.stop_asked.cancelled() => {}
-        ended = &mut serving => {
-            tracing::error!("the listener ended by itself: {ended:?}");
-            gateway.stop_asked.cancel();
-        }
-    }
-    gateway.shared.stop.cancel();
-    gateway.services.lambda.stop().await;
-    if !serving.is_finished() && tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
-        tracing::warn!("requests were still in flight after {DRAIN:?}; they are cut off");
-        serving.abort();
-    }
-    drop(lock);
-    stopped.cancel();
+/// Opens every store.
+fn open(shared: &Arc<Shared>) -> Result<Services, StartError> {
+    Ok(Services {
+        s3: s3::open(Arc::clone(shared))?,
+        sqs: sqs::open(Arc::clone(shared))?,
+        lambda: lambda::open(Arc::clone(shared))?,
+        dynamodb: dynamodb::open(Arc::clone(shared))?,
+        logs: logs::open(Arc::clone(shared))?,
+        sts: Arc::new(StsService),
+    })
 }
 
-/// Binds the listener; the second value is the endpoint for clients on this machine.
-async fn bind(address: IpAddr, port: u16) -> Result<(TcpListener, String), StartError> {
-    let wanted = SocketAddr::new(address, port);
-    let refused = |source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => StartError::PortTaken { port },
-        _ => StartError::Listen {
-            address: wanted,
-            source,
-        },
-    };
-    let listener = TcpListener::bind(wanted).await.map_err(refused)?;
-    let mut bound = listener.local_addr().map_err(refused)?;
-    // "Every address" is nothing that a client can connect to.
-    if bound.ip().is_unspecified() {
-        bound.set_ip(match bound.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    Ok((listener, format!("http://{bound}")))
+/// Damaged stores, with what was saved of them. Reads files, so not on a thread of the runtime.
+async fn examine(data_dir: &Path, last: LastStop) -> Vec<Damage> {
+    let data_dir = data_dir.to_owned();
+    let examined =
+        tokio::task::spawn_blocking(move || store::examine(&data_dir, last, &FOREIGN)).await;
+    examined.unwrap_or_else(|error| {
+        tracing::error!("the stores were not checked: {error}");
+        Vec::new()
+    })
 }
 
-/// Takes the data directory for this process until the file is dropped.
-fn lock(data_dir: &Path) -> Result<File, StartError> {
-    let fail = |source| StartError::Lock {
-        data_dir: data_dir.to_owned(),
-        source,
-    };
-    std::fs::create_dir_all(data_dir).map_err(fail)?;
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(data_dir.join("lock"))
-        .map_err(fail)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let pid = file
-                .read_to_string(&mut holder)
-                .ok()
-                .and_then(|_| holder.trim().parse().ok());
-            return Err(StartError::Locked {
-                data_dir: data_dir.to_owned(),
-                pid,
-            });
-        }
-        Err(TryLockError::Error(source)) => return Err(fail(source)),
+/// A store that cannot be opened may be damaged, and may not be the only one: the user is told of
+/// all of them at once.
+async fn with_all_damage(error: StartError, data_dir: &Path) -> StartError {
+    if let StartError::Store(StoreError::Newer { .. } | StoreError::Directory { .. }) = error {
+        return error;
     }
-    file.set_len(0).map_err(fail)?;
-    file.seek(SeekFrom::Start(0)).map_err(fail)?;
-    writeln!(file, "{}", std::process::id()).map_err(fail)?;
-    Ok(file)
+    let mut damage = examine(data_dir, LastStop::Unclean).await;
+    if let StartError::Store(StoreError::Damaged(known)) = &error {
+        damage.retain(|new| known.iter().all(|known| known.path != new.path));
+        damage.extend(known.iter().cloned());
+        damage.sort_by(|one, other| one.path.cmp(&other.path));
+    }
+    if damage.is_empty() {
+        return error;
+    }
+    StoreError::Damaged(damage).into()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What runs until the stop.
+struct Running {
+    shared: Arc<Shared>,
+    services: Arc<Services>,
+    lock: Lock,
+    stop_asked: CancellationToken,
+    /// Cancelled to end every connection.
+    cut: CancellationToken,
+}
 
-    #[test]
-    fn a_data_directory_is_held_by_one_and_names_its_holder() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let held = lock(dir.path()).expect("free");
-        match lock(dir.path()) {
-            Err(error @ StartError::Locked { pid, .. }) => {
-                assert_eq!(pid, Some(std::process::id()));
-                assert!(error.to_string().contains(&std::process::id().to_string()));
+impl Running {
+    /// Serves until the stop is asked for, then takes everything down in order.
+    async fn supervise(self, listener: TcpListener, app: Router, stopped: CancellationToken) {
+        let listener = Listener {
+            inner: listener,
+            cut: self.cut.clone(),
+        };
+        let serving = axum::serve(listener, app)
+            .with_graceful_shutdown(self.stop_asked.clone().cancelled_owned());
+        let mut serving = tokio::spawn(serving.into_future());
+
+        tokio::select! {
+            () = self.stop_asked.cancelled() => {}
+            ended = &mut serving => {
+                tracing::error!("the listener ended by itself: {ended:?}");
+                self.stop_asked.cancel();
             }
-            other => panic!("expected Locked, got {other:?}"),
         }
-        drop(held);
-        lock(dir.path()).expect("free again");
+        self.shared.stop.cancel();
+        self.services.lambda.stop().await;
+        if !serving.is_finished() && tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
+            tracing::warn!("requests were still in flight after {DRAIN:?}; they are cut off");
+            self.cut.cancel();
+            if tokio::time::timeout(CLOSE, &mut serving).await.is_err() {
+                serving.abort();
+            }
+        }
+        self.close().await;
+        stopped.cancel();
     }
 
-    #[tokio::test]
-    async fn a_taken_port_is_named() {
-        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let (taken, endpoint) = bind(localhost, 0).await.expect("some port");
-        let port = taken.local_addr().expect("an address").port();
-        assert_eq!(endpoint, format!("http://127.0.0.1:{port}"));
-        assert!(matches!(
-            bind(localhost, port).await,
-            Err(StartError::PortTaken { port: named }) if named == port
-        ));
+    /// Closes the stores and frees the data directory.
+    async fn close(mut self) {
+        let data_dir = self.shared.data_dir.clone();
+        let ended = self.shared.ended.0.clone();
+        self.shared.bus.disconnect();
+        drop(self.services);
+        drop(self.shared);
+        let closed = tokio::time::timeout(CLOSE, ended.cancelled()).await.is_ok();
+        if !closed {
+            tracing::warn!("some work has not ended after {CLOSE:?}; its store stays open");
+        }
+        let logs = tokio::task::spawn_blocking(move || store::close(&data_dir)).await;
+        if let Err(error) = &logs {
+            tracing::error!("the stores' logs were not written back: {error}");
+        }
+        // Whoever starts next has a look at a store that is still open, or was found damaged.
+        if closed
+            && logs.is_ok()
+            && !store::damage_was_seen()
+            && let Err(error) = self.lock.stopped()
+        {
+            tracing::warn!(%error, "a clean stop is not noted");
+        }
     }
 }

@@ -3,18 +3,28 @@
 //! - [`TestEnv`] runs the pipectl binary in a project of its own and gives a [`Transcript`] to snapshot.
 //! - [`redact`] takes out of a transcript what differs between two runs.
 //! - [`http`] asks a server directly, past everything that is under test.
+//! - [`Probe`] asks the services of the embedded target in the same way, [`Serving`] is its process, and
+//!   [`functions`] are the processes that it leaves when it is killed.
+//! - [`until`] waits for what comes by itself, and says what it saw when it does not.
 //! - [`endpoints`] starts other emulators, for suites that run on each of them.
 
 mod dates;
 pub mod endpoints;
 mod env;
+pub mod functions;
 pub mod http;
 mod invocation;
+pub mod probe;
 pub mod process;
 pub mod redact;
+mod serving;
 mod transcript;
+mod wait;
 
 pub use endpoints::{Endpoint, Skip};
 pub use env::{EmulatorRecord, TestEnv, repository};
 pub use invocation::Invocation;
+pub use probe::Probe;
+pub use serving::{Serving, free_port};
 pub use transcript::Transcript;
+pub use wait::until;

@@ -11,12 +11,16 @@ use std::time::{Duration, Instant};
 /// Time between two looks at a child.
 const POLL: Duration = Duration::from_millis(5);
 
+fn pause() {
+    pause_for(POLL);
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one sleep of this crate, in loops that have a deadline"
 )]
-fn pause() {
-    std::thread::sleep(POLL);
+pub(crate) fn pause_for(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Starts `command` as leader of a new process group, with stdout and stderr in files: a background

@@ -2,12 +2,24 @@
 //!
 //! The engine knows tables, items, expressions, transactions, PartiQL and streams. What is here
 //! is the wire (JSON in and out, errors), our region in its ARNs, AWS's refusals that the engine
-//! lacks, and the time to live sweep. No other service is needed, and none needs this one.
+//! lacks, the phases of a table, and the time to live sweep. No other service is needed, and none
+//! needs this one.
 
 mod handlers;
+mod handlers_tables;
 mod operations;
 mod state;
+mod state_phases;
+mod state_sweep;
 mod wire;
+mod wire_names;
+
+#[cfg(test)]
+mod handlers_phases_tests;
+#[cfg(test)]
+mod handlers_tests;
+#[cfg(test)]
+mod state_sweep_tests;
 
 use std::sync::Arc;
 
@@ -23,11 +35,12 @@ pub(crate) struct DynamoDbService {
     shared: Arc<Shared>,
 }
 
-/// Opens the store in the data directory.
+/// Opens the stores in the data directory.
 pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<DynamoDbService>, StartError> {
     let state = Arc::new(State::open(
-        &shared.data_dir.join("dynamodb.sqlite"),
+        &shared.data_dir,
         shared.durability,
+        &shared.behaviour,
     )?);
     Ok(Arc::new(DynamoDbService { state, shared }))
 }
@@ -35,7 +48,7 @@ pub(crate) fn open(shared: Arc<Shared>) -> Result<Arc<DynamoDbService>, StartErr
 impl DynamoDbService {
     /// Starts the sweep that deletes expired items.
     pub(crate) fn start(&self) {
-        tokio::spawn(state::sweep_until_stopped(
+        tokio::spawn(state_sweep::sweep_until_stopped(
             Arc::clone(&self.state),
             Arc::clone(&self.shared),
         ));
@@ -49,11 +62,12 @@ impl Service for DynamoDbService {
             Ok(read) => read,
             Err(error) => return wire::refuse(&error),
         };
+        let now = self.shared.clock.now_ms();
         if !handlers::is_long(&operation) {
-            return handlers::answer(&self.state, &operation, &body);
+            return handlers::answer(&self.state, &operation, &body, now);
         }
         let state = Arc::clone(&self.state);
-        tokio::task::spawn_blocking(move || handlers::answer(&state, &operation, &body))
+        tokio::task::spawn_blocking(move || handlers::answer(&state, &operation, &body, now))
             .await
             .unwrap_or_else(|error| wire::refuse(&crate::error::AwsError::internal(error)))
     }

@@ -1,50 +1,63 @@
 //! DynamoDB's JSON 1.0: reading requests, wording errors, and our region in the engine's ARNs.
 
-use axum::body::Body;
+use std::io;
+
 use dynoxide::DynoxideError;
-use http::{HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use rusqlite::ffi;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::config::REGION;
 use crate::error::AwsError;
+use crate::json_protocol::Dialect;
 use crate::service::{Request, Response};
 
-/// JSON of the response, or the engine's refusal.
-pub(super) type Answer = Result<String, DynoxideError>;
+/// Why there is no response.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The engine says so.
+    Engine(DynoxideError),
+    /// We do.
+    Own(AwsError),
+}
 
-/// DynamoDB takes requests up to this size, bytes.
-const MAX_BODY: usize = 16 * 1024 * 1024;
+impl From<DynoxideError> for Refusal {
+    fn from(error: DynoxideError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<AwsError> for Refusal {
+    fn from(error: AwsError) -> Self {
+        Self::Own(error)
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Engine(error) => error.fmt(f),
+            Self::Own(error) => error.fmt(f),
+        }
+    }
+}
+
+/// JSON of the response, or why there is none.
+pub(super) type Answer = Result<String, Refusal>;
+
+const DIALECT: Dialect = Dialect {
+    content_type: "application/x-amz-json-1.0",
+    common_namespace: "com.amazon.coral.service#",
+    max_body: 16 * 1024 * 1024,
+};
 /// How the engine's ARNs begin: its region is its own name.
 const ENGINE_ARN: &str = "arn:aws:dynamodb:dynoxide:";
 
 /// The operation named by `X-Amz-Target`, and the body as text.
 pub(super) async fn read(request: Request) -> Result<(String, String), AwsError> {
-    let operation = request
-        .headers()
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-        .and_then(|target| target.rsplit_once('.'))
-        .map(|(_, operation)| operation.to_owned())
-        .ok_or_else(|| {
-            AwsError::bad_request(
-                "com.amazon.coral.service#UnknownOperationException",
-                "the header X-Amz-Target names no operation",
-            )
-        })?;
-    let body = Limited::new(request.into_body(), MAX_BODY)
-        .collect()
-        .await
-        .map_err(|error| AwsError::new(413, "RequestEntityTooLargeException", error.to_string()))?
-        .to_bytes();
-    let body = String::from_utf8(body.into()).map_err(|error| {
-        AwsError::bad_request(
-            "com.amazon.coral.service#SerializationException",
-            error.to_string(),
-        )
-    })?;
+    let (operation, body) = DIALECT.read(request).await?;
+    let body = String::from_utf8(body.into()).map_err(|error| DIALECT.unreadable(error))?;
     Ok((operation, body))
 }
 
@@ -54,19 +67,23 @@ pub(super) fn plain<Q: DeserializeOwned, R: Serialize>(
     run: impl FnOnce(Q) -> Result<R, DynoxideError>,
 ) -> Answer {
     let response = run(parse(body)?)?;
-    serde_json::to_string(&response).map_err(unwritable)
+    Ok(serde_json::to_string(&response).map_err(unwritable)?)
 }
 
-/// Runs an operation that describes tables or streams, and gives its ARNs our region. Such
-/// responses hold no user data that could look like an ARN.
+/// Runs an operation that describes tables or streams, and gives its ARNs our region.
 pub(super) fn own_arns<Q: DeserializeOwned, R: Serialize>(
     body: &str,
     run: impl FnOnce(Q) -> Result<R, DynoxideError>,
 ) -> Answer {
-    let response = run(parse(body)?)?;
-    let mut json = serde_json::to_value(&response).map_err(unwritable)?;
+    Ok(own(&run(parse(body)?)?)?.to_string())
+}
+
+/// A description of tables or streams with our region in its ARNs. Such responses hold no user
+/// data that could look like an ARN.
+pub(super) fn own(response: &impl Serialize) -> Result<Value, DynoxideError> {
+    let mut json = serde_json::to_value(response).map_err(unwritable)?;
     rewrite_arns(&mut json);
-    Ok(json.to_string())
+    Ok(json)
 }
 
 /// Runs `GetRecords`: the region is a field of each record, beside the user's data.
@@ -78,6 +95,13 @@ pub(super) fn records<Q: DeserializeOwned, R: Serialize>(
     let mut json = serde_json::to_value(&response).map_err(unwritable)?;
     for record in json["Records"].as_array_mut().into_iter().flatten() {
         record["awsRegion"] = REGION.into();
+        // In the names of Lambda's events here, where the API has others.
+        if let Some(identity) = record.get("userIdentity") {
+            record["userIdentity"] = json!({
+                "Type": identity["type"],
+                "PrincipalId": identity["principalId"],
+            });
+        }
     }
     Ok(json.to_string())
 }
@@ -99,7 +123,8 @@ fn unwritable(error: serde_json::Error) -> DynoxideError {
     DynoxideError::InternalServerError(format!("writing the response: {error}"))
 }
 
-fn parse<Q: DeserializeOwned>(body: &str) -> Result<Q, DynoxideError> {
+/// A request in its shape.
+pub(super) fn parse<Q: DeserializeOwned>(body: &str) -> Result<Q, DynoxideError> {
     serde_json::from_str(body).map_err(|error| unreadable(&error))
 }
 
@@ -173,8 +198,15 @@ fn mismatch(found: &str, expected: &str) -> String {
     }
 }
 
-/// The engine's refusal as AWS puts it on the wire.
-pub(super) fn engine_error(operation: &str, error: DynoxideError) -> Response {
+/// A refusal as AWS puts it on the wire.
+pub(super) fn refused(operation: &str, refusal: Refusal) -> Response {
+    match refusal {
+        Refusal::Engine(error) => engine_error(operation, error),
+        Refusal::Own(error) => refuse(&error),
+    }
+}
+
+fn engine_error(operation: &str, error: DynoxideError) -> Response {
     let error = match (operation, error) {
         // These three list what is wrong with a request; the others name it bare.
         ("PutItem" | "UpdateItem" | "DeleteItem", DynoxideError::EnvelopedValidation(message))
@@ -187,41 +219,77 @@ pub(super) fn engine_error(operation: &str, error: DynoxideError) -> Response {
             "ExecuteStatement",
             DynoxideError::ConditionalCheckFailedException(message, Some(item)),
         ) => DynoxideError::StatementConditionalCheckFailed(message, item),
+        // AWS says which expression it is, as the engine does for all others.
+        ("Query", DynoxideError::ValidationException(message)) if is_bare(&message) => {
+            DynoxideError::ValidationException(format!("Invalid KeyConditionExpression: {message}"))
+        }
         (_, other) => other,
+    };
+    let error = match store_trouble(error) {
+        Ok(trouble) => return refuse(&trouble),
+        Err(error) => error,
     };
     if error.status_code() >= 500 {
         tracing::error!(operation, "{error}");
     }
-    respond(error.status_code(), error.to_json())
+    DIALECT.respond(error.status_code(), error.to_json())
+}
+
+/// Is this about a key condition, without saying so?
+fn is_bare(message: &str) -> bool {
+    [
+        "Attribute name is a reserved keyword",
+        "An expression attribute value used in expression is not defined",
+        "An expression attribute name used in the document path is not defined",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start))
+}
+
+/// A trouble of the store, told apart from the engine's other errors; those come back.
+///
+/// Most of the engine's errors have lost SQLite's code on their way, and kept its words.
+pub(super) fn store_trouble(error: DynoxideError) -> Result<AwsError, DynoxideError> {
+    match error {
+        DynoxideError::SqliteError(error) => Ok(error.into()),
+        DynoxideError::InternalServerError(words) => {
+            // The number that the last system call left behind, before another is made.
+            let system = AwsError::from(io::Error::last_os_error());
+            let has = |part: &str| words.contains(part);
+            let code = if has("database or disk is full") {
+                ffi::SQLITE_FULL
+            } else if has("disk image is malformed") {
+                ffi::SQLITE_CORRUPT
+            } else if has("not a valid database") || has("file is not a database") {
+                ffi::SQLITE_NOTADB
+            } else if (has("I/O error") || has("unable to open database file"))
+                && system.status != 500
+            {
+                return Ok(system);
+            } else {
+                return Err(DynoxideError::InternalServerError(words));
+            };
+            Ok(rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(words)).into())
+        }
+        other => Err(other),
+    }
 }
 
 /// A refusal of our own.
 pub(super) fn refuse(error: &AwsError) -> Response {
-    respond(
-        error.status,
-        serde_json::json!({ "__type": error.code, "message": error.message }).to_string(),
-    )
+    DIALECT.refuse(error)
 }
 
-/// A JSON response.
-pub(super) fn respond(status: u16, json: String) -> Response {
-    let mut response = Response::new(Body::from(json));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-amz-json-1.0"),
-    );
-    response
+/// A success.
+pub(super) fn respond(json: String) -> Response {
+    DIALECT.respond(200, json)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use dynoxide::actions::get_item::GetItemRequest;
     use dynoxide::actions::update_time_to_live::UpdateTimeToLiveRequest;
-    use serde_json::json;
-
-    use super::*;
 
     #[test]
     fn only_arns_of_the_engine_are_rewritten() {

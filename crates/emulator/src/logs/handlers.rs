@@ -1,4 +1,5 @@
-//! One function per operation of CloudWatch Logs.
+//! One function per operation of CloudWatch Logs. Those on events are next door, in
+//! `handlers_events`.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::AwsError;
 
-use super::events::{Cursor, EVENT_OVERHEAD, Filter, NewEvent, Position};
-use super::pattern::Pattern;
+use super::handlers_events::{filter_log_events, get_log_events, put_log_events};
 use super::state::{Names, State, StreamOrder};
 use super::wire::{self, invalid, parse};
 
@@ -16,16 +16,11 @@ const RETENTION_DAYS: [i64; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
-/// Events of one batch.
-const MAX_BATCH: usize = 10_000;
-/// Bytes of one batch, counted with an overhead for each event.
-const MAX_BATCH_BYTES: usize = 1_048_576;
-/// Events on one page.
-const MAX_EVENTS: i64 = 10_000;
 /// Groups or streams on one page.
 const MAX_LISTED: i64 = 50;
 
-type Answer = Result<Value, AwsError>;
+/// The response, or why there is none.
+pub(super) type Answer = Result<Value, AwsError>;
 
 /// Answers one request.
 pub(super) fn dispatch(state: &State, operation: &str, body: &Value, now_ms: i64) -> Answer {
@@ -56,12 +51,11 @@ fn create_log_group(state: &State, request: &wire::CreateLogGroup, now_ms: i64) 
         character.is_ascii_alphanumeric() || "._-/#".contains(character)
     })?;
     check_tags(&request.tags)?;
-    if request.kms_key_id.is_some() {
-        return Err(AwsError::not_implemented(
-            "CloudWatch Logs",
-            "CreateLogGroup with kmsKeyId",
-        ));
-    }
+    refuse_member("CreateLogGroup with kmsKeyId", request.kms_key_id.is_some())?;
+    refuse_member(
+        "CreateLogGroup with deletionProtectionEnabled",
+        request.deletion_protection_enabled,
+    )?;
     let class = request.log_group_class.as_deref().unwrap_or("STANDARD");
     if !["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"].contains(&class) {
         return Err(invalid(format!(
@@ -80,6 +74,10 @@ fn delete_log_group(state: &State, request: &wire::GroupName) -> Answer {
 
 fn describe_log_groups(state: &State, request: &wire::DescribeLogGroups) -> Answer {
     let limit = page_size(request.limit, MAX_LISTED)?;
+    refuse_member(
+        "DescribeLogGroups with logGroupIdentifiers",
+        !request.log_group_identifiers.is_empty(),
+    )?;
     let names = match (
         &request.log_group_name_prefix,
         &request.log_group_name_pattern,
@@ -98,7 +96,12 @@ fn describe_log_groups(state: &State, request: &wire::DescribeLogGroups) -> Answ
         .as_deref()
         .map(wire::token_text)
         .transpose()?;
-    let mut groups = state.groups(&names, after.as_deref(), limit + 1)?;
+    let mut groups = state.groups(
+        &names,
+        request.log_group_class.as_deref(),
+        after.as_deref(),
+        limit + 1,
+    )?;
     let more = groups.len() > limit;
     groups.truncate(limit);
     let mut answer = json!({
@@ -187,143 +190,6 @@ fn describe_log_streams(state: &State, request: &wire::DescribeLogStreams) -> An
     Ok(answer)
 }
 
-fn put_log_events(state: &State, request: &wire::PutLogEvents, now_ms: i64) -> Answer {
-    check_batch(&request.log_events)?;
-    let rejected = state.put(
-        &request.log_group_name,
-        &request.log_stream_name,
-        &request.log_events,
-        now_ms,
-    )?;
-    let mut info = serde_json::Map::new();
-    for (name, index) in [
-        ("tooNewLogEventStartIndex", rejected.too_new_from),
-        ("tooOldLogEventEndIndex", rejected.too_old_until),
-        ("expiredLogEventEndIndex", rejected.expired_until),
-    ] {
-        if let Some(index) = index {
-            info.insert(name.to_owned(), index.into());
-        }
-    }
-    // Tokens are not needed any more, but old clients pass them on.
-    let mut answer = json!({ "nextSequenceToken": format!("{now_ms:056}") });
-    if !info.is_empty() {
-        answer["rejectedLogEventsInfo"] = Value::Object(info);
-    }
-    Ok(answer)
-}
-
-fn check_batch(events: &[NewEvent]) -> Result<(), AwsError> {
-    if events.is_empty() || events.len() > MAX_BATCH {
-        return Err(invalid(format!(
-            "1 validation error detected: Value at 'logEvents' failed to satisfy constraint: \
-             Member must have length between 1 and {MAX_BATCH}"
-        )));
-    }
-    let bytes: usize = events
-        .iter()
-        .map(|event| event.message.len() + EVENT_OVERHEAD)
-        .sum();
-    if bytes > MAX_BATCH_BYTES {
-        return Err(invalid(format!(
-            "Upload too large: {bytes} bytes exceeds limit of {MAX_BATCH_BYTES}"
-        )));
-    }
-    if let Some(event) = events
-        .iter()
-        .find(|event| event.message.is_empty() || event.timestamp < 0)
-    {
-        return Err(invalid(format!(
-            "1 validation error detected: Value at 'logEvents' failed to satisfy constraint: \
-             each needs a message and a timestamp of at least 0, found {event:?}"
-        )));
-    }
-    if !events.is_sorted_by_key(|event| event.timestamp) {
-        return Err(invalid(
-            "Log events in a single PutLogEvents request must be in chronological order.",
-        ));
-    }
-    Ok(())
-}
-
-fn get_log_events(state: &State, request: &wire::GetLogEvents) -> Answer {
-    let limit = page_size(request.limit, MAX_EVENTS)?;
-    let from_ms = request.start_time.unwrap_or(0);
-    let to_ms = request.end_time.unwrap_or(i64::MAX);
-    let head = Position {
-        at_ms: from_ms,
-        id: 0,
-    };
-    let tail = Position {
-        at_ms: i64::MAX,
-        id: i64::MAX,
-    };
-    let cursor = match request.next_token.as_deref() {
-        None if request.start_from_head => Cursor::After(head),
-        None => Cursor::Before(tail),
-        Some(token) => match token.split_once('/') {
-            Some(("f", position)) => Cursor::After(wire::token_position(position)?),
-            Some(("b", position)) => Cursor::Before(wire::token_position(position)?),
-            _ => return Err(wire::bad_token()),
-        },
-    };
-    let group = request.group.name()?;
-    let events = state.page(
-        &group,
-        &request.log_stream_name,
-        from_ms,
-        to_ms,
-        cursor,
-        limit,
-    )?;
-    // At an end, the token of that direction is the one that led there, so that a client sees it
-    // and a tail can go on from it.
-    let (backward, forward) = match (events.first(), events.last(), cursor) {
-        (Some(first), Some(last), _) => (first.position, last.position),
-        (_, _, Cursor::Before(position)) if position == tail => (head, head),
-        (_, _, Cursor::After(position) | Cursor::Before(position)) => (position, position),
-    };
-    Ok(json!({
-        "events": events.iter().map(wire::event_json).collect::<Vec<_>>(),
-        "nextForwardToken": format!("f/{}", wire::position_token(forward)),
-        "nextBackwardToken": format!("b/{}", wire::position_token(backward)),
-    }))
-}
-
-fn filter_log_events(state: &State, request: &wire::FilterLogEvents) -> Answer {
-    if !request.log_stream_names.is_empty() && request.log_stream_name_prefix.is_some() {
-        return Err(invalid(
-            "logStreamNames and logStreamNamePrefix are mutually exclusive parameters.",
-        ));
-    }
-    let group = request.group.name()?;
-    let (events, more) = state.filter(&Filter {
-        group: &group,
-        streams: &request.log_stream_names,
-        stream_prefix: request
-            .log_stream_name_prefix
-            .as_deref()
-            .unwrap_or_default(),
-        from_ms: request.start_time.unwrap_or(0),
-        to_ms: request.end_time.unwrap_or(i64::MAX),
-        pattern: &Pattern::parse(&request.filter_pattern)?,
-        after: request
-            .next_token
-            .as_deref()
-            .map(wire::token_position)
-            .transpose()?,
-        limit: page_size(request.limit, MAX_EVENTS)?,
-    })?;
-    let mut answer = json!({
-        "events": events.iter().map(wire::found_json).collect::<Vec<_>>(),
-        "searchedLogStreams": [],
-    });
-    if let Some(position) = more {
-        answer["nextToken"] = wire::position_token(position).into();
-    }
-    Ok(answer)
-}
-
 fn tag_resource(state: &State, request: &wire::TagResource) -> Answer {
     check_tags(&request.tags)?;
     state.tag(&wire::name_of_arn(&request.resource_arn)?, &request.tags)?;
@@ -358,6 +224,14 @@ fn list_tags_log_group(state: &State, request: &wire::GroupName) -> Answer {
     Ok(json!({ "tags": state.tags(&request.log_group_name)? }))
 }
 
+/// What would be ignored is refused.
+fn refuse_member(what: &str, given: bool) -> Result<(), AwsError> {
+    if given {
+        return Err(AwsError::not_implemented("CloudWatch Logs", what));
+    }
+    Ok(())
+}
+
 fn check_name(field: &str, name: &str, allowed: impl Fn(char) -> bool) -> Result<(), AwsError> {
     if (1..=512).contains(&name.chars().count()) && name.chars().all(allowed) {
         return Ok(());
@@ -383,7 +257,8 @@ fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), AwsError> {
     Ok(())
 }
 
-fn page_size(limit: Option<i64>, max: i64) -> Result<usize, AwsError> {
+/// How many of something a page holds.
+pub(super) fn page_size(limit: Option<i64>, max: i64) -> Result<usize, AwsError> {
     let limit = limit.unwrap_or(max);
     if !(1..=max).contains(&limit) {
         return Err(invalid(format!(

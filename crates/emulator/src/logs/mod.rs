@@ -7,6 +7,7 @@
 
 mod events;
 mod handlers;
+mod handlers_events;
 mod operations;
 mod pattern;
 mod state;

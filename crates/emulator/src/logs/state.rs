@@ -167,10 +167,11 @@ impl State {
         Ok(())
     }
 
-    /// Groups by name, after `after`.
+    /// Groups by name, after `after`; of one class only when it is given.
     pub(super) fn groups(
         &self,
         names: &Names<'_>,
+        class: Option<&str>,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Group>, AwsError> {
@@ -182,10 +183,11 @@ impl State {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(&format!(
             "SELECT id, name, class, created_ms, retention_days, stored_bytes FROM log_groups
-             WHERE {condition} AND name > ?2 ORDER BY name LIMIT ?3"
+             WHERE {condition} AND name > ?2 AND (?4 IS NULL OR class = ?4)
+             ORDER BY name LIMIT ?3"
         ))?;
         let rows = statement.query_map(
-            params![text, after.unwrap_or_default(), limit as i64],
+            params![text, after.unwrap_or_default(), limit as i64, class],
             read_group,
         )?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -2,24 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::config::{ACCOUNT, REGION};
 use crate::error::AwsError;
+use crate::json_protocol::Dialect;
 use crate::service::{Request, Response};
 
 use super::events::{Event, NewEvent, Position};
 use super::state::{Group, Stream};
 
-/// Larger than any batch of events, whose limit is checked by its own rule, bytes.
-const MAX_BODY: usize = 8 * 1024 * 1024;
+const DIALECT: Dialect = Dialect {
+    content_type: "application/x-amz-json-1.1",
+    common_namespace: "",
+    // Larger than any batch of events, whose limit is checked by its own rule.
+    max_body: 8 * 1024 * 1024,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -29,6 +31,8 @@ pub(super) struct CreateLogGroup {
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
     pub log_group_class: Option<String>,
+    #[serde(default)]
+    pub deletion_protection_enabled: bool,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +53,9 @@ pub(super) struct PutRetentionPolicy {
 pub(super) struct DescribeLogGroups {
     pub log_group_name_prefix: Option<String>,
     pub log_group_name_pattern: Option<String>,
+    #[serde(default)]
+    pub log_group_identifiers: Vec<String>,
+    pub log_group_class: Option<String>,
     pub next_token: Option<String>,
     pub limit: Option<i64>,
 }
@@ -171,28 +178,11 @@ impl GroupReference {
 
 /// The operation named by `X-Amz-Target`, and the body.
 pub(super) async fn read(request: Request) -> Result<(String, Value), AwsError> {
-    let operation = request
-        .headers()
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok())
-        .and_then(|target| target.rsplit_once('.'))
-        .map(|(_, operation)| operation.to_owned())
-        .ok_or_else(|| {
-            AwsError::bad_request(
-                "UnknownOperationException",
-                "the header X-Amz-Target names no operation",
-            )
-        })?;
-    let body = Limited::new(request.into_body(), MAX_BODY)
-        .collect()
-        .await
-        .map_err(|error| AwsError::new(413, "RequestEntityTooLargeException", error.to_string()))?
-        .to_bytes();
+    let (operation, body) = DIALECT.read(request).await?;
     if body.is_empty() {
         return Ok((operation, json!({})));
     }
-    let body = serde_json::from_slice(&body)
-        .map_err(|error| AwsError::bad_request("SerializationException", error.to_string()))?;
+    let body = serde_json::from_slice(&body).map_err(|error| DIALECT.unreadable(error))?;
     Ok((operation, body))
 }
 
@@ -203,24 +193,10 @@ pub(super) fn parse<T: DeserializeOwned>(body: &Value) -> Result<T, AwsError> {
 
 /// The response of an operation.
 pub(super) fn respond(answered: Result<Value, AwsError>) -> Response {
-    let (status, body) = match answered {
-        Ok(body) => (200, body),
-        Err(error) => {
-            if error.status == 500 {
-                tracing::error!("{error}");
-            }
-            let body = json!({ "__type": error.code, "message": error.message });
-            (error.status, body)
-        }
-    };
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-amz-json-1.1"),
-    );
-    response
+    match answered {
+        Ok(body) => DIALECT.respond(200, body.to_string()),
+        Err(error) => DIALECT.refuse(&error),
+    }
 }
 
 /// `InvalidParameterException`.

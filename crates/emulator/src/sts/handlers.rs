@@ -31,7 +31,9 @@ mod tests {
     use axum::body::Body;
     use http_body_util::BodyExt;
 
+    use super::super::OPERATIONS;
     use super::*;
+    use crate::service::{Operation, Support};
 
     async fn post(body: &'static str) -> (u16, String) {
         let request = http::Request::post("/")
@@ -63,5 +65,21 @@ mod tests {
         let (status, xml) = post("").await;
         assert_eq!(status, 400);
         assert!(xml.contains("<Code>MissingAction</Code>"));
+    }
+
+    #[tokio::test]
+    async fn what_is_absent_answers_501_and_nothing_else_does() {
+        for Operation { name, support } in OPERATIONS {
+            let body = format!("Action={name}&Version=2011-06-15");
+            let request = http::Request::post("/")
+                .body(Body::from(body))
+                .expect("a request");
+            let status = answer(request).await.status().as_u16();
+            assert_eq!(
+                status == 501,
+                *support == Support::NotImplemented,
+                "{name}: {status}"
+            );
+        }
     }
 }

@@ -227,13 +227,11 @@ impl Work for Worker {
     }
 
     fn claim_now(&self, _: &str) -> Claimed<Place> {
-        match self.place() {
-            Some(place) => Claimed::Yes(place),
-            None => {
-                self.model.world().throttled_receives += 1;
-                Claimed::Throttled
-            }
+        if let Some(place) = self.place() {
+            return Claimed::Yes(place);
         }
+        self.model.world().throttled_receives += 1;
+        Claimed::Throttled
     }
 
     async fn run(&self, place: Place, payload: Bytes) -> Ran {

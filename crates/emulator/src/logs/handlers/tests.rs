@@ -1,5 +1,9 @@
 //! The operations over a store in a temporary directory, at a fixed time.
 
+use crate::service::{Operation, Support};
+
+use super::super::OPERATIONS;
+use super::super::events::NewEvent;
 use super::*;
 
 const NOW: i64 = 1_790_000_000_000;
@@ -223,13 +227,32 @@ fn batches_are_checked_and_cut_by_time() {
     };
     assert!(put(&[2, 1]).is_err());
     assert!(put(&[]).is_err());
-    let answer = put(&[NOW - 15 * day, NOW, NOW + day]).expect("accepted in part");
+    assert_eq!(
+        put(&[NOW - day - 1, NOW]).expect_err("too long").message,
+        "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+    );
+    let hour = day / 24;
+    let answer = put(&[NOW, NOW + 3 * hour]).expect("accepted in part");
     assert_eq!(
         answer["rejectedLogEventsInfo"],
-        json!({"tooNewLogEventStartIndex": 2, "tooOldLogEventEndIndex": 1})
+        json!({"tooNewLogEventStartIndex": 1})
+    );
+    let answer = put(&[NOW - 14 * day - 1, NOW - 14 * day]).expect("accepted in part");
+    assert_eq!(
+        answer["rejectedLogEventsInfo"],
+        json!({"tooOldLogEventEndIndex": 1})
     );
     let kept = f.ok("FilterLogEvents", json!({"logGroupName": "g"}));
-    assert_eq!(messages(&kept), ["x", "m"]);
+    assert_eq!(messages(&kept), ["m", "x", "m"]);
+    f.ok(
+        "PutRetentionPolicy",
+        json!({"logGroupName": "g", "retentionInDays": 3}),
+    );
+    let answer = put(&[NOW - 3 * day - 1, NOW - 3 * day]).expect("accepted in part");
+    assert_eq!(
+        answer["rejectedLogEventsInfo"],
+        json!({"expiredLogEventEndIndex": 1})
+    );
 }
 
 #[test]
@@ -250,4 +273,54 @@ fn retention_and_functions_lines() {
     assert_eq!(f.state.sweep(NOW).expect("swept"), 1);
     let groups = f.ok("DescribeLogGroups", json!({}));
     assert_eq!(groups["logGroups"][0]["storedBytes"], 4 + 26);
+}
+
+#[test]
+fn groups_are_listed_by_class_and_what_nobody_keeps_is_refused() {
+    let f = Fixture::new();
+    for (name, class) in [
+        ("a", "STANDARD"),
+        ("b", "INFREQUENT_ACCESS"),
+        ("c", "STANDARD"),
+    ] {
+        let group = json!({"logGroupName": name, "logGroupClass": class});
+        f.ok("CreateLogGroup", group);
+    }
+    let standard = json!({"logGroupClass": "STANDARD", "limit": 1});
+    let page = f.ok("DescribeLogGroups", standard);
+    assert_eq!(page["logGroups"][0]["logGroupName"], "a");
+    let rest = json!({"logGroupClass": "STANDARD", "nextToken": page["nextToken"]});
+    let page = f.ok("DescribeLogGroups", rest);
+    assert_eq!(page["logGroups"][0]["logGroupName"], "c");
+    assert_eq!(page["logGroups"].as_array().map(Vec::len), Some(1));
+    for (operation, request) in [
+        ("DescribeLogGroups", json!({"logGroupIdentifiers": ["a"]})),
+        (
+            "CreateLogGroup",
+            json!({"logGroupName": "d", "deletionProtectionEnabled": true}),
+        ),
+        (
+            "CreateLogGroup",
+            json!({"logGroupName": "d", "kmsKeyId": "k"}),
+        ),
+    ] {
+        assert_eq!(f.code(operation, request), "NotImplemented");
+    }
+    assert_eq!(f.state.groups_count(), 3);
+}
+
+#[test]
+fn what_is_absent_answers_501_and_nothing_else_does() {
+    let f = Fixture::new();
+    for Operation { name, support } in OPERATIONS {
+        let status = match f.call(name, json!({})) {
+            Ok(_) => 200,
+            Err(error) => error.status,
+        };
+        assert_eq!(
+            status == 501,
+            *support == Support::NotImplemented,
+            "{name}: {status}"
+        );
+    }
 }
