@@ -4,7 +4,7 @@
 use pipectl_testkit::probe::{Probe, expect};
 use serde_json::{Value, json};
 
-use crate::load::{Lane, Load, Scope};
+use crate::load::{Lane, Load, Scope, acknowledged};
 use crate::random::log_file;
 use crate::{BUCKET, TRIGGER};
 
@@ -47,7 +47,7 @@ impl Lane for Invocations {
             let id = self.0.len();
             self.0.push(false);
             let answer = load.probe.invoke_event(TRIGGER, &event(id));
-            if let Some(answer) = load.acknowledged(answer) {
+            if let Some(answer) = acknowledged(answer) {
                 assert_eq!(answer.status, 202);
                 self.0[id] = true;
             }

@@ -41,17 +41,17 @@ impl Load<'_> {
     pub fn over(&self) -> bool {
         self.killed.load(Ordering::Relaxed)
     }
+}
 
-    /// The answer, when it came whole: that is what counts as acknowledged. The emulator is killed and
-    /// not stopped, so an answer other than success is a fault of its own.
-    pub fn acknowledged(&self, answer: io::Result<Response>) -> Option<Response> {
-        let answer = answer.ok()?;
-        assert!(
-            (200..300).contains(&answer.status),
-            "refused: {} {}",
-            answer.status,
-            answer.text()
-        );
-        Some(answer)
-    }
+/// The answer, when it came whole: that is what counts as acknowledged. The emulator is killed and
+/// not stopped, so an answer other than success is a fault of its own.
+pub fn acknowledged(answer: io::Result<Response>) -> Option<Response> {
+    let answer = answer.ok()?;
+    assert!(
+        (200..300).contains(&answer.status),
+        "refused: {} {}",
+        answer.status,
+        answer.text()
+    );
+    Some(answer)
 }

@@ -7,7 +7,7 @@ use pipectl_testkit::probe::{Probe, expect, parsed};
 use pipectl_testkit::until;
 use serde_json::{Value, json};
 
-use crate::load::{Lane, Load, Scope};
+use crate::load::{Lane, Load, Scope, acknowledged};
 use crate::objects::Deletion;
 
 /// Messages that wait at once, about.
@@ -91,13 +91,13 @@ impl Messages {
         }
         let answer = if let [id] = ids[..] {
             let request = json!({ "QueueUrl": url, "MessageBody": body(id) });
-            load.acknowledged(load.probe.sqs("SendMessage", &request))
+            acknowledged(load.probe.sqs("SendMessage", &request))
                 .map(|answer| vec![(id, parsed(&answer)["MessageId"].clone())])
         } else {
             let entry = |id: &u64| json!({ "Id": id.to_string(), "MessageBody": body(*id) });
             let entries: Vec<Value> = ids.iter().map(entry).collect();
             let request = json!({ "QueueUrl": url, "Entries": entries });
-            load.acknowledged(load.probe.sqs("SendMessageBatch", &request))
+            acknowledged(load.probe.sqs("SendMessageBatch", &request))
                 .map(|answer| successful(&answer.json().expect("JSON"), &ids))
         };
         for (id, message_id) in answer.into_iter().flatten() {
@@ -151,7 +151,7 @@ impl Messages {
             "QueueUrl": load.probe.queue_url(self.queue), "MaxNumberOfMessages": 10,
             "VisibilityTimeout": hidden, "MessageSystemAttributeNames": ["All"],
         });
-        let Some(answer) = load.acknowledged(load.probe.sqs("ReceiveMessage", &request)) else {
+        let Some(answer) = acknowledged(load.probe.sqs("ReceiveMessage", &request)) else {
             self.lost_receives += 1;
             return Vec::new();
         };
@@ -169,18 +169,16 @@ impl Messages {
         }
         let deleted = if let [(id, handle)] = received {
             let request = json!({ "QueueUrl": url, "ReceiptHandle": handle });
-            load.acknowledged(load.probe.sqs("DeleteMessage", &request))
-                .map(|_| vec![*id])
+            acknowledged(load.probe.sqs("DeleteMessage", &request)).map(|_| vec![*id])
         } else {
             let entry = |(id, handle): &(u64, Value)| json!({ "Id": id.to_string(), "ReceiptHandle": handle });
             let entries: Vec<Value> = received.iter().map(entry).collect();
             let ids: Vec<u64> = received.iter().map(|(id, _)| *id).collect();
             let request = json!({ "QueueUrl": url, "Entries": entries });
-            load.acknowledged(load.probe.sqs("DeleteMessageBatch", &request))
-                .map(|answer| {
-                    let done = successful(&answer.json().expect("JSON"), &ids);
-                    done.into_iter().map(|(id, _)| id).collect()
-                })
+            acknowledged(load.probe.sqs("DeleteMessageBatch", &request)).map(|answer| {
+                let done = successful(&answer.json().expect("JSON"), &ids);
+                done.into_iter().map(|(id, _)| id).collect()
+            })
         };
         for id in deleted.into_iter().flatten() {
             self.sent.get_mut(&id).expect("sent").deletion = Deletion::Acknowledged;
@@ -192,7 +190,7 @@ impl Messages {
         let request = self.visibility(load.probe, &handle, KEPT_S);
         self.kept.insert(id, (handle, false));
         let answer = load.probe.sqs("ChangeMessageVisibility", &request);
-        if load.acknowledged(answer).is_some() {
+        if acknowledged(answer).is_some() {
             self.kept.entry(id).and_modify(|kept| kept.1 = true);
         }
     }

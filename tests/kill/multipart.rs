@@ -8,7 +8,7 @@ use md5::{Digest as _, Md5};
 use pipectl_testkit::probe::{Probe, element, expect};
 
 use crate::BUCKET;
-use crate::load::{Lane, Load, Scope};
+use crate::load::{Lane, Load, Scope, acknowledged};
 use crate::objects::{LogFile, check_whole};
 use crate::random::{bytes, log_file};
 
@@ -105,7 +105,7 @@ impl Multipart {
         let folder = if log { "logs" } else { "other" };
         let key = format!("{folder}/multipart/{}/{id}.ndjson", load.round);
         let path = format!("/{BUCKET}/{key}?uploads");
-        let answer = load.acknowledged(load.probe.request("POST", &path, &[], b""))?;
+        let answer = acknowledged(load.probe.request("POST", &path, &[], b""))?;
         let mut upload = Upload {
             id,
             round: load.round,
@@ -133,7 +133,7 @@ impl Multipart {
             upload.upload_id
         );
         let answer = load.probe.request("PUT", &path, &[], &upload.part(index));
-        let answer = load.acknowledged(answer)?;
+        let answer = acknowledged(answer)?;
         let etag = answer.header("etag").unwrap_or_default().trim_matches('"');
         assert_eq!(etag, upload.parts[index], "{upload:?}");
         upload.there += 1;
@@ -151,7 +151,7 @@ impl Multipart {
         let path = format!("/{BUCKET}/{}?uploadId={}", upload.key, upload.upload_id);
         upload.completing = true;
         let answer = load.probe.request("POST", &path, &[], body.as_bytes());
-        let answer = load.acknowledged(answer)?;
+        let answer = acknowledged(answer)?;
         // It may answer 200 with an error in its body.
         let text = answer.text();
         assert!(text.contains(&upload.etag()), "{upload:?}: {text}");

@@ -6,7 +6,7 @@ use md5::{Digest as _, Md5};
 use pipectl_testkit::probe::{Probe, Version};
 
 use crate::BUCKET;
-use crate::load::{Lane, Load, Scope};
+use crate::load::{Lane, Load, Scope, acknowledged};
 use crate::random::{bytes, log_file};
 
 /// Log files and other objects of one round that stay; what comes after them is deleted again.
@@ -135,7 +135,7 @@ impl Objects {
         let index = puts.len();
         let (key, etag) = (put.key.clone(), put.etag.clone());
         puts.push(put);
-        if let Some(answer) = load.acknowledged(load.probe.put_object(BUCKET, &key, &body)) {
+        if let Some(answer) = acknowledged(load.probe.put_object(BUCKET, &key, &body)) {
             let header = |name| answer.header(name).unwrap_or_default().to_owned();
             assert_eq!(header("etag").trim_matches('"'), etag, "{key}");
             puts[index].version = Some(header("x-amz-version-id"));

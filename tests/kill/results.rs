@@ -15,8 +15,9 @@ use crate::objects::LogFile;
 const TABLE: &str = "log-pipeline-results";
 const JOBS: &str = "log-pipeline-jobs";
 const DEAD: [&str; 2] = ["log-pipeline-jobs-dlq", "log-pipeline-uploads-dlq"];
-/// How long the pipeline may take for what the kills left to it.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// How long the pipeline may take for what the kills left to it: less than the visibility timeout of the
+/// jobs (three minutes), for those that were at work at a kill are given back at the next start.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A job: what its result must say, and whether there must be one.
 struct Job {
