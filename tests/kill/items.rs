@@ -7,7 +7,7 @@ use pipectl_testkit::probe::{Probe, expect, parsed};
 use pipectl_testkit::until;
 use serde_json::{Value, json};
 
-use crate::load::{Lane, Load, Scope};
+use crate::load::{Lane, Load, Scope, acknowledged};
 
 const TABLE: &str = "kill-items";
 /// Items of one round that are put once.
@@ -68,10 +68,7 @@ impl Items {
         written.attempted += 1;
         let version = written.attempted;
         let request = json!({ "TableName": TABLE, "Item": item(&id, version) });
-        if load
-            .acknowledged(load.probe.dynamodb("PutItem", &request))
-            .is_some()
-        {
+        if acknowledged(load.probe.dynamodb("PutItem", &request)).is_some() {
             written.acknowledged = version;
             self.acknowledged += 1;
         }
@@ -84,10 +81,7 @@ impl Items {
             "UpdateExpression": "ADD version :one",
             "ExpressionAttributeValues": { ":one": { "N": "1" } },
         });
-        if load
-            .acknowledged(load.probe.dynamodb("UpdateItem", &request))
-            .is_some()
-        {
+        if acknowledged(load.probe.dynamodb("UpdateItem", &request)).is_some() {
             self.counter.acknowledged += 1;
             self.acknowledged += 1;
         }
@@ -98,10 +92,7 @@ impl Items {
         let version = self.pair.attempted;
         let put = |id: &str| json!({ "Put": { "TableName": TABLE, "Item": item(id, version) } });
         let request = json!({ "TransactItems": [put("pair-a"), put("pair-b")] });
-        if load
-            .acknowledged(load.probe.dynamodb("TransactWriteItems", &request))
-            .is_some()
-        {
+        if acknowledged(load.probe.dynamodb("TransactWriteItems", &request)).is_some() {
             self.pair.acknowledged = version;
             self.acknowledged += 2;
         }

@@ -12,8 +12,10 @@ use crate::objects::Deletion;
 
 /// Messages that wait at once, about.
 const BACKLOG: usize = 40;
-/// For how long a receive of the load hides messages at most, seconds.
+/// For how long a receive of the load hides messages, when it does, seconds.
 const HIDDEN_S: u32 = 1;
+/// The same for a message that is to be hidden for longer in the next step: only one in flight can.
+const STEP_S: u32 = 15;
 /// For how long a check hides what it has seen, seconds: longer than any check takes.
 const CHECK_S: u32 = 120;
 
@@ -145,11 +147,10 @@ impl Messages {
     }
 
     /// Receives; gives ids with receipt handles.
-    fn receive(&mut self, load: &mut Load<'_>) -> Vec<(u64, Value)> {
-        let hidden = if load.random.once_in(3) { HIDDEN_S } else { 0 };
+    fn receive(&mut self, load: &Load<'_>, most: u64, hidden_s: u32) -> Vec<(u64, Value)> {
         let request = json!({
-            "QueueUrl": load.probe.queue_url(self.queue), "MaxNumberOfMessages": 10,
-            "VisibilityTimeout": hidden, "MessageSystemAttributeNames": ["All"],
+            "QueueUrl": load.probe.queue_url(self.queue), "MaxNumberOfMessages": most,
+            "VisibilityTimeout": hidden_s, "MessageSystemAttributeNames": ["All"],
         });
         let Some(answer) = acknowledged(load.probe.sqs("ReceiveMessage", &request)) else {
             self.lost_receives += 1;
@@ -235,13 +236,13 @@ impl Lane for Messages {
             if self.waiting() < BACKLOG {
                 self.send(load);
             }
-            let mut received = self.receive(load);
-            if self.kept.len() < KEPT
-                && load.random.once_in(5)
-                && let Some(last) = received.pop()
-            {
-                self.keep(load, last);
+            if self.kept.len() < KEPT && load.random.once_in(5) {
+                for one in self.receive(load, 1, STEP_S) {
+                    self.keep(load, one);
+                }
             }
+            let hidden_s = if load.random.once_in(3) { HIDDEN_S } else { 0 };
+            let mut received = self.receive(load, 10, hidden_s);
             // Fewer than came, so that some stay.
             let keep = load.random.below(4) as usize;
             received.truncate(received.len().saturating_sub(keep));
@@ -270,7 +271,7 @@ impl Lane for Messages {
         self.look(probe, &mut seen);
         if scope == Scope::All {
             // What the load has hidden comes by itself.
-            let patience = Duration::from_secs(u64::from(HIDDEN_S) + 10);
+            let patience = Duration::from_secs(u64::from(STEP_S) + 10);
             until("all messages are visible", patience, || {
                 self.look(probe, &mut seen);
                 if seen.len() as u64 == depth.all() {

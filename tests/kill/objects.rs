@@ -148,10 +148,7 @@ impl Objects {
         let Some(version) = &put.version else { return };
         put.deletion = Deletion::Attempted;
         let path = format!("/{BUCKET}/{}?versionId={version}", put.key);
-        if load
-            .acknowledged(load.probe.request("DELETE", &path, &[], b""))
-            .is_some()
-        {
+        if acknowledged(load.probe.request("DELETE", &path, &[], b"")).is_some() {
             put.deletion = Deletion::Acknowledged;
         }
     }

@@ -22,6 +22,8 @@ pub struct ReceivedMessage {
     pub body: String,
     /// MD5 of the body, hex.
     pub md5_of_body: String,
+    /// MD5 of the message attributes as SQS counts it, hex; none without attributes.
+    pub md5_of_message_attributes: Option<String>,
     /// System attributes: `ApproximateReceiveCount`, `SentTimestamp`, `SenderId`,
     /// `ApproximateFirstReceiveTimestamp` …
     pub attributes: BTreeMap<String, String>,

@@ -3,8 +3,10 @@
 
 mod guard;
 mod route;
+mod unread;
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -103,11 +105,19 @@ async fn handle(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Re
         Route::To(kind) => Some(kind),
         _ => None,
     };
+    // Whoever expects to be asked for the body keeps it back after a refusal; a connection on which
+    // nobody has asked for it cannot be used again.
+    let expects = request.headers().contains_key(header::EXPECT);
+    let (request, read) = unread::noted(request);
     let answered = tokio::select! {
         answered = gateway.answer(route, request) => answered,
         () = gateway.cut.cancelled() => json_error(&AwsError::stopping()),
     };
-    let response = with_request_id(answered, kind);
+    let mut response = with_request_id(answered, kind);
+    if expects && !read.load(Ordering::Relaxed) {
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if response.status() == StatusCode::INSUFFICIENT_STORAGE {
         tracing::error!(service = ?kind, "the disk with the data directory is full");
     }

@@ -79,9 +79,12 @@ fn architecture_of(body: &Value) -> Result<Option<String>, AwsError> {
     match body["Architectures"][0].as_str() {
         None => Ok(None),
         Some(name @ ("x86_64" | "arm64")) => Ok(Some(name.to_owned())),
-        Some(other) => Err(invalid(format!(
-            "Value '{other}' at 'architectures' must be x86_64 or arm64"
-        ))),
+        Some(other) => Err(AwsError::bad_request(
+            "ValidationException",
+            format!(
+                "1 validation error detected: Value '[{other}]' at 'architectures' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64]]"
+            ),
+        )),
     }
 }
 
@@ -98,7 +101,7 @@ pub(super) fn create(lambda: &LambdaService, body: &Value) -> Answer {
         return Err(AwsError::bad_request(
             "ValidationException",
             format!(
-                "1 validation error detected: Value '{name}' at 'functionName' must match [a-zA-Z0-9-_]+ with at most 64 characters"
+                "1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9-_]+ (1 to 64 characters)"
             ),
         ));
     }
@@ -113,7 +116,15 @@ pub(super) fn create(lambda: &LambdaService, body: &Value) -> Answer {
     let role = body["Role"]
         .as_str()
         .filter(|role| role.starts_with("arn:aws"))
-        .ok_or_else(|| invalid("1 validation error detected: 'role' must be the ARN of a role"))?;
+        .ok_or_else(|| {
+            let role = body["Role"].as_str().unwrap_or_default();
+            AwsError::bad_request(
+                "ValidationException",
+                format!(
+                    "1 validation error detected: Value '{role}' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\\d{{12}}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"
+                ),
+            )
+        })?;
     let environment = texts(&body["Environment"]["Variables"]);
     code::check_environment(&environment)?;
     let unpacked = code::unpack(&lambda.state.code, &zip_of(&body["Code"])?)?;

@@ -41,8 +41,8 @@ impl LambdaService {
             "DryRun" => return Ok(wire::answer(204, &Value::Null)),
             "" | "RequestResponse" => {}
             "Event" => {
-                self.accept(&function.name, &payload)?;
-                return Ok(wire::answer(202, &Value::Null));
+                let request_id = self.accept(&function.name, &payload)?;
+                return Ok(wire::answer_as(202, &Value::Null, &request_id));
             }
             other => {
                 return Err(AwsError::bad_request(
@@ -54,19 +54,16 @@ impl LambdaService {
             }
         }
         let request_id = uuid::Uuid::new_v4().to_string();
-        let finished = self
-            .runtime
-            .invoke(&function, &request_id, payload)
-            .await
-            .map_err(|error| match error {
-                NotBegun::Throttled => {
-                    AwsError::new(429, "TooManyRequestsException", "Rate Exceeded.")
-                }
-                NotBegun::Stopping => {
-                    AwsError::new(503, "ServiceException", "The embedded target stops.")
-                }
-                NotBegun::Failed(error) => error,
-            })?;
+        let finished = match self.runtime.invoke(&function, &request_id, payload).await {
+            Ok(finished) => finished,
+            // aws-behaviours L14
+            Err(NotBegun::Throttled) => return Ok(wire::throttled(&function)),
+            Err(NotBegun::Stopping) => {
+                let message = "The embedded target stops.";
+                return Err(AwsError::new(503, "ServiceException", message));
+            }
+            Err(NotBegun::Failed(error)) => return Err(error),
+        };
         let mut builder = http::Response::builder()
             .status(200)
             .header("content-type", "application/json")
@@ -125,7 +122,7 @@ async fn payload_of(request: Request, event: bool) -> Result<Bytes, AwsError> {
     } else {
         MAX_PAYLOAD_BYTES
     };
-    let payload = body_of(request, most, "RequestTooLargeException").await?;
+    let payload = body_of(request, most, "RequestEntityTooLargeException").await?;
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }

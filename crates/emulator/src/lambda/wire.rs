@@ -176,21 +176,60 @@ pub(super) fn number(
     if value.is_null() {
         return Ok(None);
     }
-    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-    number.filter(|number| (least..=most).contains(number)).map(Some).ok_or_else(|| {
-        AwsError::bad_request(
-            "InvalidParameterValueException",
-            format!("Value {value} at '{name}' failed to satisfy constraint: Member must be between {least} and {most}"),
-        )
-    })
+    let refused = |must: String| {
+        let mut field = name.to_owned();
+        field[..1].make_ascii_lowercase();
+        Err(AwsError::bad_request(
+            "ValidationException",
+            format!(
+                "1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: Member must {must}"
+            ),
+        ))
+    };
+    match value.as_i64() {
+        None => refused("be a whole number".to_owned()),
+        Some(number) if number < i64::from(least) => {
+            refused(format!("have value greater than or equal to {least}"))
+        }
+        Some(number) => match u32::try_from(number) {
+            Ok(number) if number <= most => Ok(Some(number)),
+            _ => refused(format!("have value less than or equal to {most}")),
+        },
+    }
+}
+
+/// More run than may.
+pub(super) fn throttled(function: &Function) -> Response {
+    let reason = if function.reserved.is_some() {
+        "ReservedFunctionConcurrentInvocationLimitExceeded"
+    } else {
+        "ConcurrentInvocationLimitExceeded"
+    };
+    let body = json!({ "Type": "User", "Reason": reason, "Message": "Rate Exceeded.", "message": "Rate Exceeded." });
+    let mut response = answer(429, &body);
+    let headers = response.headers_mut();
+    headers.insert(
+        "x-amzn-errortype",
+        http::HeaderValue::from_static("TooManyRequestsException"),
+    );
+    headers.insert(
+        http::header::RETRY_AFTER,
+        http::HeaderValue::from_static("1"),
+    );
+    response
 }
 
 /// An answer with a JSON body; 204 without one.
 pub(super) fn answer(status: u16, body: &Value) -> Response {
+    answer_as(status, body, &uuid::Uuid::new_v4().to_string())
+}
+
+/// An answer to a request with this id.
+pub(super) fn answer_as(status: u16, body: &Value, request_id: &str) -> Response {
     let builder = http::Response::builder()
         .status(status)
         .header("content-type", "application/json")
-        .header("x-amzn-requestid", uuid::Uuid::new_v4().to_string());
+        .header("x-amzn-requestid", request_id);
     let body = if status == 204 || body.is_null() {
         Body::empty()
     } else {

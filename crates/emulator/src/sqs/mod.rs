@@ -262,5 +262,6 @@ fn as_record(message: Received) -> Result<ReceivedMessage, AwsError> {
         receipt_handle: message.handle,
         body: message.body,
         md5_of_body: message.md5,
+        md5_of_message_attributes: wire_attributes::attributes_md5(&attributes),
     })
 }

@@ -63,7 +63,7 @@ pub(super) fn event(queue_arn: &str, messages: &[ReceivedMessage]) -> Value {
     let records: Vec<Value> = messages
         .iter()
         .map(|message| {
-            json!({
+            let mut record = json!({
                 "messageId": message.message_id,
                 "receiptHandle": message.receipt_handle,
                 "body": message.body,
@@ -73,7 +73,11 @@ pub(super) fn event(queue_arn: &str, messages: &[ReceivedMessage]) -> Value {
                 "eventSource": "aws:sqs",
                 "eventSourceARN": queue_arn,
                 "awsRegion": REGION,
-            })
+            });
+            if let Some(md5) = &message.md5_of_message_attributes {
+                record["md5OfMessageAttributes"] = md5.as_str().into();
+            }
+            record
         })
         .collect();
     json!({ "Records": records })

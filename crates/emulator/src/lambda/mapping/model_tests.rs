@@ -127,6 +127,7 @@ impl QueuePort for Queue {
                 receipt_handle: handle,
                 body: id,
                 md5_of_body: String::new(),
+                md5_of_message_attributes: None,
                 attributes: BTreeMap::new(),
                 message_attributes: BTreeMap::new(),
             });

@@ -49,6 +49,7 @@ impl FakeQueues {
                     receipt_handle: id,
                     body: (*body).to_owned(),
                     md5_of_body: String::new(),
+                    md5_of_message_attributes: None,
                     attributes: BTreeMap::new(),
                     message_attributes: BTreeMap::new(),
                 });
