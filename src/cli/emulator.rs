@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Ended, Global, session};
 use crate::failure::CommandError;
 use crate::render::{Renderer, human};
+use crate::stack::{self, EmbeddedSettings};
 use crate::target::embedded::{EmbeddedError, Layout, Record};
 
 /// Serve the embedded target in front until Ctrl-C
@@ -21,12 +22,14 @@ pub struct EmulatorArgs {
     /// Where the data is; by default .pipectl/embedded of the project
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How long things take: at once, or as long as on AWS
-    #[arg(long, value_name = "NAME", default_value = "instant", value_parser = ["instant", "aws"])]
-    behaviour: String,
-    /// What an answer promises: that data survives the death of the process, or a power cut, too
-    #[arg(long, value_name = "NAME", default_value = "process", value_parser = ["process", "power"])]
-    durability: String,
+    /// How long things take: `instant` (default) waits for nothing, `aws` as long as AWS;
+    /// also `embedded: { behaviour: … }` in pipectl.yaml
+    #[arg(long, value_name = "NAME", value_parser = ["instant", "aws"])]
+    behaviour: Option<String>,
+    /// What an answer promises: that data survives the death of the process (`process`, default), or a
+    /// power cut, too (`power`); also `embedded: { durability: … }` in pipectl.yaml
+    #[arg(long, value_name = "NAME", value_parser = ["process", "power"])]
+    durability: Option<String>,
     /// Put what was saved of damaged stores in their place (the damaged files are kept), then serve
     #[arg(long)]
     use_salvaged: bool,
@@ -62,6 +65,8 @@ pub(super) async fn run(global: &Global, args: EmulatorArgs, renderer: &Renderer
         Some(data) => data,
         None => Layout::of(&session::load(global, crate::target::EMBEDDED)?.root).data,
     };
+    // A background process is started in the project's directory.
+    let settings = stack::project(std::path::Path::new("."))?.embedded;
     log_to_stderr();
     if args.background {
         leave_terminal()?;
@@ -76,7 +81,7 @@ pub(super) async fn run(global: &Global, args: EmulatorArgs, renderer: &Renderer
     } else {
         Vec::new()
     };
-    let emulator = start(&args, &data).await.map_err(refused)?;
+    let emulator = start(&args, &settings, &data).await.map_err(refused)?;
     let layout = Layout {
         record: data.join("emulator.json"),
         log: data.join("emulator.log"),
@@ -141,13 +146,18 @@ fn use_salvaged(
 }
 
 /// With a preferred port that somebody else has by now, any other does.
-async fn start(args: &EmulatorArgs, data: &std::path::Path) -> Result<Emulator, StartError> {
+async fn start(
+    args: &EmulatorArgs,
+    settings: &EmbeddedSettings,
+    data: &std::path::Path,
+) -> Result<Emulator, StartError> {
+    let behaviour = args.behaviour.as_deref().and_then(Behaviour::named);
+    let behaviour = behaviour.or(settings.behaviour.as_ref());
+    let durability = args.durability.as_deref().and_then(Durability::named);
     let config = |port| Config {
         port,
-        behaviour: Behaviour::named(&args.behaviour)
-            .cloned()
-            .unwrap_or(Behaviour::INSTANT),
-        durability: Durability::named(&args.durability).unwrap_or_default(),
+        behaviour: behaviour.cloned().unwrap_or(Behaviour::INSTANT),
+        durability: durability.or(settings.durability).unwrap_or_default(),
         ..Config::new(data)
     };
     if let Some(port) = args.prefer_port {

@@ -7,6 +7,8 @@ use crate::render::{Renderer, human};
 use crate::target::Credentials;
 
 /// Print what points the AWS CLI and any SDK at the target: eval "$(pipectl env)"
+///
+/// Version 1 of the AWS CLI ignores the endpoint for SQS: pass it --endpoint-url "$AWS_ENDPOINT_URL" there.
 #[derive(Debug, clap::Args)]
 pub struct EnvArgs {}
 

@@ -317,6 +317,7 @@ def test_a_refused_upload_leaves_the_connection_in_order(emulator, bucket, name)
         assert alone.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
+@pytest.mark.xfail(strict=True, reason="errors carry code and message, not yet their details")
 def test_errors_name_what_they_are_about(s3, bucket, name):
     s3.put_object(Bucket=bucket, Key="a", Body=BODY)
     cases = [

@@ -74,9 +74,11 @@ def test_many_are_deleted_and_some_are_refused(s3, bucket):
 def test_at_most_a_thousand_are_deleted_at_once(s3, bucket):
     put_all(s3, bucket, ["kept"])
     too_many = [{"Key": f"k{number}"} for number in range(1000)] + [{"Key": "kept"}]
-    for objects in (too_many, []):
-        with refused("MalformedXML", "The XML you provided was not well-formed", 400):
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+    with refused("MalformedXML", "The XML you provided was not well-formed", 400):
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": too_many})
+    # The refusal of an empty list comes from the wire library, which gives it no words.
+    with refused("MalformedXML", status=400):
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": []})
     assert keys_of(s3.list_objects_v2(Bucket=bucket)) == ["kept"]
     assert len(s3.delete_objects(Bucket=bucket, Delete={"Objects": too_many[1:]})["Deleted"]) == 1000
 
