@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use pipectl_emulator::clock::{Clock, SystemClock};
 use pipectl_emulator::{Behaviour, Config, Durability, Emulator, StartError};
 use serde::Serialize;
@@ -24,11 +25,11 @@ pub struct EmulatorArgs {
     data: Option<PathBuf>,
     /// How long things take: `instant` (default) waits for nothing, `aws` as long as AWS;
     /// also `embedded: { behaviour: … }` in pipectl.yaml
-    #[arg(long, value_name = "NAME", value_parser = ["instant", "aws"])]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Behaviour::ALL.map(|one| one.name)))]
     behaviour: Option<String>,
     /// What an answer promises: that data survives the death of the process (`process`, default), or a
     /// power cut, too (`power`); also `embedded: { durability: … }` in pipectl.yaml
-    #[arg(long, value_name = "NAME", value_parser = ["process", "power"])]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Durability::ALL.map(Durability::name)))]
     durability: Option<String>,
     /// Put what was saved of damaged stores in their place (the damaged files are kept), then serve
     #[arg(long)]
@@ -61,12 +62,16 @@ struct ReplacedData {
 }
 
 pub(super) async fn run(global: &Global, args: EmulatorArgs, renderer: &Renderer) -> Ended {
-    let data = match args.data.clone() {
-        Some(data) => data,
-        None => Layout::of(&session::load(global, crate::target::EMBEDDED)?.root).data,
+    // Whoever names the data directory works in the project's, as the background process does.
+    let (root, data) = match args.data.clone() {
+        Some(data) => (PathBuf::from("."), data),
+        None => {
+            let root = session::load(global, crate::target::EMBEDDED)?.root;
+            let data = Layout::of(&root).data;
+            (root, data)
+        }
     };
-    // A background process is started in the project's directory.
-    let settings = stack::project(std::path::Path::new("."))?.embedded;
+    let settings = stack::project(&root)?.embedded;
     log_to_stderr();
     if args.background {
         leave_terminal()?;

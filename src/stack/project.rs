@@ -88,7 +88,7 @@ fn read(text: &str) -> Result<Project, Vec<StackError>> {
             .and_then(|entry| word(entry, &behaviours, &mut errors))
             .and_then(Behaviour::named)
             .cloned();
-        let durabilities = Durability::ALL.map(|(name, _)| name);
+        let durabilities = Durability::ALL.map(Durability::name);
         project.embedded.durability = settings
             .get("durability")
             .and_then(|entry| word(entry, &durabilities, &mut errors))

@@ -16,6 +16,9 @@ pub struct Behaviour {
     /// Whether failed messages of a batch stay hidden for the rest of their visibility timeout, and
     /// are not visible again at once (aws-behaviours E9).
     pub failed_messages_wait: bool,
+    /// Whether a mapping receives before it knows that its function may run, so that a throttle uses up
+    /// a receive (aws-behaviours E10).
+    pub throttles_cost_receives: bool,
     /// Waits before the first and the second retry of an asynchronous invocation that failed
     /// (aws-behaviours L21; AWS waits one and two minutes).
     pub async_retry_ms: [i64; 2],
@@ -49,6 +52,7 @@ impl Behaviour {
     pub const INSTANT: Self = Self {
         name: "instant",
         failed_messages_wait: false,
+        throttles_cost_receives: false,
         async_retry_ms: [0, 0],
         async_throttle_ms: 0,
         async_throttle_max_ms: 0,
@@ -67,6 +71,7 @@ impl Behaviour {
     pub const AWS: Self = Self {
         name: "aws",
         failed_messages_wait: true,
+        throttles_cost_receives: true,
         async_retry_ms: [60_000, 120_000],
         async_throttle_ms: 1_000,
         async_throttle_max_ms: 300_000,

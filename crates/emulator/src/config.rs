@@ -22,13 +22,20 @@ pub enum Durability {
 }
 
 impl Durability {
-    /// All there are, by the names that users give.
-    pub const ALL: [(&'static str, Self); 2] = [("process", Self::Process), ("power", Self::Power)];
+    /// All there are, the default first.
+    pub const ALL: [Self; 2] = [Self::Process, Self::Power];
+
+    /// What users call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Power => "power",
+        }
+    }
 
     /// The one that users call `name`.
     pub fn named(name: &str) -> Option<Self> {
-        let found = Self::ALL.into_iter().find(|(known, _)| *known == name);
-        found.map(|(_, durability)| durability)
+        Self::ALL.into_iter().find(|one| one.name() == name)
     }
 }
 

@@ -74,6 +74,10 @@ pub(crate) struct Gateway {
     pub endpoint: String,
     /// The data directory that health reports.
     pub data_dir: PathBuf,
+    /// Name of the behaviour that health reports.
+    pub behaviour: &'static str,
+    /// Name of the durability that health reports.
+    pub durability: &'static str,
     /// Whether the listener is bound to loopback, so that other `Host`s are refused.
     pub loopback_only: bool,
     /// Cancelled when a client asks the emulator to stop.
@@ -175,6 +179,8 @@ impl Gateway {
                 "pid": std::process::id(),
                 "data_dir": self.data_dir,
                 "endpoint": self.endpoint,
+                "behaviour": self.behaviour,
+                "durability": self.durability,
                 "resources": resources,
             }),
         )

@@ -198,6 +198,8 @@ impl Emulator {
             services: Arc::downgrade(&services),
             endpoint,
             data_dir: config.data_dir.clone(),
+            behaviour: config.behaviour.name,
+            durability: config.durability.name(),
             loopback_only: config.address.is_loopback(),
             stop_asked: emulator.stop_asked.clone(),
             cut: cut.clone(),

@@ -55,6 +55,14 @@ impl TestEnv {
     /// # Panics
     /// When it cannot be started.
     pub fn serve(&self, port: u16) -> Serving {
+        self.serve_with(port, &[])
+    }
+
+    /// As [`TestEnv::serve`], with more arguments of `pipectl emulator`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn serve_with(&self, port: u16, more: &[&str]) -> Serving {
         let data = self.data();
         std::fs::create_dir_all(&data).expect("the data directory");
         let log = data.join("emulator.log");
@@ -64,6 +72,7 @@ impl TestEnv {
             .command();
         command
             .arg(&data)
+            .args(more)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

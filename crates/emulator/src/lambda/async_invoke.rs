@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::LambdaService;
-use super::claims::Waited;
+use super::mapping::Claimed;
 use super::runtime::{Finished, NotBegun, Outcome};
 use super::state::{Function, Pending};
 
@@ -16,7 +16,7 @@ use super::state::{Function, Pending};
 const RETRIES: u32 = 2;
 /// How long an event is kept when the function does not say otherwise, s.
 const MAX_AGE_S: u32 = 21_600;
-/// The pause before an event is tried again that this machine could not begin, ms.
+/// The pause before something is tried again that this machine could not do, ms.
 const MACHINE_PAUSE_MS: i64 = 1_000;
 /// Longest text of an error that a dead letter carries, bytes.
 const MAX_ERROR_BYTES: usize = 1_024;
@@ -33,34 +33,50 @@ enum End {
 /// accepted and is taken up at the next start.
 pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
     let payload = Bytes::from(std::mem::take(&mut pending.payload));
+    let Some(end) = run_to_end(&lambda, &mut pending, &payload).await else {
+        return;
+    };
+    if let Some((function, end)) = end
+        && !tell(&lambda, &function, &pending, &payload, &end).await
+    {
+        return;
+    }
+    if let Err(error) = lambda.state.settle(pending.seq) {
+        tracing::error!(%error, "an invocation stays accepted and will run again");
+    }
+}
+
+/// Tries an event until it has its end. `Some(None)`: its function is gone, and events of a deleted
+/// function are dropped, as on AWS. None when the emulator stops.
+async fn run_to_end(
+    lambda: &Arc<LambdaService>,
+    pending: &mut Pending,
+    payload: &Bytes,
+) -> Option<Option<(Arc<Function>, End)>> {
     let mut last = None;
     let mut throttles = 0;
     loop {
         let stop = &lambda.shared.stop;
         tokio::select! {
             () = lambda.shared.clock.sleep_until(pending.next_ms) => {}
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => return None,
         }
         let Ok(function) = lambda.state.function(&pending.function) else {
-            // Events for a function that was deleted meanwhile are dropped, as on AWS.
-            break;
+            return Some(None);
         };
         let oldest_ms = pending.accepted_ms + max_age_ms(&function);
         // What waited for this emulator's start gets its first try, however old it is.
         let tried = pending.attempts > 0 || throttles > 0;
         if tried && lambda.now_ms() >= oldest_ms {
-            tell(&lambda, &function, &pending, &payload, &End::TooOld(last));
-            break;
+            return Some(Some((function, End::TooOld(last))));
         }
-        let (claim, function) = match lambda.claim_for_event(&pending.function, oldest_ms).await {
-            Waited::Claimed(claim, function) => (claim, function),
-            Waited::Stopping => return,
-            Waited::NoFunction => break,
-            Waited::TooLate => {
-                tell(&lambda, &function, &pending, &payload, &End::TooOld(last));
-                break;
-            }
-            Waited::Throttled => {
+        let claimed = lambda.claim_for_event(&pending.function, oldest_ms).await;
+        let (claim, function) = match claimed {
+            None => return Some(Some((function, End::TooOld(last)))),
+            Some(Claimed::Yes(taken)) => taken,
+            Some(Claimed::Stopping) => return None,
+            Some(Claimed::NoFunction) => return Some(None),
+            Some(Claimed::Throttled) => {
                 let behaviour = &lambda.shared.behaviour;
                 let wait = (behaviour.async_throttle_ms << throttles.min(20))
                     .min(behaviour.async_throttle_max_ms);
@@ -74,7 +90,7 @@ pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
             .work(claim, &function, &pending.request_id, payload.clone());
         let finished = match work.await {
             Ok(finished) => finished,
-            Err(NotBegun::Stopping) => return,
+            Err(NotBegun::Stopping) => return None,
             // The claim was taken; it can only be the machine, and the function is not to blame.
             Err(NotBegun::Throttled) => continue,
             Err(NotBegun::Failed(error)) => {
@@ -86,7 +102,7 @@ pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
         let failed = finished.outcome.error(&pending.request_id).is_some();
         if failed && stop.is_cancelled() {
             // The process was ended by the stop and not by its own fault: this try does not count.
-            return;
+            return None;
         }
         pending.attempts += 1;
         let retries = function
@@ -95,19 +111,15 @@ pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
             .and_then(|config| config.retries)
             .unwrap_or(RETRIES);
         if !failed || pending.attempts > retries {
-            tell(&lambda, &function, &pending, &payload, &End::Ran(finished));
-            break;
+            return Some(Some((function, End::Ran(finished))));
         }
         last = Some(finished);
         let waits = lambda.shared.behaviour.async_retry_ms;
         let wait = waits[(pending.attempts as usize - 1).min(waits.len() - 1)];
         pending.next_ms = lambda.now_ms() + wait;
-        if let Err(error) = lambda.state.note_attempt(&pending) {
+        if let Err(error) = lambda.state.note_attempt(pending) {
             tracing::error!(%error, "an attempt was not noted");
         }
-    }
-    if let Err(error) = lambda.state.settle(pending.seq) {
-        tracing::error!(%error, "an invocation stays accepted and will run again");
     }
 }
 
@@ -117,8 +129,15 @@ fn max_age_ms(function: &Function) -> i64 {
     i64::from(seconds.unwrap_or(MAX_AGE_S)) * 1_000
 }
 
-/// Tells the destinations that are set how an event ended.
-fn tell(lambda: &LambdaService, function: &Function, pending: &Pending, payload: &[u8], end: &End) {
+/// Tells the destinations that are set how an event ended. False when the emulator stops before they
+/// know: the event is not settled then.
+async fn tell(
+    lambda: &LambdaService,
+    function: &Function,
+    pending: &Pending,
+    payload: &[u8],
+    end: &End,
+) -> bool {
     let finished = match end {
         End::Ran(finished) => Some(finished),
         End::TooOld(finished) => finished.as_ref(),
@@ -133,39 +152,69 @@ fn tell(lambda: &LambdaService, function: &Function, pending: &Pending, payload:
             config.on_success.as_deref()
         }
     });
-    let queues = lambda.shared.bus.queues();
-    let told = |destination: &str, body: &str, attributes: &BTreeMap<String, String>| {
-        if let Err(error) = queues.send(destination, body, attributes) {
-            tracing::error!(%error, destination, "what became of an event could not be told");
-        }
-    };
     if let Some(destination) = destination {
         let now = time::OffsetDateTime::from_unix_timestamp_nanos(
             i128::from(lambda.now_ms()) * 1_000_000,
         );
         let now = now.unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-        let record = record(function, pending, payload, end, finished, now);
-        told(destination, &record.to_string(), &BTreeMap::new());
+        let record = record(function, pending, payload, end, finished, now).to_string();
+        if !send(lambda, destination, &record, &BTreeMap::new()).await {
+            return false;
+        }
     }
-    if let Some(queue) = function.dead_letter.as_deref().filter(|_| failed) {
-        let text = error.map_or_else(
-            || "The event was too old.".to_owned(),
-            |(_, error)| {
-                error["errorMessage"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned()
-            },
-        );
-        let attributes = BTreeMap::from([
-            ("RequestID".to_owned(), pending.request_id.clone()),
-            ("ErrorCode".to_owned(), "200".to_owned()),
-            (
-                "ErrorMessage".to_owned(),
-                cut(&text, MAX_ERROR_BYTES).to_owned(),
-            ),
-        ]);
-        told(queue, &String::from_utf8_lossy(payload), &attributes);
+    let Some(queue) = function.dead_letter.as_deref().filter(|_| failed) else {
+        return true;
+    };
+    let text = error.map_or_else(
+        || "The event was too old.".to_owned(),
+        |(_, error)| {
+            error["errorMessage"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        },
+    );
+    let attributes = BTreeMap::from([
+        ("RequestID".to_owned(), pending.request_id.clone()),
+        ("ErrorCode".to_owned(), "200".to_owned()),
+        (
+            "ErrorMessage".to_owned(),
+            cut(&text, MAX_ERROR_BYTES).to_owned(),
+        ),
+    ]);
+    send(
+        lambda,
+        queue,
+        &String::from_utf8_lossy(payload),
+        &attributes,
+    )
+    .await
+}
+
+/// Sends what became of an event; as often as this machine refuses it. False when the emulator stops
+/// first. A queue that is gone is nobody to tell, as on AWS.
+async fn send(
+    lambda: &LambdaService,
+    queue: &str,
+    body: &str,
+    attributes: &BTreeMap<String, String>,
+) -> bool {
+    loop {
+        match lambda.shared.bus.queues().send(queue, body, attributes) {
+            Ok(_) => return true,
+            Err(error) if error.status < 500 => {
+                tracing::error!(%error, queue, "what became of an event could not be told");
+                return true;
+            }
+            Err(error) => {
+                tracing::error!(%error, queue, "what became of an event is told again");
+            }
+        }
+        let again = lambda.now_ms() + MACHINE_PAUSE_MS;
+        tokio::select! {
+            () = lambda.shared.clock.sleep_until(again) => {}
+            () = lambda.shared.stop.cancelled() => return false,
+        }
     }
 }
 

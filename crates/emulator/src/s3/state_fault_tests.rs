@@ -8,13 +8,10 @@ use rustix::io::Errno;
 
 use super::state::Versioning;
 use super::state_body::Swept;
-use super::state_checksum::Algorithm;
 use super::state_conditions::Precondition;
 use super::state_multipart_tests::description;
-use super::state_objects::NewObject;
-use super::state_rows::Attributes;
 use super::state_steps::Step;
-use super::state_tests::{BUCKET, Fixture, caller, open};
+use super::state_tests::{BUCKET, Fixture, open};
 use crate::config::Durability;
 use crate::error::AwsError;
 
@@ -29,26 +26,7 @@ const STEPS: [Step; 5] = [
 
 /// Writes an object the way a handler does.
 fn put(fixture: &Fixture, key: &str, content: &[u8]) -> Result<(), AwsError> {
-    let bodies = &fixture.store.bodies;
-    let mut writer = bodies.create(Algorithm::Crc64Nvme, None)?;
-    writer.write(content)?;
-    let body = writer.finish()?;
-    let written = fixture.store.put(NewObject {
-        bucket: BUCKET,
-        key,
-        etag: hex::encode(body.md5),
-        checksum: body.checksum.clone(),
-        body,
-        storage_class: "STANDARD".to_owned(),
-        attributes: Attributes::default(),
-        tags: Vec::new(),
-        part_sizes: Vec::new(),
-        part_checksums: Vec::new(),
-        precondition: Precondition::default(),
-        event: "s3:ObjectCreated:Put",
-        caller: &caller(),
-        upload_id: None,
-    });
+    let written = fixture.put_if(key, content, Precondition::default());
     written.map(|_| ())
 }
 

@@ -62,10 +62,14 @@ impl Fixture {
     }
 
     pub(super) fn body(&self, content: &[u8]) -> StoredBody {
+        self.try_body(content).expect("a body")
+    }
+
+    fn try_body(&self, content: &[u8]) -> Result<StoredBody, AwsError> {
         let bodies = &self.store.bodies;
-        let mut writer = bodies.create(Algorithm::Crc64Nvme, None).expect("created");
-        writer.write(content).expect("written");
-        writer.finish().expect("finished")
+        let mut writer = bodies.create(Algorithm::Crc64Nvme, None)?;
+        writer.write(content)?;
+        writer.finish()
     }
 
     pub(super) fn put_if(
@@ -74,7 +78,7 @@ impl Fixture {
         content: &[u8],
         precondition: Precondition,
     ) -> Result<Written, AwsError> {
-        let body = self.body(content);
+        let body = self.try_body(content)?;
         self.store.put(NewObject {
             bucket: BUCKET,
             key,

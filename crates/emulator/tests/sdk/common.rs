@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 /// A running emulator over a directory of its own.
 pub struct Running {
     pub emulator: Emulator,
+    config: Config,
     sdk: SdkConfig,
     dir: TempDir,
 }
@@ -23,11 +24,19 @@ pub struct Running {
 impl Running {
     /// Starts over an empty directory.
     pub async fn start() -> Self {
-        Self::start_over(tempfile::tempdir().expect("a temporary directory")).await
+        Self::start_with(|_| {}).await
     }
 
-    async fn start_over(dir: TempDir) -> Self {
-        let emulator = Emulator::start(Config::new(dir.path()))
+    /// Starts over an empty directory, with a configuration that `change` makes of the usual one.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let mut config = Config::new(dir.path());
+        change(&mut config);
+        Self::start_over(dir, config).await
+    }
+
+    async fn start_over(dir: TempDir, config: Config) -> Self {
+        let emulator = Emulator::start(config.clone())
             .await
             .expect("the emulator starts");
         let credentials = Credentials::new("test", "test", None, None, "tests");
@@ -40,13 +49,18 @@ impl Running {
             // A retry would hide a wrong answer.
             .retry_config(RetryConfig::disabled())
             .build();
-        Self { emulator, sdk, dir }
+        Self {
+            emulator,
+            config,
+            sdk,
+            dir,
+        }
     }
 
     /// Stops it and starts another over the same directory.
     pub async fn restart(self) -> Self {
         self.emulator.stop().await;
-        Self::start_over(self.dir).await
+        Self::start_over(self.dir, self.config).await
     }
 
     pub fn dir(&self) -> &std::path::Path {

@@ -6,18 +6,14 @@ mod messages;
 mod queues;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
-use aws_smithy_types::retry::RetryConfig;
+use pipectl_emulator::Behaviour;
 use pipectl_emulator::clock::ManualClock;
-use pipectl_emulator::{Behaviour, Config, Emulator};
-use tempfile::TempDir;
+
+use crate::common::Running;
 
 const NOW: i64 = 1_760_000_000_000;
 const SECOND: i64 = 1_000;
@@ -25,55 +21,37 @@ const ARN: &str = "arn:aws:sqs:us-east-1:000000000000:";
 
 /// A running emulator with AWS's times, whose clock stands still until the test moves it.
 struct Timed {
-    emulator: Emulator,
+    running: Running,
     clock: Arc<ManualClock>,
     client: Client,
-    dir: TempDir,
 }
 
 impl Timed {
     async fn start() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        Self::over(dir, Arc::new(ManualClock::new(NOW))).await
+        let clock = Arc::new(ManualClock::new(NOW));
+        let running = Running::start_with(|config| {
+            config.clock = clock.clone();
+            config.behaviour = Behaviour::AWS;
+        });
+        Self::of(running.await, clock)
     }
 
-    async fn over(dir: TempDir, clock: Arc<ManualClock>) -> Self {
-        let emulator = serve(dir.path(), &clock).await;
-        let credentials = Credentials::new("test", "test", None, None, "tests");
-        let sdk = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(emulator.endpoint())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .retry_config(RetryConfig::disabled())
-            .build();
+    fn of(running: Running, clock: Arc<ManualClock>) -> Self {
         Self {
-            emulator,
+            client: running.sqs(),
+            running,
             clock,
-            client: Client::new(&sdk),
-            dir,
         }
     }
 
     /// Stops it and starts another over the same directory, at the same moment.
     async fn restart(self) -> Self {
-        self.emulator.stop().await;
-        Self::over(self.dir, self.clock).await
+        Self::of(self.running.restart().await, self.clock)
     }
 
     fn pass(&self, seconds: i64) {
         self.clock.advance(seconds * SECOND);
     }
-}
-
-async fn serve(dir: &Path, clock: &Arc<ManualClock>) -> Emulator {
-    let config = Config {
-        clock: clock.clone(),
-        behaviour: Behaviour::AWS,
-        ..Config::new(dir)
-    };
-    Emulator::start(config).await.expect("the emulator starts")
 }
 
 async fn make_queue(

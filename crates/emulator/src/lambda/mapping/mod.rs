@@ -39,7 +39,7 @@ const THROTTLED_PAUSE_MS: i64 = 1_000;
 /// Longest of those pauses, ms.
 const LONGEST_THROTTLED_PAUSE_MS: i64 = 60_000;
 
-/// What came of asking for the right to run a function.
+/// What came of asking for the right to run a function, for a batch or an event.
 pub(super) enum Claimed<C> {
     /// It may run once.
     Yes(C),
@@ -72,6 +72,8 @@ pub(super) trait Work: Send + Sync + 'static {
     fn behaviour(&self) -> &Behaviour;
     /// Cancelled when the emulator stops.
     fn stop(&self) -> &CancellationToken;
+    /// Is there such a function?
+    fn is_there(&self, function: &str) -> bool;
     /// A claim, as soon as there is one.
     async fn claim_when_free(&self, function: &str) -> Claimed<Self::Claim>;
     /// A claim, if there is one now.
@@ -162,7 +164,7 @@ impl<W: Work> Poller<'_, W> {
 
     /// Waits for messages and a claim to run them under. None when the emulator stops.
     async fn next_batch(&self, batch: &mut Vec<ReceivedMessage>) -> Option<Taken<W::Claim>> {
-        if self.mapping.window_s == 0 && self.work.behaviour().async_throttle_ms == 0 {
+        if self.mapping.window_s == 0 && !self.work.behaviour().throttles_cost_receives {
             self.claim_then_receive(batch).await
         } else {
             self.receive_then_claim(batch).await
@@ -212,15 +214,15 @@ impl<W: Work> Poller<'_, W> {
         let mut throttles = 0;
         loop {
             let hidden_until = self.fill(batch).await;
-            let claim = if self.work.behaviour().async_throttle_ms == 0 {
+            let claim = if self.work.behaviour().throttles_cost_receives {
+                self.work.claim_now(&self.mapping.function)
+            } else {
                 tokio::select! {
                     biased;
                     claim = self.work.claim_when_free(&self.mapping.function) => claim,
                     // They must not come twice.
                     () = self.work.clock().sleep_until(hidden_until) => Claimed::Throttled,
                 }
-            } else {
-                self.work.claim_now(&self.mapping.function)
             };
             match claim {
                 Claimed::Yes(claim) => {
@@ -282,6 +284,11 @@ impl<W: Work> Poller<'_, W> {
                 continue;
             };
             watch.mark_unchanged();
+            if batch.is_empty() && !self.work.is_there(&self.mapping.function) {
+                // Nothing is received for nobody. aws-behaviours E4
+                self.pause(MISSING_PAUSE_MS).await;
+                continue;
+            }
             let received = self.receive(batch);
             let now = self.now();
             if !batch.is_empty() {

@@ -217,6 +217,10 @@ impl Work for Worker {
         &self.model.stop
     }
 
+    fn is_there(&self, _: &str) -> bool {
+        true
+    }
+
     async fn claim_when_free(&self, _: &str) -> Claimed<Place> {
         loop {
             let freed = self.model.freed.notified();

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
@@ -432,16 +431,5 @@ impl Environment {
     pub(super) fn has_exited(&self, how: String) {
         self.ended.store(true, Ordering::Relaxed);
         self.exited.send_replace(Some(how));
-    }
-}
-
-impl Outcome {
-    /// The answer is larger than Lambda hands on.
-    pub(super) fn too_large() -> Self {
-        let error = json!({
-            "errorType": "Function.ResponseSizeTooLarge",
-            "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."),
-        });
-        Self::Error(Bytes::from(error.to_string()))
     }
 }

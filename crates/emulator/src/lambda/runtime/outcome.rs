@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Finished;
+use super::{Finished, MAX_RESPONSE_BYTES};
 
 /// How an invocation ended.
 #[derive(Debug)]
@@ -25,6 +25,15 @@ pub(in crate::lambda) enum Outcome {
 }
 
 impl Outcome {
+    /// The answer is larger than Lambda hands on.
+    pub(super) fn too_large() -> Self {
+        let error = json!({
+            "errorType": "Function.ResponseSizeTooLarge",
+            "errorMessage": format!("Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."),
+        });
+        Self::Error(Bytes::from(error.to_string()))
+    }
+
     /// Must the process go?
     pub(super) fn ends_environment(&self) -> bool {
         !matches!(self, Self::Answered(_) | Self::Error(_))

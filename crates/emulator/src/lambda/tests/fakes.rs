@@ -16,6 +16,8 @@ struct Queue {
     received: Vec<String>,
     deleted: Vec<String>,
     released: Vec<String>,
+    /// So many sends are refused as on a full disk.
+    refuses: u32,
     sent: Vec<String>,
     sent_attributes: Vec<BTreeMap<String, String>>,
     changes: watch::Sender<u64>,
@@ -56,6 +58,15 @@ impl FakeQueues {
             }
             queue.changes.send_modify(|count| *count += 1);
         });
+    }
+
+    /// Refuses the next sends as on a full disk.
+    pub(super) fn refuse(&self, arn: &str, sends: u32) {
+        self.with(arn, |queue| queue.refuses = sends);
+    }
+
+    pub(super) fn refusals_left(&self, arn: &str) -> u32 {
+        self.with(arn, |queue| queue.refuses)
     }
 
     pub(super) fn visible(&self, arn: &str) -> usize {
@@ -128,10 +139,18 @@ impl QueuePort for FakeQueues {
         attributes: &BTreeMap<String, String>,
     ) -> Result<String, AwsError> {
         self.with(queue_arn, |queue| {
+            if let Some(left) = queue.refuses.checked_sub(1) {
+                queue.refuses = left;
+                return Err(AwsError::new(
+                    507,
+                    "InsufficientStorage",
+                    "the disk is full",
+                ));
+            }
             queue.sent.push(body.to_owned());
             queue.sent_attributes.push(attributes.clone());
-        });
-        Ok("sent".to_owned())
+            Ok("sent".to_owned())
+        })
     }
 
     fn watch(&self, queue_arn: &str) -> Option<watch::Receiver<u64>> {

@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt as _;
 
 use super::*;
+use crate::clock::ManualClock;
 use crate::lambda::runtime::end_leftovers;
 
 const DLQ: &str = "arn:aws:sqs:us-east-1:000000000000:dlq";
@@ -120,5 +121,47 @@ async fn code_cannot_be_written_over_by_the_function() {
         .expect("there")
         .permissions();
     assert!(mode.readonly());
+    fixture.stop().await;
+}
+
+/// A function `f` whose failed events go to a queue that refuses the next sends.
+async fn failing(fixture: &Fixture, refusals: u32) {
+    fixture.queues.make(DLQ, 30);
+    fixture.queues.refuse(DLQ, refusals);
+    fixture.make("f", "events", Value::Null).await;
+    let config = json!({
+        "MaximumRetryAttempts": 0,
+        "DestinationConfig": { "OnFailure": { "Destination": DLQ } },
+    });
+    let path = "/2019-09-25/functions/f/event-invoke-config";
+    fixture.ok(Method::PUT, path, config).await;
+    fixture.invoke_event("f", json!({ "do": "error" })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_event_is_told_once_the_queue_takes_it() {
+    let clock = Arc::new(ManualClock::new(1_800_000_000_000));
+    let fixture = Fixture::with(|config| config.clock = clock.clone());
+    failing(&fixture, 2).await;
+    eventually("it is told", || {
+        clock.advance(1_000);
+        !fixture.queues.sent(DLQ).is_empty()
+    })
+    .await;
+    let pending = || fixture.service.state.pending().expect("read");
+    eventually("it is settled", || pending().is_empty()).await;
+    assert_eq!(fixture.queues.sent(DLQ).len(), 1);
+    assert_eq!(fixture.logs.count("START "), 1, "it did not run for that");
+    fixture.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_event_that_could_not_be_told_survives_a_stop() {
+    let clock = Arc::new(ManualClock::new(1_800_000_000_000));
+    let fixture = Fixture::with(|config| config.clock = clock.clone());
+    failing(&fixture, 1).await;
+    eventually("it is refused", || fixture.queues.refusals_left(DLQ) == 0).await;
+    let fixture = fixture.reopen().await;
+    eventually("it is told", || fixture.queues.sent(DLQ).len() == 1).await;
     fixture.stop().await;
 }

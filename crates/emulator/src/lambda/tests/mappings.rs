@@ -126,3 +126,22 @@ async fn a_second_mapping_and_a_visibility_below_the_timeout_are_refused() {
     assert_eq!(got.status, 400);
     fixture.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_function_a_mapping_receives_nothing() {
+    for window in [0, 5] {
+        let fixture = Fixture::new();
+        let more = json!({ "MaximumBatchingWindowInSeconds": window, "BatchSize": 1 });
+        map(&fixture, more).await;
+        let path = "/2015-03-31/functions/f";
+        fixture.ok(Method::DELETE, path, Value::Null).await;
+        fixture.queues.put(QUEUE, &["a"]);
+        fixture.make("g", "events", Value::Null).await;
+        fixture.pid("g").await;
+        // As long as a process took to start and answer.
+        assert!(fixture.queues.received(QUEUE).is_empty(), "{window}");
+        fixture.make("f", "batches", Value::Null).await;
+        eventually("it is deleted", || fixture.queues.deleted(QUEUE).len() == 1).await;
+        fixture.stop().await;
+    }
+}
