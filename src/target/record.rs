@@ -2,6 +2,7 @@
 //! on a running stack, never state: losing it loses nothing.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -36,13 +37,16 @@ fn write(root: &Path, records: &Records) -> Result<(), TargetError> {
         path: path.display().to_string(),
         cause: error.to_string(),
     };
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(fail)?;
-    }
+    let folder = path.parent().unwrap_or(root);
+    std::fs::create_dir_all(folder).map_err(fail)?;
     let text = serde_json::to_vec_pretty(records).map_err(|error| fail(error.into()))?;
-    let temporary = path.with_extension("json.new");
-    std::fs::write(&temporary, text).map_err(fail)?;
-    std::fs::rename(&temporary, &path).map_err(fail)
+    // A name of its own: of two commands at once, one would rename the other's file away.
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
+    temporary.write_all(&text).map_err(fail)?;
+    temporary
+        .persist(&path)
+        .map(|_| ())
+        .map_err(|error| fail(error.error))
 }
 
 /// The targets on which `stack` is recorded, by name.
@@ -79,6 +83,25 @@ pub fn forget(root: &Path, stack: &str, target: &str) -> Result<(), TargetError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_at_once_get_along() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let root = root.path();
+                scope.spawn(move || {
+                    for round in 0..50 {
+                        let endpoint = Some(format!("{number} {round}"));
+                        remember(root, "a", "embedded", Seen { endpoint }).expect("remembered");
+                    }
+                });
+            }
+        });
+        assert!(targets(root.path(), "a").contains_key("embedded"));
+        let left = std::fs::read_dir(root.path().join(".pipectl")).expect("listed");
+        assert_eq!(left.count(), 1, "nothing temporary is left");
+    }
 
     #[test]
     fn remembers_and_forgets_by_stack_and_target() {
