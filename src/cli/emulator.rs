@@ -63,14 +63,11 @@ struct ReplacedData {
 
 pub(super) async fn run(global: &Global, args: EmulatorArgs, renderer: &Renderer) -> Ended {
     // Whoever names the data directory works in the project's, as the background process does.
-    let (root, data) = match args.data.clone() {
-        Some(data) => (PathBuf::from("."), data),
-        None => {
-            let root = session::load(global, crate::target::EMBEDDED)?.root;
-            let data = Layout::of(&root).data;
-            (root, data)
-        }
+    let root = match args.data {
+        Some(_) => PathBuf::from("."),
+        None => session::load(global, crate::target::EMBEDDED)?.root,
     };
+    let data = args.data.clone().unwrap_or_else(|| Layout::of(&root).data);
     let settings = stack::project(&root)?.embedded;
     log_to_stderr();
     if args.background {

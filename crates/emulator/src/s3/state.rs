@@ -128,6 +128,16 @@ impl Store {
             path: database.clone(),
             source,
         };
+        // A store that was salvaged may have lost the row, or its newest value; without it nothing
+        // could be written, and with an old one numbers would come twice.
+        connection
+            .execute(
+                "INSERT INTO counter (id, value)
+                 VALUES (1, coalesce((SELECT max(seq) FROM versions), 0))
+                 ON CONFLICT (id) DO UPDATE SET value = max(value, excluded.value)",
+                [],
+            )
+            .map_err(open)?;
         let bodies = Bodies::open(objects.clone(), durability).map_err(directory)?;
         let named = named_bodies(&connection).map_err(open)?;
         let swept = bodies.sweep(&named).map_err(directory)?;

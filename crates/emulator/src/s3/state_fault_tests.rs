@@ -227,3 +227,19 @@ fn a_body_that_is_gone_is_told_as_damage_and_costs_only_its_object() {
     put(&fixture, "lost", b"again").expect("put");
     assert_eq!(fixture.read("lost", None), Ok("again".to_owned()));
 }
+
+#[test]
+fn a_salvaged_store_without_its_counter_goes_on_counting() {
+    for lost in ["DELETE FROM counter", "UPDATE counter SET value = 1"] {
+        let fixture = Fixture::new(Versioning::Enabled);
+        for content in ["one", "two", "three"] {
+            put(&fixture, "k", content.as_bytes()).expect("put");
+        }
+        let inner = fixture.store.lock();
+        inner.connection.execute(lost, []).expect("lost");
+        drop(inner);
+        let fixture = fixture.reopened();
+        put(&fixture, "k", b"four").expect("it is written");
+        assert_eq!(fixture.read("k", None), Ok("four".to_owned()), "{lost}");
+    }
+}

@@ -20,6 +20,8 @@ use crate::lambda::state::Function;
 pub(super) const GRACE: Duration = Duration::from_millis(500);
 /// How often a start is tried while the file is being written to.
 const BUSY_TRIES: usize = 200;
+/// Open files of a function's process (AWS Lambda quotas).
+const OPEN_FILES: u64 = 1_024;
 /// Between two looks at the memory of a process at work.
 const MEMORY_EVERY: Duration = Duration::from_millis(100);
 
@@ -79,6 +81,7 @@ pub(super) fn start(
     })?;
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     let group = Group(pid);
+    limit_open_files(pid);
     let streams: Vec<_> = [
         child.stdout.take().map(Stream::Out),
         child.stderr.take().map(Stream::Err),
@@ -123,6 +126,26 @@ pub(super) fn start(
         watched.has_exited(status.map_or_else(|error| format!("with error: {error}"), how));
     });
     Ok(environment)
+}
+
+/// Gives a process as many open files as AWS does, and not as many as this one has.
+fn limit_open_files(pid: Option<i32>) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let limit = Rlimit {
+            current: Some(OPEN_FILES),
+            maximum: Some(OPEN_FILES),
+        };
+        // One that has ended already needs none.
+        if let Some(pid) = pid.and_then(Pid::from_raw)
+            && let Err(error) = prlimit(Some(pid), Resource::Nofile, limit)
+        {
+            tracing::debug!(%error, "a function keeps this process's limit of open files");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = pid;
 }
 
 /// Errors of a start that say nothing of the function: no memory, no descriptors, no processes.

@@ -165,3 +165,18 @@ async fn a_failed_event_that_could_not_be_told_survives_a_stop() {
     eventually("it is told", || fixture.queues.sent(DLQ).len() == 1).await;
     fixture.stop().await;
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_has_as_many_open_files_as_on_aws() {
+    let fixture = Fixture::new();
+    fixture.make("f", "events", Value::Null).await;
+    let pid = fixture.pid("f").await;
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("its limits");
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let words: Vec<&str> = files.expect("a line").split_whitespace().collect();
+    assert_eq!(&words[3..5], ["1024", "1024"]);
+    fixture.stop().await;
+}
