@@ -73,7 +73,6 @@ def test_boto3_computes_a_checksum_and_gets_it_back(s3, bucket, algorithm):
     assert (head[field], head["ChecksumType"]) == (expected, "FULL_OBJECT")
 
 
-@pytest.mark.xfail(strict=True, reason="lists do not tell the checksum algorithm yet")
 def test_lists_name_the_algorithm(s3, bucket):
     s3.put_object(Bucket=bucket, Key="a", Body=BODY, ChecksumAlgorithm="SHA256")
     for listed in (

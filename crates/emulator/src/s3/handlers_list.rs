@@ -3,13 +3,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use s3s::dto::{
-    CommonPrefix, CommonPrefixList, DeleteMarkerEntry, ETag, EncodingType, ListObjectVersionsInput,
-    ListObjectVersionsOutput, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input,
-    ListObjectsV2Output, Object, ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass,
+    ChecksumAlgorithm, ChecksumAlgorithmList, ChecksumType, CommonPrefix, CommonPrefixList,
+    DeleteMarkerEntry, ETag, EncodingType, ListObjectVersionsInput, ListObjectVersionsOutput,
+    ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, Object,
+    ObjectStorageClass, ObjectVersion, ObjectVersionStorageClass,
 };
 use s3s::{S3Request, S3Result};
 
 use super::handlers::{Core, owner, timestamp};
+use super::handlers_object::checksum_type;
+use super::state_checksum::StoredChecksum;
 use super::state_errors::invalid_argument;
 use super::state_events::encode_key;
 use super::state_list::{Entry, Query, Start};
@@ -18,6 +21,16 @@ use crate::error::AwsError;
 
 /// The most that one page holds.
 const LARGEST_PAGE: i32 = 1_000;
+
+/// The algorithm of a kept checksum, as lists tell it.
+fn algorithms(checksum: Option<&StoredChecksum>) -> Option<ChecksumAlgorithmList> {
+    let name = checksum?.algorithm.name();
+    Some(vec![ChecksumAlgorithm::from_static(name)])
+}
+
+fn kind(checksum: Option<&StoredChecksum>) -> Option<ChecksumType> {
+    checksum_type(checksum?.composite)
+}
 
 /// How keys are written in an answer: as they are, or URL-encoded, when the client asks because XML
 /// cannot carry every character.
@@ -62,6 +75,8 @@ impl Writing {
 
     fn object(self, entry: Entry, show_owner: bool) -> Object {
         Object {
+            checksum_algorithm: algorithms(entry.checksum.as_ref()),
+            checksum_type: kind(entry.checksum.as_ref()),
             e_tag: Some(ETag::Strong(entry.etag)),
             key: Some(self.text(entry.key)),
             last_modified: Some(timestamp(entry.modified_ms)),
@@ -74,6 +89,8 @@ impl Writing {
 
     fn version(self, version: Version) -> ObjectVersion {
         ObjectVersion {
+            checksum_algorithm: algorithms(version.checksum.as_ref()),
+            checksum_type: kind(version.checksum.as_ref()),
             e_tag: Some(ETag::Strong(version.etag)),
             is_latest: Some(version.is_latest),
             key: Some(self.text(version.key)),

@@ -4,7 +4,8 @@
 use rusqlite::{Connection, Row, params};
 
 use super::state::{Store, bucket};
-use super::state_rows::{Version, key_of, version_row};
+use super::state_checksum::StoredChecksum;
+use super::state_rows::{Version, checksum_of, key_of, version_row};
 use crate::error::AwsError;
 
 /// Rows read per query.
@@ -65,6 +66,7 @@ pub(super) struct Entry {
     /// Milliseconds since the Unix epoch.
     pub modified_ms: i64,
     pub storage_class: String,
+    pub checksum: Option<StoredChecksum>,
 }
 
 impl Store {
@@ -81,7 +83,7 @@ impl Store {
         walk.run(
             &guard.connection,
             bucket_name,
-            "SELECT key, size, etag, modified_ms, storage_class FROM versions
+            "SELECT key, size, etag, modified_ms, storage_class, checksum FROM versions
              WHERE bucket = ?1 AND key >= ?2 AND NOT (key = ?2 AND seq >= ?3)
                 AND is_latest = 1 AND delete_marker = 0
              ORDER BY key LIMIT ?4",
@@ -92,6 +94,7 @@ impl Store {
                     etag: row.get("etag")?,
                     modified_ms: row.get("modified_ms")?,
                     storage_class: row.get("storage_class")?,
+                    checksum: checksum_of(row)?,
                 })
             },
             |entry| (&entry.key, None),

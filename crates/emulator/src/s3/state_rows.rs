@@ -52,9 +52,14 @@ pub(super) struct Version {
     pub part_checksums: Vec<String>,
 }
 
+/// Reads the column `checksum` of `versions`.
+pub(super) fn checksum_of(row: &Row<'_>) -> rusqlite::Result<Option<StoredChecksum>> {
+    let text: Option<String> = row.get("checksum")?;
+    text.as_deref().map(from_json).transpose()
+}
+
 /// Reads a whole row of `versions`.
 pub(super) fn version_row(row: &Row<'_>) -> rusqlite::Result<Version> {
-    let checksum: Option<String> = row.get("checksum")?;
     Ok(Version {
         sequence: row.get("seq")?,
         key: key_of(row, "key")?,
@@ -68,7 +73,7 @@ pub(super) fn version_row(row: &Row<'_>) -> rusqlite::Result<Version> {
         storage_class: row.get("storage_class")?,
         attributes: from_json(&row.get::<_, String>("attributes")?)?,
         tags: from_json(&row.get::<_, String>("tags")?)?,
-        checksum: checksum.as_deref().map(from_json).transpose()?,
+        checksum: checksum_of(row)?,
         part_sizes: from_json(&row.get::<_, String>("part_sizes")?)?,
         part_checksums: from_json(&row.get::<_, String>("part_checksums")?)?,
     })
