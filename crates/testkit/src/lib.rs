@@ -5,12 +5,14 @@
 //! - [`http`] asks a server directly, past everything that is under test.
 //! - [`Probe`] asks the services of the embedded target in the same way, [`Serving`] is its process, and
 //!   [`functions`] are the processes that it leaves when it is killed.
+//! - [`FaultProxy`] stands before an endpoint and lets chosen calls of AWS operations go wrong.
 //! - [`until`] waits for what comes by itself, and says what it saw when it does not.
 //! - [`endpoints`] starts other emulators, for suites that run on each of them.
 
 mod dates;
 pub mod endpoints;
 mod env;
+pub mod fault;
 pub mod functions;
 pub mod http;
 mod invocation;
@@ -23,6 +25,7 @@ mod wait;
 
 pub use endpoints::{Endpoint, Skip};
 pub use env::{EmulatorRecord, TestEnv, repository};
+pub use fault::{Call, Fault, FaultKind, FaultProxy};
 pub use invocation::Invocation;
 pub use probe::Probe;
 pub use serving::{Serving, free_port};
