@@ -1,15 +1,26 @@
-//! Facts that the engine tells and renderers show. Payloads are facts, never finished text.
+//! Facts that the engine tells and renderers show. Payloads are facts, never finished text. They are
+//! written as JSON lines and read again by the tests of the renderers.
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::plan::Action;
-use crate::resource::CallError;
+use crate::resource::{CallError, Cause};
 use crate::stack::model::LogicalId;
 
+/// Part of the chain of steps that decided how long a plan took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Which step.
+    pub id: LogicalId,
+    /// How long it took, milliseconds.
+    #[serde(rename = "elapsed_ms", with = "millis")]
+    pub elapsed: Duration,
+}
+
 /// One fact, in the past tense.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// Functions are being built.
@@ -31,7 +42,7 @@ pub enum Event {
         /// Was it built now, or was the one at hand still right?
         built: bool,
         /// Milliseconds since packaging started.
-        #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+        #[serde(rename = "elapsed_ms", with = "millis")]
         elapsed: Duration,
     },
     /// The embedded target was started.
@@ -64,8 +75,38 @@ pub enum Event {
     StepStarted {
         /// Which resource.
         id: LogicalId,
+        /// Physical name.
+        name: String,
         /// What is done.
         action: Action,
+    },
+    /// A step waits for the target.
+    StepWaiting {
+        /// Which resource.
+        id: LogicalId,
+        /// For what, e.g. `table active`.
+        what: String,
+        /// The last state seen.
+        last: String,
+    },
+    /// Objects of a bucket were deleted.
+    StepEmptied {
+        /// Which bucket.
+        id: LogicalId,
+        /// How many so far.
+        objects: u64,
+    },
+    /// A step failed in a way that passes, and is tried again.
+    StepRetried {
+        /// Which resource.
+        id: LogicalId,
+        /// Why it passes.
+        cause: Cause,
+        /// What the target said.
+        error: CallError,
+        /// Pause before the next try, milliseconds.
+        #[serde(rename = "pause_ms", with = "millis")]
+        pause: Duration,
     },
     /// A step is done.
     StepFinished {
@@ -76,17 +117,18 @@ pub enum Event {
         /// What was done.
         action: Action,
         /// How long it took, milliseconds.
-        #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+        #[serde(rename = "elapsed_ms", with = "millis")]
         elapsed: Duration,
     },
     /// A step failed.
     StepFailed {
         /// Which resource.
         id: LogicalId,
+        /// Physical name.
+        name: String,
         /// What was tried.
         action: Action,
         /// What the target said.
-        #[serde(serialize_with = "display")]
         error: CallError,
     },
     /// A step was not tried, because one that it needs failed.
@@ -96,17 +138,23 @@ pub enum Event {
         /// The step that failed.
         because: LogicalId,
     },
+    /// Somebody interrupted: what is on its way finishes.
+    Interrupted,
     /// Everything was carried out that could be.
     Applied {
         /// Steps done.
         done: usize,
         /// Steps failed.
         failed: usize,
-        /// Steps not tried.
+        /// Steps not tried because others failed.
         skipped: usize,
+        /// Steps not tried because somebody interrupted.
+        not_started: usize,
         /// How long it took, milliseconds.
-        #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+        #[serde(rename = "elapsed_ms", with = "millis")]
         elapsed: Duration,
+        /// The chain of steps that decided how long it took, in the order of time.
+        critical_path: Vec<Stretch>,
     },
     /// An upload began.
     UploadStarted {
@@ -129,7 +177,7 @@ pub enum Event {
         /// Its key.
         key: String,
         /// How long the upload took, milliseconds.
-        #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+        #[serde(rename = "elapsed_ms", with = "millis")]
         elapsed: Duration,
     },
     /// The result of a file was seen.
@@ -137,18 +185,38 @@ pub enum Event {
         /// Local file.
         file: String,
         /// Milliseconds from the start of the upload.
-        #[serde(rename = "elapsed_ms", serialize_with = "millis")]
+        #[serde(rename = "elapsed_ms", with = "millis")]
         elapsed: Duration,
     },
 }
 
-fn millis<S: serde::Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    // Microseconds are kept: a local step takes less than a millisecond.
-    serializer.serialize_f64((elapsed.as_secs_f64() * 1_000_000.0).round() / 1_000.0)
+/// Durations as milliseconds. Microseconds are kept: a local step takes less than a millisecond.
+mod millis {
+    use super::{Deserialize, Deserializer, Duration, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        elapsed: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((elapsed.as_secs_f64() * 1_000_000.0).round() / 1_000.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        let ms = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(ms / 1_000.0).map_err(serde::de::Error::custom)
+    }
 }
 
-fn display<S: serde::Serializer>(error: &CallError, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(error)
+/// An event and when it happened: one line of JSON on stderr, and of a recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Milliseconds since the command began.
+    pub at_ms: f64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
 }
 
 /// Takes events. Called from several tasks at once.

@@ -7,16 +7,22 @@ pub enum Exit {
     Done,
     /// Something failed.
     Failed,
+    /// Changes are pending (`plan --detailed-exitcode`).
+    ChangesPending,
     /// The command line asks for something that cannot be.
     Usage,
     /// The stack file is invalid.
     InvalidStack,
     /// The target did not answer.
     Unreachable,
+    /// Interrupted; running it again continues.
+    Interrupted,
     /// Refused: not ours, or protected.
     Refused,
     /// Building the functions failed.
     BuildFailed,
+    /// Interrupted twice: ended at once.
+    Aborted,
 }
 
 /// All exit codes with their meaning, in ascending order.
@@ -24,16 +30,22 @@ pub const ALL: &[(Exit, &str)] = &[
     (Exit::Done, "done"),
     (Exit::Failed, "failed"),
     (
+        Exit::ChangesPending,
+        "changes are pending (plan --detailed-exitcode)",
+    ),
+    (
         Exit::Usage,
         "usage: the command line asks for something that cannot be",
     ),
     (Exit::InvalidStack, "the stack file is invalid"),
     (Exit::Unreachable, "the target did not answer"),
+    (Exit::Interrupted, "interrupted; run it again to continue"),
     (
         Exit::Refused,
         "refused: not owned by the stack, or protected",
     ),
     (Exit::BuildFailed, "building the functions failed"),
+    (Exit::Aborted, "interrupted twice: ended at once"),
 ];
 
 impl Exit {
@@ -42,11 +54,14 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
+            Self::ChangesPending => 2,
             Self::Usage => 64,
             Self::InvalidStack => 65,
             Self::Unreachable => 69,
+            Self::Interrupted => 75,
             Self::Refused => 77,
             Self::BuildFailed => 78,
+            Self::Aborted => 130,
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::apply::StepError;
 use crate::exit::Exit;
 use crate::observe::ObserveError;
 use crate::package::PackageError;
-use crate::plan::{Refusal, Violation};
-use crate::resource::CallError;
+use crate::plan::{Refusal, Remedy, Violation};
+use crate::resource::{CallError, Cause, cause};
 use crate::stack::StackErrors;
 use crate::target::TargetError;
 
@@ -106,16 +106,6 @@ pub enum CommandError {
         /// ` --target NAME` where the target is not the default.
         flag: String,
     },
-    /// Data would be lost and nobody said so.
-    #[error("there is still data in {what}")]
-    #[diagnostic(
-        code(down::holds_data),
-        help("nothing was deleted; run `pipectl down --force` to delete the data too")
-    )]
-    HoldsData {
-        /// The stores, comma-separated.
-        what: String,
-    },
     /// The typed name was not the stack's.
     #[error("the typed name is not `{stack}`")]
     #[diagnostic(code(down::not_confirmed), help("nothing was deleted"))]
@@ -123,17 +113,13 @@ pub enum CommandError {
         /// Stack name.
         stack: String,
     },
-    /// Something stands in the way that is not ours, or must not be replaced.
-    #[error("the plan is refused: {}", list(refusals))]
-    #[diagnostic(
-        code(plan::refused),
-        help(
-            "nothing was changed; rename the resource in the stack, or remove what is in the way"
-        )
-    )]
+    /// Something stands in the way that is not ours, or must not be lost.
+    #[error("the plan is refused because of {}", counted(refusals.len(), "resource"))]
+    #[diagnostic(code(plan::refused), help("nothing was changed"))]
     PlanRefused {
-        /// All of them.
-        refusals: Vec<Refusal>,
+        /// One per resource.
+        #[related]
+        refusals: Vec<Refused>,
     },
     /// The planner made a plan that its checker refuses.
     #[error("the plan is inconsistent: {}", join(violations))]
@@ -156,7 +142,12 @@ pub enum CommandError {
         errors: Vec<ObserveError>,
     },
     /// Some steps failed.
-    #[error("{} of the plan's steps failed", errors.len())]
+    #[error(
+        "{} failed; {} done{}",
+        counted(errors.len(), "step"),
+        counted(*done, "step"),
+        untried(*not_tried)
+    )]
     #[diagnostic(
         code(apply::failed),
         help("what was done stays; run the same command again to continue")
@@ -165,7 +156,30 @@ pub enum CommandError {
         /// One per failed step.
         #[related]
         errors: Vec<FailedStep>,
+        /// Steps done.
+        done: usize,
+        /// Steps that were not tried.
+        not_tried: usize,
     },
+    /// Somebody interrupted while a plan was carried out.
+    #[error("interrupted: {} done{}", counted(*done, "step"), untried(*not_tried))]
+    #[diagnostic(
+        code(apply::interrupted),
+        help("what was done stays; run the same command again to continue")
+    )]
+    Interrupted {
+        /// Steps done.
+        done: usize,
+        /// Steps that were not tried.
+        not_tried: usize,
+    },
+    /// Somebody interrupted when nothing was on its way.
+    #[error("interrupted")]
+    #[diagnostic(
+        code(command::interrupted),
+        help("run the same command again to continue")
+    )]
+    InterruptedEarly,
     /// A single call failed.
     #[error("{what}: {error}{}", request(error))]
     #[diagnostic(code(call::failed), help("{help}"))]
@@ -207,8 +221,13 @@ impl Dressed for CommandError {
         match self {
             Self::Unreadable { .. } => Exit::Usage,
             Self::NotUp { .. } => Exit::Unreachable,
-            Self::HoldsData { .. } | Self::NotConfirmed { .. } | Self::PlanRefused { .. } => {
+            Self::NotConfirmed { .. } | Self::PlanRefused { .. } => Exit::Refused,
+            Self::Interrupted { .. } | Self::InterruptedEarly => Exit::Interrupted,
+            Self::Apply { errors, .. } if errors.iter().all(|e| e.step.error.is_refusal()) => {
                 Exit::Refused
+            }
+            Self::Apply { errors, .. } if errors.iter().all(|e| e.step.error.unreachable) => {
+                Exit::Unreachable
             }
             Self::Observe { errors } if errors.iter().all(|e| e.error.unreachable) => {
                 Exit::Unreachable
@@ -221,20 +240,77 @@ impl Dressed for CommandError {
 
 /// A failed step as a diagnostic of its own.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("{} {} ({}): {}{}", verb(step), step.id, step.name, step.error, request(&step.error))]
-#[diagnostic(code(apply::step))]
+#[error("{} {} ({}): {}{}", step.action.verb(), step.id, step.name, step.error, request(&step.error))]
+#[diagnostic(code(apply::step), help("{}", next_step(&step.error)))]
 pub struct FailedStep {
     /// The step.
     pub step: StepError,
 }
 
-fn verb(step: &StepError) -> &'static str {
-    match step.action {
-        crate::plan::Action::Create => "create",
-        crate::plan::Action::Update => "update",
-        crate::plan::Action::Replace => "replace",
-        crate::plan::Action::Delete => "delete",
-        crate::plan::Action::Keep => "keep",
+/// A refused resource as a diagnostic of its own.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{} ({}): {}", refusal.id, refusal.name, refusal.why)]
+#[diagnostic(code(plan::refusal), help("{}", remedy(refusal.remedy)))]
+pub struct Refused {
+    /// The refusal.
+    pub refusal: Refusal,
+}
+
+fn remedy(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::Adopt => {
+            "take it over with --adopt, give it another name in the stack, or remove what is in the way"
+        }
+        Remedy::LoseData => {
+            "delete the data too with --force, or keep it: `retain: true` in the stack"
+        }
+        Remedy::Rename => "give it another name in the stack, or remove what is in the way",
+    }
+}
+
+/// What to do about a failed call. Told by its cause, where it has one that passes.
+fn next_step(error: &CallError) -> &'static str {
+    if error.unreachable {
+        return "the target does not answer any more: see whether it runs, then run it again";
+    }
+    if error.is_refusal() {
+        return "look at it with `pipectl plan`";
+    }
+    if error.code.contains("AccessDenied") {
+        return "these credentials may not do that: ask for the permission that the message names";
+    }
+    if error.status == Some(501) {
+        return "this endpoint does not know the operation: use another endpoint, or leave the setting out";
+    }
+    match cause(error) {
+        Some(Cause::Throttled) => {
+            "the service takes fewer calls than are asked of it: run it again later"
+        }
+        Some(Cause::ServerFault) => {
+            "the service failed for longer than is waited for: run it again later"
+        }
+        Some(Cause::NameKept) => {
+            "SQS keeps the name of a deleted queue for 60 s: run it again then"
+        }
+        Some(_) => "it did not settle in the time that is waited for: run it again",
+        None => "mend what the message names, then run it again",
+    }
+}
+
+/// `1 step`, `2 steps`.
+fn counted(count: usize, one: &str) -> String {
+    if count == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{count} {one}s")
+    }
+}
+
+fn untried(count: usize) -> String {
+    if count == 0 {
+        String::new()
+    } else {
+        format!(", {count} not tried")
     }
 }
 
@@ -243,14 +319,6 @@ fn request(error: &CallError) -> String {
         .request_id
         .as_ref()
         .map_or_else(String::new, |id| format!(" (request {id})"))
-}
-
-fn list(refusals: &[Refusal]) -> String {
-    refusals
-        .iter()
-        .map(|refusal| format!("{} ({}): {}", refusal.id, refusal.name, refusal.why))
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 fn join<T: std::fmt::Display>(all: &[T]) -> String {

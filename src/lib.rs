@@ -10,6 +10,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod converge;
 pub mod event;
 pub mod exit;
 pub mod failure;

@@ -1,17 +1,29 @@
 //! Stage 6: carries a plan out, in parallel along its order, and tells what happens as events.
 //!
 //! A failed step stops what depends on it; the rest goes on. There is no rollback: running the
-//! same command again continues.
+//! same command again continues. An interruption lets what is on its way finish and begins nothing more.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod cancel;
+mod critical;
+mod retry;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
 use std::time::Instant;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use crate::event::{Event, Sink};
+pub use cancel::Cancel;
+pub use critical::{Ran, critical_path};
+
+use self::step::Work;
+use crate::event::{Event, Sink, Stretch};
+use crate::observe::Limits;
 use crate::plan::{Action, Plan, Step};
-use crate::resource::{self, CallError, Context, Identities, Identity, Observed, Wanted};
+use crate::resource::{self, CallError, Context, Identities, Identity, Wanted};
 use crate::stack::model::LogicalId;
 
 /// A step that failed.
@@ -35,160 +47,254 @@ pub struct Outcome {
     /// Identities of everything that is there now.
     pub identities: Identities,
     /// Steps that were done and did something.
-    pub done: usize,
+    pub done: Vec<LogicalId>,
     /// Steps that failed: causes only.
     pub failed: Vec<StepError>,
-    /// Steps that were not tried.
-    pub skipped: Vec<LogicalId>,
+    /// Steps that were not tried because one that they need failed, with that one.
+    pub skipped: Vec<(LogicalId, LogicalId)>,
+    /// Steps that were not tried because somebody interrupted.
+    pub not_started: Vec<LogicalId>,
+    /// When each step ran.
+    pub ran: BTreeMap<LogicalId, Ran>,
+    /// The chain of steps that decided how long it took.
+    pub critical_path: Vec<Stretch>,
 }
 
-/// Carries out `plan`. `wanted` is what creating and updating steps refer to; `identities` are those
-/// known before.
-pub async fn apply(
-    cx: &Context,
-    plan: &Plan,
-    wanted: &[Wanted],
-    identities: Identities,
-    sink: &dyn Sink,
-) -> Outcome {
-    let begun = Instant::now();
-    let wanted: BTreeMap<&LogicalId, &Wanted> = wanted.iter().map(|w| (&w.id, w)).collect();
-    let identities = Mutex::new(identities);
-    let planned: BTreeSet<&LogicalId> = plan.steps.iter().map(|step| &step.id).collect();
+impl Outcome {
+    /// Was everything done?
+    pub fn is_whole(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty() && self.not_started.is_empty()
+    }
+}
 
-    let mut waiting: Vec<&Step> = plan.steps.iter().collect();
-    let mut finished: BTreeSet<&LogicalId> = BTreeSet::new();
-    // Step that could not be done → the step whose failure is the cause.
-    let mut blocked: BTreeMap<&LogicalId, LogicalId> = BTreeMap::new();
+/// What carrying out needs besides the plan.
+pub struct Means<'a> {
+    /// Clients and place.
+    pub cx: &'a Context,
+    /// What creating and updating steps refer to.
+    pub wanted: &'a [Wanted],
+    /// Who hears of it.
+    pub sink: &'a dyn Sink,
+    /// Who may interrupt.
+    pub cancel: &'a Cancel,
+}
+
+/// Carries out `plan`. `identities` are those known before.
+pub async fn apply(means: &Means<'_>, plan: &Plan, identities: Identities) -> Outcome {
+    let _drain = means.cancel.drain();
+    let mut cx = means.cx.clone();
+    cx.stop = means.cancel.token();
+    let begun = Instant::now();
+    let wanted: BTreeMap<&LogicalId, &Wanted> = means.wanted.iter().map(|w| (&w.id, w)).collect();
+    let identities = Mutex::new(identities);
+    let limits = Limits::new(cx.place.target.row.parallel);
+    let mut schedule = Schedule::new(plan);
     let mut running = FuturesUnordered::new();
     let mut outcome = Outcome::default();
     loop {
-        let mut still_waiting = Vec::new();
-        for step in waiting {
-            let cause = step.after.iter().find_map(|id| blocked.get(id).cloned());
-            if let Some(because) = cause {
-                sink.emit(Event::StepSkipped {
-                    id: step.id.clone(),
-                    because: because.clone(),
-                });
-                outcome.skipped.push(step.id.clone());
-                blocked.insert(&step.id, because);
-            } else if step
-                .after
-                .iter()
-                .all(|id| finished.contains(id) || !planned.contains(id))
-            {
-                let wanted = wanted.get(&step.id).copied();
-                running.push(run(cx, step, wanted, &identities, sink));
-            } else {
-                still_waiting.push(step);
-            }
+        while !means.cancel.is_asked()
+            && let Some(step) = schedule.next()
+        {
+            let wanted = wanted.get(&step.id).copied();
+            let work = Work {
+                cx: &cx,
+                step,
+                wanted,
+                identities: &identities,
+                sink: means.sink,
+            };
+            running.push(run(work, &limits, begun));
         }
-        waiting = still_waiting;
-        let Some((step, result)) = running.next().await else {
+        let Some(Ended { step, ran, result }) = running.next().await else {
             break;
         };
+        outcome.ran.extend(ran.map(|ran| (step.id.clone(), ran)));
         match result {
             Ok(identity) => {
-                finished.insert(&step.id);
                 let mut identities = identities.lock().expect("no holder panics");
                 match identity {
                     Some(identity) => identities.insert(step.id.clone(), identity),
                     None => identities.remove(&step.id),
                 };
-                outcome.done += usize::from(step.action != Action::Keep);
+                if step.action != Action::Keep {
+                    outcome.done.push(step.id.clone());
+                }
+                schedule.done(&step.id);
             }
+            Err(error) if error.is_interrupted() => outcome.not_started.push(step.id.clone()),
             Err(error) => {
-                blocked.insert(&step.id, step.id.clone());
                 outcome.failed.push(StepError {
                     id: step.id.clone(),
                     name: step.name.clone(),
                     action: step.action,
                     error,
                 });
+                for id in schedule.failed(&step.id) {
+                    means.sink.emit(Event::StepSkipped {
+                        id: id.clone(),
+                        because: step.id.clone(),
+                    });
+                    outcome.skipped.push((id, step.id.clone()));
+                }
             }
         }
     }
     drop(running);
+    outcome.not_started.extend(schedule.left());
     outcome.identities = identities.into_inner().expect("no holder panics");
-    sink.emit(Event::Applied {
-        done: outcome.done,
+    outcome.critical_path = critical_path(plan, &outcome.ran);
+    means.sink.emit(Event::Applied {
+        done: outcome.done.len(),
         failed: outcome.failed.len(),
         skipped: outcome.skipped.len(),
+        not_started: outcome.not_started.len(),
         elapsed: begun.elapsed(),
+        critical_path: outcome.critical_path.clone(),
     });
     outcome
 }
 
-/// One step; returns the identity of what is there after it.
-async fn run<'a>(
-    cx: &Context,
+/// A step that is over.
+struct Ended<'a> {
     step: &'a Step,
-    wanted: Option<&Wanted>,
-    identities: &Mutex<Identities>,
-    sink: &dyn Sink,
-) -> (&'a Step, Result<Option<Identity>, CallError>) {
-    if step.action == Action::Keep {
-        let identity = step.live.as_ref().map(|live| live.identity.clone());
-        return (step, Ok(identity));
-    }
-    let begun = Instant::now();
-    sink.emit(Event::StepStarted {
-        id: step.id.clone(),
-        action: step.action,
-    });
-    let result = act(cx, step, wanted, identities).await;
-    sink.emit(match &result {
-        Ok(_) => Event::StepFinished {
+    /// None where there was nothing to do.
+    ran: Option<Ran>,
+    result: Result<Option<Identity>, CallError>,
+}
+
+/// Boxed: one step's calls in all their layers are large, and hundreds may wait for a place.
+fn run<'a>(work: Work<'a>, limits: &'a Limits, origin: Instant) -> BoxFuture<'a, Ended<'a>> {
+    async move {
+        let step = work.step;
+        if step.action == Action::Keep {
+            let identity = step.live.as_ref().map(|live| live.identity.clone());
+            return Ended {
+                step,
+                ran: None,
+                result: Ok(identity),
+            };
+        }
+        let _place = match resource::of(step.id.kind) {
+            Some(kind) => limits.place(kind.service()).await,
+            None => None,
+        };
+        if work.cx.stop.is_cancelled() {
+            return Ended {
+                step,
+                ran: None,
+                result: Err(CallError::interrupted("a place at the service")),
+            };
+        }
+        let begun = origin.elapsed();
+        work.sink.emit(Event::StepStarted {
             id: step.id.clone(),
             name: step.name.clone(),
             action: step.action,
-            elapsed: begun.elapsed(),
-        },
-        Err(error) => Event::StepFailed {
-            id: step.id.clone(),
-            action: step.action,
-            error: error.clone(),
-        },
-    });
-    (step, result)
+        });
+        let result = step::carry_out(&work).await;
+        let ended = origin.elapsed();
+        work.sink.emit(match &result {
+            Ok(_) => Event::StepFinished {
+                id: step.id.clone(),
+                name: step.name.clone(),
+                action: step.action,
+                elapsed: ended.saturating_sub(begun),
+            },
+            Err(error) => Event::StepFailed {
+                id: step.id.clone(),
+                name: step.name.clone(),
+                action: step.action,
+                error: error.clone(),
+            },
+        });
+        Ended {
+            step,
+            ran: Some(Ran { begun, ended }),
+            result,
+        }
+    }
+    .boxed()
 }
 
-async fn act(
-    cx: &Context,
-    step: &Step,
-    wanted: Option<&Wanted>,
-    identities: &Mutex<Identities>,
-) -> Result<Option<Identity>, CallError> {
-    let kind = resource::of(step.id.kind)
-        .ok_or_else(|| CallError::local("apply", format!("{} has no implementation", step.id)))?;
-    if let (Action::Delete | Action::Replace, Some(live)) = (step.action, &step.live) {
-        kind.delete(cx, live).await?;
+/// Which steps can be begun: those whose predecessors are all done. Each end costs as much as it has
+/// successors, so the whole costs as much as the graph has edges.
+struct Schedule<'a> {
+    steps: BTreeMap<&'a LogicalId, &'a Step>,
+    missing: BTreeMap<&'a LogicalId, usize>,
+    successors: BTreeMap<&'a LogicalId, Vec<&'a LogicalId>>,
+    ready: VecDeque<&'a LogicalId>,
+}
+
+impl<'a> Schedule<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let steps: BTreeMap<_, _> = plan.steps.iter().map(|step| (&step.id, step)).collect();
+        let mut successors: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut missing = BTreeMap::new();
+        let mut ready = VecDeque::new();
+        for step in &plan.steps {
+            let after: Vec<_> = step
+                .after
+                .iter()
+                .filter_map(|id| steps.get_key_value(id))
+                .map(|(id, _)| *id)
+                .collect();
+            if after.is_empty() {
+                ready.push_back(&step.id);
+            }
+            missing.insert(&step.id, after.len());
+            for id in after {
+                successors.entry(id).or_default().push(&step.id);
+            }
+        }
+        Self {
+            steps,
+            missing,
+            successors,
+            ready,
+        }
     }
-    if step.action == Action::Delete {
-        return Ok(None);
+
+    /// The next step to begin.
+    fn next(&mut self) -> Option<&'a Step> {
+        let id = self.ready.pop_front()?;
+        self.missing.remove(id);
+        self.steps.get(id).copied()
     }
-    let wanted =
-        wanted.ok_or_else(|| CallError::local("apply", format!("{} is not wanted", step.id)))?;
-    let resolved = wanted.resolve(&identities.lock().expect("no holder panics"));
-    if let Some(field) = resolved.unknown.first() {
-        return Err(CallError::local(
-            "apply",
-            format!("`{field}` refers to something that is not known yet"),
-        ));
+
+    /// A step is done: what waited only for it is ready.
+    fn done(&mut self, id: &LogicalId) {
+        for successor in self.successors.remove(id).unwrap_or_default() {
+            if let Some(missing) = self.missing.get_mut(successor) {
+                *missing -= 1;
+                if *missing == 0 {
+                    self.ready.push_back(successor);
+                }
+            }
+        }
     }
-    let live = match (step.action, &step.live) {
-        (Action::Update, Some(live)) => live.clone(),
-        _ => match kind.ensure(cx, &resolved).await {
-            Ok(live) => live,
-            // Another `up` made it since it was observed: what is ours by now only needs the sync.
-            Err(error) if error.says_taken() => match kind.observe(cx, wanted).await? {
-                Observed::Owned(live) => live,
-                Observed::Absent | Observed::Unowned(_) => return Err(error),
-            },
-            Err(error) => return Err(error),
-        },
-    };
-    kind.sync(cx, &resolved, &live).await?;
-    Ok(Some(live.identity))
+
+    /// A step failed: takes out everything that waits for it, directly or not.
+    fn failed(&mut self, id: &LogicalId) -> Vec<LogicalId> {
+        let mut open = self.successors.remove(id).unwrap_or_default();
+        let mut skipped = BTreeSet::new();
+        while let Some(next) = open.pop() {
+            if self.missing.remove(next).is_some() {
+                skipped.insert(next.clone());
+                open.extend(self.successors.remove(next).unwrap_or_default());
+            }
+        }
+        skipped.into_iter().collect()
+    }
+
+    /// What was neither begun nor taken out. Steps that do nothing are not missed.
+    fn left(&self) -> impl Iterator<Item = LogicalId> {
+        self.missing
+            .keys()
+            .filter(|id| {
+                self.steps
+                    .get(**id)
+                    .is_some_and(|step| step.action != Action::Keep)
+            })
+            .map(|id| (*id).clone())
+    }
 }

@@ -2,19 +2,20 @@
 
 use serde::Serialize;
 
-use super::{Ended, Global, Stop, session, up};
+use super::change::{self, Done};
+use super::{Ended, Global, Stop, session};
+use crate::apply::Cancel;
 use crate::event::{Event, Sink};
-use crate::failure::{CommandError, FailedStep};
-use crate::plan::{self, Action, Plan};
+use crate::plan::{Action, Consent, Plan, Purpose};
 use crate::render::{Renderer, human};
-use crate::resource::{self, CallError, Context};
+use crate::resource::Context;
 use crate::stack::model::Stack;
 use crate::target::{embedded, record};
 
 /// Delete everything that the stack made on a target
 #[derive(Debug, clap::Args)]
 pub struct DownArgs {
-    /// Also delete buckets and tables that hold data, without asking
+    /// Also delete buckets, queues and tables that hold data, without asking
     #[arg(long)]
     force: bool,
 }
@@ -25,55 +26,55 @@ struct DownData {
     target: &'static str,
     deleted: Vec<String>,
     kept: Vec<String>,
+    #[serde(flatten)]
+    done: Done,
     emulator_stopped: bool,
 }
 
-pub(super) async fn run(global: &Global, args: DownArgs, renderer: &Renderer) -> Ended {
+pub(super) async fn run(
+    global: &Global,
+    args: DownArgs,
+    renderer: &Renderer,
+    cancel: &Cancel,
+) -> Ended {
     let (stack, row) = session::recorded_row(global)?;
     let mut data = DownData {
         stack: stack.name.clone(),
         target: row.name,
         deleted: Vec::new(),
         kept: Vec::new(),
+        done: Done::default(),
         emulator_stopped: false,
     };
     // The embedded target may be stopped and still keep the stack on disk: it is started for that.
-    let dormant = embedded::Layout::of(&stack.root).data.exists();
-    if row.capabilities.self_served && !dormant && embedded::find(&stack.root).await.is_none() {
+    if row.capabilities.self_served && !embedded::has_state(&stack.root).await {
         record::forget(&stack.root, &stack.name, row.name)?;
         renderer.data(&data, || human::nothing_to_delete(&stack.name, row.name));
         return Ok(());
     }
     let target = session::reach(global, &stack, row, true, renderer).await?;
     let cx = session::context(&stack, target, None);
-    let (wanted, identities) = resource::wanted(&stack, &cx.place);
-    let observed = crate::observe::observe(&cx, &wanted)
-        .await
-        .map_err(|errors| CommandError::Observe { errors })?;
-    let plan = plan::down(&wanted, &observed);
-    up::checked(&plan, &[])?;
+    let consent = Consent {
+        adopt: false,
+        lose_data: args.force,
+    };
+    let proposal = change::propose(&stack, &cx, Purpose::Down, consent, renderer).await?;
+    let plan = &proposal.plan;
+    data.kept = ids_of(plan, |action| action == Action::Keep);
     let nothing = plan.is_empty();
     if !nothing {
-        if !args.force {
-            confirm_loss(&stack, &cx, &plan, renderer).await?;
+        renderer.emit(Event::Planned {
+            changes: plan.changes().count(),
+            steps: plan.steps.len(),
+        });
+        let outcome = proposal.carry_out(&cx, renderer, cancel).await;
+        data.done = Done::of(&outcome);
+        data.deleted = ids_of(plan, |action| action == Action::Delete);
+        data.deleted
+            .retain(|id| data.done.done.iter().any(|done| done.to_string() == *id));
+        if let Some(failure) = change::failure(outcome) {
+            return Err(Stop::with_data(failure, &data));
         }
-        let outcome = crate::apply::apply(&cx, &plan, &wanted, identities, renderer).await;
-        if !outcome.failed.is_empty() {
-            let errors = outcome
-                .failed
-                .into_iter()
-                .map(|step| FailedStep { step })
-                .collect();
-            return Err(CommandError::Apply { errors }.into());
-        }
-    }
-    for step in &plan.steps {
-        let list = if step.action == Action::Delete {
-            &mut data.deleted
-        } else {
-            &mut data.kept
-        };
-        list.push(step.id.to_string());
     }
     if data.kept.is_empty() {
         record::forget(&stack.root, &stack.name, row.name)?;
@@ -83,58 +84,18 @@ pub(super) async fn run(global: &Global, args: DownArgs, renderer: &Renderer) ->
         if nothing {
             human::nothing_to_delete(&stack.name, row.name)
         } else {
-            String::new()
+            human::kept(&data.kept)
         }
     });
     Ok(())
 }
 
-/// Data is deleted only when somebody said so.
-async fn confirm_loss(
-    stack: &Stack,
-    cx: &Context,
-    plan: &Plan,
-    renderer: &Renderer,
-) -> Result<(), Stop> {
-    let looks = plan.changes().map(|step| async move {
-        let (Some(kind), Some(live)) = (resource::of(step.id.kind), &step.live) else {
-            return Ok(None);
-        };
-        let holds = kind.holds_data(cx, &live.identity).await?;
-        Ok::<_, CallError>(holds.then(|| format!("{} ({})", step.id, step.name)))
-    });
-    let full: Vec<String> = futures::future::try_join_all(looks)
-        .await
-        .map_err(|error| CommandError::Call {
-            what: "looking for data".to_owned(),
-            error,
-            help: "nothing was deleted; run it again",
-        })?
-        .into_iter()
-        .flatten()
-        .collect();
-    if full.is_empty() {
-        return Ok(());
-    }
-    let what = full.join(", ");
-    if !renderer.can_ask() {
-        return Err(CommandError::HoldsData { what }.into());
-    }
-    let question = format!("There is still data in {what}. Type the stack's name to delete it: ");
-    let typed = renderer
-        .ask(&question)
-        .map_err(|error| CommandError::Project {
-            root: stack.root.display().to_string(),
-            cause: error.to_string(),
-        })?;
-    if typed.trim() == stack.name {
-        Ok(())
-    } else {
-        Err(CommandError::NotConfirmed {
-            stack: stack.name.clone(),
-        }
-        .into())
-    }
+fn ids_of(plan: &Plan, which: impl Fn(Action) -> bool) -> Vec<String> {
+    plan.steps
+        .iter()
+        .filter(|step| which(step.action))
+        .map(|step| step.id.to_string())
+        .collect()
 }
 
 /// Stops the embedded target when it serves nobody any more.

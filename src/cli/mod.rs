@@ -1,8 +1,11 @@
 //! The command line: one verb, one file. A verb's `Args` are its help; its `run` is thin.
 
+mod change;
 mod down;
 mod emulator;
 mod env;
+mod interrupt;
+mod plan;
 mod results;
 mod schema;
 mod send;
@@ -14,6 +17,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::apply::Cancel;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::{Format, Renderer};
@@ -68,6 +72,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::UpArgs),
+    Plan(plan::PlanArgs),
     Down(down::DownArgs),
     Status(status::StatusArgs),
     Send(send::SendArgs),
@@ -81,6 +86,7 @@ impl Command {
     fn name(&self) -> &'static str {
         match self {
             Self::Up(_) => "up",
+            Self::Plan(_) => "plan",
             Self::Down(_) => "down",
             Self::Status(_) => "status",
             Self::Send(_) => "send",
@@ -134,17 +140,28 @@ pub fn run() -> std::process::ExitCode {
             return Exit::Failed.code().into();
         }
     };
-    let exit = runtime.block_on(dispatch(cli, &renderer));
+    let exit = runtime.block_on(async {
+        // The emulator in front has its own way to stop.
+        if matches!(cli.command, Command::Emulator(_)) {
+            return dispatch(cli, &renderer, &Cancel::default()).await;
+        }
+        let cancel = Cancel::default();
+        interrupt::watched(dispatch(cli, &renderer, &cancel), &renderer, &cancel).await
+    });
     // What still runs in the background (an idle connection) must not hold the process.
     runtime.shutdown_background();
     exit.code().into()
 }
 
-async fn dispatch(cli: Cli, renderer: &Renderer) -> Exit {
+async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
     let global = &cli.global;
     let result = match cli.command {
-        Command::Up(args) => up::run(global, args, renderer).await,
-        Command::Down(args) => down::run(global, args, renderer).await,
+        Command::Up(args) => up::run(global, args, renderer, cancel).await,
+        Command::Plan(args) => match plan::run(global, args, renderer).await {
+            Ok(exit) => return exit,
+            Err(stop) => Err(stop),
+        },
+        Command::Down(args) => down::run(global, args, renderer, cancel).await,
         Command::Status(args) => status::run(global, args, renderer).await,
         Command::Send(args) => send::run(global, args, renderer).await,
         Command::Results(args) => results::run(global, args, renderer).await,

@@ -8,9 +8,7 @@ use crate::failure::CommandError;
 use crate::package::Artifact;
 use crate::resource::{Context, Place};
 use crate::stack::{self, model::Stack};
-use crate::target::{
-    self, Clients, EMBEDDED, Target, TargetError, TargetRow, clients, embedded, record,
-};
+use crate::target::{self, EMBEDDED, Target, TargetError, TargetRow, clients, embedded, record};
 
 /// The stack file to use, and the stack in it for a target.
 pub(super) fn load(global: &Global, target: &str) -> Result<Stack, Stop> {
@@ -149,11 +147,16 @@ pub(super) async fn reach(
                 root: stack.root.display().to_string(),
             })?
     };
-    Ok(Target {
+    Ok(served(row, record.endpoint))
+}
+
+/// The target that pipectl serves itself at `endpoint`; empty while it is not served.
+pub(super) fn served(row: &'static TargetRow, endpoint: String) -> Target {
+    Target {
         row,
-        endpoint: record.endpoint,
+        endpoint,
         account: pipectl_emulator::config::ACCOUNT.to_owned(),
-    })
+    }
 }
 
 /// What the engine's calls need.
@@ -162,11 +165,7 @@ pub(super) fn context(
     target: Target,
     artifacts: Option<std::collections::BTreeMap<String, Artifact>>,
 ) -> Context {
-    Context {
-        clients: Clients::new(&target),
-        place: Place { target, artifacts },
-        stack: stack.name.clone(),
-    }
+    Context::new(Place { target, artifacts }, &stack.name)
 }
 
 #[cfg(test)]

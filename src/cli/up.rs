@@ -6,16 +6,17 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::change::{self, ConsentArgs};
 use super::send::{self, Wait};
 use super::{Ended, Global, Stop, session};
-use crate::apply::{self, Outcome};
+use crate::apply::{Cancel, Outcome};
+use crate::converge::Proposal;
 use crate::event::{Event, Sink};
-use crate::failure::{CommandError, FailedStep};
 use crate::operate::send::Sent;
 use crate::package;
-use crate::plan::{self, Plan, Traits};
+use crate::plan::{Plan, Purpose};
 use crate::render::{Renderer, human};
-use crate::resource::{self, Context, Identities, Wanted, attrs::resolve_text};
+use crate::resource::{Context, Identities, attrs::resolve_text};
 use crate::stack::model::{Kind, LogicalId, Stack};
 use crate::target::record::{self, Seen};
 
@@ -25,6 +26,8 @@ pub struct UpArgs {
     /// Send this file when the stack is up, and wait for its result
     #[arg(long, value_name = "FILE")]
     smoke: Option<PathBuf>,
+    #[command(flatten)]
+    consent: ConsentArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -33,13 +36,20 @@ struct UpData {
     target: &'static str,
     endpoint: String,
     plan: Plan,
+    #[serde(flatten)]
+    done: change::Done,
     outputs: BTreeMap<String, String>,
     elapsed_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<Vec<Sent>>,
 }
 
-pub(super) async fn run(global: &Global, args: UpArgs, renderer: &Renderer) -> Ended {
+pub(super) async fn run(
+    global: &Global,
+    args: UpArgs,
+    renderer: &Renderer,
+    cancel: &Cancel,
+) -> Ended {
     let row = session::named_row(global)?;
     let stack = session::load(global, row.name)?;
     // A file that cannot be read is told before anything is built or made.
@@ -64,7 +74,9 @@ pub(super) async fn run(global: &Global, args: UpArgs, renderer: &Renderer) -> E
         },
     )?;
     tell_skipped(&stack, &cx, renderer);
-    let (plan, outcome) = converge(&stack, &cx, renderer).await?;
+    let proposal =
+        change::propose(&stack, &cx, Purpose::Up, args.consent.consent(), renderer).await?;
+    let outcome = converge(&proposal, &cx, renderer, cancel).await;
 
     let mut data = UpData {
         stack: stack.name.clone(),
@@ -72,16 +84,12 @@ pub(super) async fn run(global: &Global, args: UpArgs, renderer: &Renderer) -> E
         endpoint: cx.place.target.endpoint.clone(),
         outputs: outputs(&stack, &outcome.identities),
         elapsed_ms: begun.elapsed().as_millis() as u64,
-        plan,
+        done: change::Done::of(&outcome),
+        plan: proposal.plan,
         sent: None,
     };
-    if !outcome.failed.is_empty() {
-        let errors = outcome
-            .failed
-            .into_iter()
-            .map(|step| FailedStep { step })
-            .collect();
-        return Err(Stop::with_data(CommandError::Apply { errors }, &data));
+    if let Some(failure) = change::failure(outcome) {
+        return Err(Stop::with_data(failure, &data));
     }
     let Some(file) = args.smoke else {
         renderer.data(&data, || human::outputs(&data.outputs));
@@ -97,60 +105,27 @@ pub(super) async fn run(global: &Global, args: UpArgs, renderer: &Renderer) -> E
     Ok(())
 }
 
-/// Observes, plans, checks and applies.
+/// Shows the plan and carries it out.
 async fn converge(
-    stack: &Stack,
+    proposal: &Proposal,
     cx: &Context,
     renderer: &Renderer,
-) -> Result<(Plan, Outcome), Stop> {
-    let (wanted, mut identities) = resource::wanted(stack, &cx.place);
-    let observed = crate::observe::observe(cx, &wanted)
-        .await
-        .map_err(|errors| CommandError::Observe { errors })?;
-    for (id, observed) in &observed {
-        if let Some(live) = observed.live() {
-            identities.insert(id.clone(), live.identity.clone());
-        }
-    }
-    let plan = plan::up(&wanted, &observed, &identities, traits);
-    checked(&plan, &wanted)?;
-    if !plan.refusals.is_empty() {
-        return Err(CommandError::PlanRefused {
-            refusals: plan.refusals,
-        }
-        .into());
-    }
+    cancel: &Cancel,
+) -> Outcome {
+    let plan = &proposal.plan;
     renderer.emit(Event::Planned {
         changes: plan.changes().count(),
         steps: plan.steps.len(),
     });
     if plan.is_empty() {
         renderer.say(&human::nothing_to_do(plan.steps.len()));
-        let outcome = Outcome {
-            identities,
+        return Outcome {
+            identities: proposal.identities.clone(),
             ..Outcome::default()
         };
-        return Ok((plan, outcome));
     }
-    renderer.say(&human::plan(&plan));
-    let outcome = apply::apply(cx, &plan, &wanted, identities, renderer).await;
-    Ok((plan, outcome))
-}
-
-pub(super) fn checked(plan: &Plan, wanted: &[Wanted]) -> Result<(), Stop> {
-    let violations = plan::check(plan, wanted, traits);
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(CommandError::Inconsistent { violations }.into())
-    }
-}
-
-fn traits(kind: Kind) -> Traits {
-    resource::of(kind).map_or_else(Traits::default, |kind| Traits {
-        fixed_fields: kind.fixed_fields(),
-        stores_data: kind.stores_data(),
-    })
+    renderer.say(&human::plan_in_short(plan));
+    proposal.carry_out(cx, renderer, cancel).await
 }
 
 /// Says what the stack has and this target does not get.

@@ -1,24 +1,32 @@
 //! Stage 5: the exact list of steps that make what was observed what is wanted. Pure: no async, no
-//! SDK, and nothing left to decide for the stage that carries it out.
+//! SDK, and nothing left to decide for the stage that carries it out. Every action and its exact
+//! condition are in docs/planning.md, each with the test that shows it.
 
 mod check;
+mod order;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
-use crate::resource::attrs::{Change, Identities, Live, Observed, Wanted, compare};
+use crate::resource::attrs::{
+    Change, Identities, Live, Observed, Origin, Owner, Survey, Wanted, compare,
+};
 use crate::stack::model::{Kind, LogicalId};
 
-pub use check::{Violation, check};
+pub use check::{Purpose, Violation, check};
 
 /// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Make a resource that is not there.
     Create,
+    /// Take over a resource that is there and belongs to nobody.
+    Adopt,
     /// Change fields in place.
     Update,
     /// Delete and make again: a field cannot be changed in place.
@@ -30,10 +38,21 @@ pub enum Action {
 }
 
 impl Action {
-    /// Sign for people, with the meaning it has in other tools: `+ ~ ± -`.
+    /// All there are, in the order in which they are shown.
+    pub const ALL: [Self; 6] = [
+        Self::Create,
+        Self::Adopt,
+        Self::Update,
+        Self::Replace,
+        Self::Delete,
+        Self::Keep,
+    ];
+
+    /// Sign for people, with the meaning it has in other tools: `+ = ~ ± -`.
     pub fn sign(self) -> &'static str {
         match self {
             Self::Create => "+",
+            Self::Adopt => "=",
             Self::Update => "~",
             Self::Replace => "±",
             Self::Delete => "-",
@@ -41,15 +60,29 @@ impl Action {
         }
     }
 
-    /// Past tense: `created`.
-    pub fn done(self) -> &'static str {
+    /// What it is called in a sentence: `create`.
+    pub fn verb(self) -> &'static str {
         match self {
-            Self::Create => "created",
-            Self::Update => "updated",
-            Self::Replace => "replaced",
-            Self::Delete => "deleted",
-            Self::Keep => "unchanged",
+            Self::Create => "create",
+            Self::Adopt => "adopt",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+            Self::Keep => "keep",
         }
+    }
+
+    /// Does it act on something that is there already?
+    pub fn acts_on_live(self) -> bool {
+        matches!(
+            self,
+            Self::Adopt | Self::Update | Self::Replace | Self::Delete
+        )
+    }
+
+    /// Does the live resource go away?
+    pub fn removes(self) -> bool {
+        matches!(self, Self::Replace | Self::Delete)
     }
 }
 
@@ -64,16 +97,30 @@ pub struct Step {
     pub action: Action,
     /// Why.
     pub why: String,
-    /// Field changes of an update or a replacement.
+    /// Field changes of an update, a replacement or an adoption.
     pub changes: Vec<Change>,
     /// Steps that must be done before this one.
     pub after: BTreeSet<LogicalId>,
+    /// Data in it may be lost: somebody said so.
+    pub lose_data: bool,
     /// What was live when the plan was made.
     #[serde(skip)]
     pub live: Option<Live>,
 }
 
-/// A resource that stands in the way and is not ours.
+/// What would make a plan possible that is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// Take it over: `--adopt`.
+    Adopt,
+    /// Agree to lose its data: `--force`.
+    LoseData,
+    /// Give it another name in the stack, or remove what is in the way.
+    Rename,
+}
+
+/// A resource that stands in the way, or that must not be lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
     /// Logical id.
@@ -82,6 +129,8 @@ pub struct Refusal {
     pub name: String,
     /// Why it is refused.
     pub why: String,
+    /// What would make it possible.
+    pub remedy: Remedy,
 }
 
 /// All steps, dependencies before what depends on them.
@@ -112,6 +161,26 @@ impl Plan {
         }
         counts
     }
+
+    /// What is refused only because nobody has agreed to lose its data.
+    pub fn at_risk(&self) -> BTreeSet<LogicalId> {
+        self.refusals
+            .iter()
+            .filter(|refusal| refusal.remedy == Remedy::LoseData)
+            .map(|refusal| refusal.id.clone())
+            .collect()
+    }
+
+    /// The steps as a graph, each with those it waits for.
+    pub fn graph(&self) -> Graph<LogicalId> {
+        let ids: BTreeSet<LogicalId> = self.steps.iter().map(|step| step.id.clone()).collect();
+        let edges = self.steps.iter().flat_map(|step| {
+            let present = step.after.iter().filter(|id| ids.contains(id));
+            present.map(|id| (step.id.clone(), id.clone()))
+        });
+        let edges: Vec<_> = edges.collect();
+        Graph::new(ids, edges)
+    }
 }
 
 /// What a kind says about its fields, as data: `plan` does not know the kinds' files.
@@ -119,143 +188,247 @@ impl Plan {
 pub struct Traits {
     /// Fields that cannot be changed in place.
     pub fixed_fields: &'static [&'static str],
-    /// Replacing or deleting it loses data of the user.
+    /// Replacing or deleting it can lose data of the user.
     pub stores_data: bool,
 }
 
-/// Plans the way from `observed` to `wanted`.
-pub fn up(
-    wanted: &[Wanted],
-    observed: &BTreeMap<LogicalId, Observed>,
-    identities: &Identities,
-    traits: impl Fn(Kind) -> Traits,
-) -> Plan {
+/// What somebody agreed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Consent {
+    /// Resources that belong to nobody are taken over.
+    pub adopt: bool,
+    /// Data of stores that are deleted or replaced may be lost.
+    pub lose_data: bool,
+}
+
+/// All that a plan is made from.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Name of the stack.
+    pub stack: &'a str,
+    /// What the stack wants.
+    pub wanted: &'a [Wanted],
+    /// What is there.
+    pub survey: &'a Survey,
+    /// Identities as far as they are known.
+    pub identities: &'a Identities,
+    /// What the kinds say about their fields.
+    pub traits: fn(Kind) -> Traits,
+    /// What somebody agreed to.
+    pub consent: Consent,
+}
+
+/// A step, or the reason why there is none.
+type Decision = Result<Step, Refusal>;
+
+/// Plans the way from what is there to what is wanted.
+pub fn up(request: &Request<'_>) -> Plan {
     let mut plan = Plan::default();
-    for wanted in wanted {
-        let resolved = wanted.resolve(identities);
-        let step = |action, why: String, changes, live: Option<&Live>| Step {
-            id: wanted.id.clone(),
-            name: wanted.identity.name.clone(),
-            action,
-            why,
-            changes,
-            after: wanted.depends_on.clone(),
-            live: live.cloned(),
-        };
-        match observed.get(&wanted.id).unwrap_or(&Observed::Absent) {
-            Observed::Absent => {
-                plan.steps.push(step(
-                    Action::Create,
-                    "it is not there".to_owned(),
-                    Vec::new(),
-                    None,
-                ));
-            }
-            Observed::Unowned(live) => plan.refusals.push(Refusal {
-                id: wanted.id.clone(),
-                name: live.identity.name.clone(),
-                why: "a resource of that name is there and does not belong to this stack"
-                    .to_owned(),
-            }),
-            Observed::Owned(live) => {
-                let changes = compare(&resolved, &live.attrs);
-                let traits = traits(wanted.id.kind);
-                let fixed = changes
-                    .iter()
-                    .find(|change| traits.fixed_fields.contains(&change.field.as_str()));
-                let step = if let Some(fixed) = fixed {
-                    if traits.stores_data {
-                        plan.refusals.push(Refusal {
-                            id: wanted.id.clone(),
-                            name: live.identity.name.clone(),
-                            why: format!(
-                                "`{}` cannot be changed in place, and replacing it would lose its data",
-                                fixed.field
-                            ),
-                        });
-                        continue;
-                    }
-                    let why = format!("`{}` cannot be changed in place", fixed.field);
-                    step(Action::Replace, why, changes, Some(live))
-                } else if changes.is_empty() {
-                    step(
-                        Action::Keep,
-                        "it is as wanted".to_owned(),
-                        changes,
-                        Some(live),
-                    )
-                } else {
-                    step(
-                        Action::Update,
-                        "it is not as wanted".to_owned(),
-                        changes,
-                        Some(live),
-                    )
-                };
-                plan.steps.push(step);
-            }
+    for wanted in request.wanted {
+        push(&mut plan, decide(request, wanted));
+    }
+    anew_with_parents(&mut plan, request.wanted);
+    let before: BTreeSet<LogicalId> = plan.changes().map(|step| step.id.clone()).collect();
+    for leftover in &request.survey.leftovers {
+        let why = "it is not in the stack any more";
+        if let Some(decision) = delete(request, leftover, why, &request.survey.leftovers) {
+            let decision = decision.map(|mut step| {
+                // Whatever used it must have stopped.
+                step.after.extend(before.iter().cloned());
+                step
+            });
+            push(&mut plan, decision);
         }
     }
-    plan.steps = in_order(plan.steps);
+    order::keep_at_least(&mut plan.steps, request.wanted);
+    plan.steps = order::in_order(plan.steps);
     plan
 }
 
-/// Plans the removal of everything that is ours: what depends on others goes first, so writers go
+/// Plans the removal of everything that is ours: what works with others goes first, so writers go
 /// before the stores they write to.
-pub fn down(wanted: &[Wanted], observed: &BTreeMap<LogicalId, Observed>) -> Plan {
-    let ours: BTreeMap<&LogicalId, (&Wanted, &Live)> = wanted
+pub fn down(request: &Request<'_>) -> Plan {
+    let all: Vec<Wanted> = request
+        .wanted
         .iter()
-        .filter_map(|wanted| match observed.get(&wanted.id) {
-            Some(Observed::Owned(live)) => Some((&wanted.id, (wanted, live))),
-            _ => None,
-        })
+        .chain(&request.survey.leftovers)
+        .cloned()
         .collect();
-    let steps = ours
-        .values()
-        .map(|(wanted, live)| Step {
+    let mut plan = Plan::default();
+    for wanted in &all {
+        if let Some(decision) = delete(request, wanted, "the stack is taken down", &all) {
+            push(&mut plan, decision);
+        }
+    }
+    plan.steps = order::in_order(plan.steps);
+    plan
+}
+
+fn push(plan: &mut Plan, decision: Decision) {
+    match decision {
+        Ok(step) => plan.steps.push(step),
+        Err(refusal) => plan.refusals.push(refusal),
+    }
+}
+
+/// What becomes of one wanted resource.
+fn decide(request: &Request<'_>, wanted: &Wanted) -> Decision {
+    let resolved = wanted.resolve(request.identities);
+    let refuse = |live: &Live, why: String, remedy| Refusal {
+        id: wanted.id.clone(),
+        name: live.identity.name.clone(),
+        why,
+        remedy,
+    };
+    let traits = (request.traits)(wanted.id.kind);
+    let fixed = |changes: &[Change]| {
+        changes
+            .iter()
+            .find(|change| traits.fixed_fields.contains(&change.field.as_str()))
+            .map(|change| change.field.clone())
+    };
+    match request.survey.of(&wanted.id) {
+        Observed::Absent => Ok(step(wanted, Action::Create, "it is not there")),
+        Observed::Unowned(live) => {
+            let owner = live.owner();
+            let why = format!("a resource of that name is there and {owner}");
+            if owner != Owner::Nobody {
+                return Err(refuse(live, why, Remedy::Rename));
+            }
+            if !request.consent.adopt {
+                return Err(refuse(live, why, Remedy::Adopt));
+            }
+            // That it gets our tags is what taking over means.
+            let mut changes = compare(&resolved, live, request.stack);
+            changes.retain(|change| !change.is_tag());
+            if let Some(field) = fixed(&changes) {
+                let why = format!("it cannot be taken over: its `{field}` cannot be changed");
+                return Err(refuse(live, why, Remedy::Rename));
+            }
+            let mut step = step(wanted, Action::Adopt, "it is taken over, as was asked");
+            step.changes = changes;
+            Ok(on(step, live))
+        }
+        Observed::Owned(live) => {
+            let changes = compare(&resolved, live, request.stack);
+            if changes.is_empty() {
+                return Ok(on(step(wanted, Action::Keep, "it is as wanted"), live));
+            }
+            let Some(field) = fixed(&changes) else {
+                let mut step = step(wanted, Action::Update, why_update(&changes));
+                step.changes = changes;
+                return Ok(on(step, live));
+            };
+            if !may_go(request, wanted, live) {
+                let why = format!(
+                    "`{field}` cannot be changed in place, and replacing it would lose its data"
+                );
+                return Err(refuse(live, why, Remedy::LoseData));
+            }
+            let why = format!("`{field}` cannot be changed in place");
+            let mut step = step(wanted, Action::Replace, &why);
+            step.changes = changes;
+            step.lose_data = request.consent.lose_data;
+            Ok(on(step, live))
+        }
+    }
+}
+
+/// What becomes of one resource that is to go; none when there is nothing of ours. `all` is what goes
+/// with it.
+fn delete(request: &Request<'_>, wanted: &Wanted, why: &str, all: &[Wanted]) -> Option<Decision> {
+    let Observed::Owned(live) = request.survey.of(&wanted.id) else {
+        return None;
+    };
+    if wanted.retain {
+        return Some(Ok(on(step(wanted, Action::Keep, "`retain: true`"), live)));
+    }
+    if !may_go(request, wanted, live) {
+        return Some(Err(Refusal {
             id: wanted.id.clone(),
             name: live.identity.name.clone(),
-            action: if wanted.retain {
-                Action::Keep
-            } else {
-                Action::Delete
-            },
-            why: if wanted.retain {
-                "`retain: true`"
-            } else {
-                "the stack is taken down"
-            }
-            .to_owned(),
-            changes: Vec::new(),
-            after: ours
-                .values()
-                .filter(|(other, _)| other.depends_on.contains(&wanted.id))
-                .map(|(other, _)| other.id.clone())
-                .collect(),
-            live: Some((*live).clone()),
-        })
+            why: "there is still data in it".to_owned(),
+            remedy: Remedy::LoseData,
+        }));
+    }
+    let mut step = on(step(wanted, Action::Delete, why), live);
+    step.lose_data = request.consent.lose_data;
+    step.after = all
+        .iter()
+        .filter(|other| other.needs(&wanted.id) && !other.retain)
+        .filter(|other| matches!(request.survey.of(&other.id), Observed::Owned(_)))
+        .map(|other| other.id.clone())
         .collect();
-    Plan {
-        steps: in_order(steps),
-        refusals: Vec::new(),
+    Some(Ok(step))
+}
+
+/// May it be deleted, as far as its data goes? A store that nobody looked into counts as full.
+fn may_go(request: &Request<'_>, wanted: &Wanted, live: &Live) -> bool {
+    !(request.traits)(wanted.id.kind).stores_data
+        || request.consent.lose_data
+        || live.holds_data == Some(false)
+}
+
+fn step(wanted: &Wanted, action: Action, why: &str) -> Step {
+    Step {
+        id: wanted.id.clone(),
+        name: wanted.identity.name.clone(),
+        action,
+        why: why.to_owned(),
+        changes: Vec::new(),
+        after: wanted.depends_on.clone(),
+        lose_data: false,
+        live: None,
     }
 }
 
-/// Dependencies first; among equals in the order of their ids. A ring leaves the order of the ids:
-/// the resolver refuses rings, and [`check`] names what comes too early.
-fn in_order(mut steps: Vec<Step>) -> Vec<Step> {
-    steps.sort_by(|a, b| a.id.cmp(&b.id));
-    let ids: BTreeSet<LogicalId> = steps.iter().map(|step| step.id.clone()).collect();
-    let edges = steps.iter().flat_map(|step| {
-        let present = step.after.iter().filter(|id| ids.contains(id));
-        present.map(|id| (step.id.clone(), id.clone()))
-    });
-    if let Ok(order) = Graph::new(ids.clone(), edges).order() {
-        let position: BTreeMap<LogicalId, usize> = order.into_iter().zip(0..).collect();
-        steps.sort_by_key(|step| position.get(&step.id).copied());
-    }
-    steps
+/// The step on what is live.
+fn on(mut step: Step, live: &Live) -> Step {
+    step.name.clone_from(&live.identity.name);
+    step.live = Some(live.clone());
+    step
 }
 
-#[cfg(test)]
-mod tests;
+/// Where the differences came from, in words.
+fn why_update(changes: &[Change]) -> &'static str {
+    let settings: Vec<Origin> = changes
+        .iter()
+        .filter(|change| !change.is_record())
+        .map(|change| change.origin)
+        .collect();
+    let all = |origin: Origin| settings.iter().all(|found| *found == origin);
+    if settings.is_empty() {
+        "the record of what was applied is missing or old"
+    } else if all(Origin::Outside) {
+        "it was changed outside pipectl"
+    } else if all(Origin::Stack) {
+        "the stack was changed"
+    } else if settings.contains(&Origin::Unknown) {
+        "it is not as wanted"
+    } else {
+        "the stack was changed, and it was changed outside pipectl"
+    }
+}
+
+/// What is a part of a resource that is made anew is gone with the old one.
+fn anew_with_parents(plan: &mut Plan, wanted: &[Wanted]) {
+    let replaced: BTreeSet<LogicalId> = plan
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Replace)
+        .map(|step| step.id.clone())
+        .collect();
+    let inside: BTreeMap<&LogicalId, &LogicalId> = wanted
+        .iter()
+        .filter_map(|wanted| Some((&wanted.id, wanted.within.as_ref()?)))
+        .filter(|(_, parent)| replaced.contains(parent))
+        .collect();
+    for step in &mut plan.steps {
+        if let Some(parent) = inside.get(&step.id) {
+            step.action = Action::Create;
+            step.why = format!("{parent} is made anew");
+            step.changes.clear();
+            step.live = None;
+        }
+    }
+}

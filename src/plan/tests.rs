@@ -1,5 +1,5 @@
 use super::*;
-use crate::resource::attrs::Identity;
+use crate::resource::attrs::{AtLeast, Identity, TAG_STACK, Tags, our_tags};
 
 fn id(name: &str) -> LogicalId {
     LogicalId::new(Kind::Queue, name)
@@ -14,17 +14,38 @@ fn wanted(name: &str, after: &[&str]) -> Wanted {
         .with("size", 1)
         .with("key", "k");
     wanted.depends_on = after.iter().map(|name| id(name)).collect();
+    wanted.tagged = true;
     wanted
 }
 
-fn live(size: i64, key: &str) -> Live {
-    Live {
-        attrs: [
+/// What is live with these values, after these were applied.
+fn live_after(name: &str, (size, key): (i64, &str), applied: (i64, &str)) -> Live {
+    let attrs = |size: i64, key: &str| {
+        crate::resource::Attrs::from([
             ("size".to_owned(), size.into()),
             ("key".to_owned(), key.into()),
-        ]
-        .into(),
+        ])
+    };
+    Live {
+        attrs: attrs(size, key),
+        tags: Some(our_tags("s", &id(name), &attrs(applied.0, applied.1))),
         ..Live::default()
+    }
+}
+
+/// What is live with these values, which were applied.
+fn live(name: &str, size: i64, key: &str) -> Live {
+    live_after(name, (size, key), (size, key))
+}
+
+fn foreign(size: i64, tags: &[(&str, &str)]) -> Live {
+    let tags: Tags = tags
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    Live {
+        tags: Some(tags),
+        ..live("q", size, "k")
     }
 }
 
@@ -39,136 +60,442 @@ fn fixed_key(_: Kind) -> Traits {
     }
 }
 
-fn fixed_key_with_data(_: Kind) -> Traits {
+fn store(_: Kind) -> Traits {
     Traits {
         fixed_fields: &["key"],
         stores_data: true,
     }
 }
 
-/// observed → (action or refusal, number of changes)
-#[test]
-fn every_observation_has_its_action() {
-    type Case = (Observed, fn(Kind) -> Traits, Option<Action>, usize);
-    let cases: [Case; 7] = [
-        (Observed::Absent, no_traits, Some(Action::Create), 0),
-        (
-            Observed::Owned(live(1, "k")),
-            no_traits,
-            Some(Action::Keep),
-            0,
-        ),
-        (
-            Observed::Owned(live(2, "k")),
-            no_traits,
-            Some(Action::Update),
-            1,
-        ),
-        (
-            Observed::Owned(live(2, "x")),
-            no_traits,
-            Some(Action::Update),
-            2,
-        ),
-        (
-            Observed::Owned(live(1, "x")),
-            fixed_key,
-            Some(Action::Replace),
-            1,
-        ),
-        (Observed::Owned(live(1, "x")), fixed_key_with_data, None, 0),
-        (Observed::Unowned(live(1, "k")), no_traits, None, 0),
-    ];
-    for (observed, traits, action, changes) in cases {
-        let wanted = [wanted("q", &[])];
-        let snapshot = BTreeMap::from([(id("q"), observed.clone())]);
-        let plan = up(&wanted, &snapshot, &Identities::new(), traits);
-        assert_eq!(check(&plan, &wanted, traits), [], "{observed:?}");
-        match action {
-            Some(action) => {
-                assert_eq!(plan.steps.len(), 1, "{observed:?}");
-                assert_eq!(plan.steps[0].action, action, "{observed:?}");
-                assert_eq!(plan.steps[0].changes.len(), changes, "{observed:?}");
-                assert!(plan.refusals.is_empty());
-            }
-            None => assert_eq!(
-                (plan.steps.len(), plan.refusals.len()),
-                (0, 1),
-                "{observed:?}"
-            ),
+/// A survey and what a plan is made from, with everything else at its simplest.
+struct Case {
+    wanted: Vec<Wanted>,
+    survey: Survey,
+    identities: Identities,
+    traits: fn(Kind) -> Traits,
+    consent: Consent,
+}
+
+impl Case {
+    fn new(wanted: Vec<Wanted>) -> Self {
+        Self {
+            wanted,
+            survey: Survey::default(),
+            identities: Identities::new(),
+            traits: no_traits,
+            consent: Consent::default(),
         }
+    }
+
+    fn seen(mut self, name: &str, observed: Observed) -> Self {
+        self.survey.observed.insert(id(name), observed);
+        self
+    }
+
+    fn leftover(mut self, leftover: Wanted, live: Live) -> Self {
+        let id = leftover.id.clone();
+        self.survey.observed.insert(id, Observed::Owned(live));
+        self.survey.leftovers.push(leftover);
+        self
+    }
+
+    fn traits(mut self, traits: fn(Kind) -> Traits) -> Self {
+        self.traits = traits;
+        self
+    }
+
+    fn consent(mut self, adopt: bool, lose_data: bool) -> Self {
+        self.consent = Consent { adopt, lose_data };
+        self
+    }
+
+    fn request(&self) -> Request<'_> {
+        Request {
+            stack: "s",
+            wanted: &self.wanted,
+            survey: &self.survey,
+            identities: &self.identities,
+            traits: self.traits,
+            consent: self.consent,
+        }
+    }
+
+    /// The plan of an `up`, which the checker finds nothing wrong with.
+    fn up(&self) -> Plan {
+        let plan = up(&self.request());
+        assert_eq!(check(&plan, &self.request(), Purpose::Up), []);
+        plan
+    }
+
+    /// The plan of a `down`, likewise.
+    fn down(&self) -> Plan {
+        let plan = down(&self.request());
+        assert_eq!(check(&plan, &self.request(), Purpose::Down), []);
+        plan
+    }
+}
+
+fn one(observed: Observed) -> Case {
+    Case::new(vec![wanted("q", &[])]).seen("q", observed)
+}
+
+/// `q create`, one per step.
+fn actions(plan: &Plan) -> Vec<String> {
+    let steps = plan.steps.iter();
+    steps
+        .map(|step| format!("{} {}", step.id.name, step.action.verb()))
+        .collect()
+}
+
+/// The only step: what is done and why.
+fn only(plan: &Plan) -> (Action, &str) {
+    assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
+    let [step] = &plan.steps[..] else {
+        panic!("{:?}", plan.steps)
+    };
+    (step.action, &step.why)
+}
+
+/// The only refusal: its reason and what would help.
+fn refusal(plan: &Plan) -> (&str, Remedy) {
+    assert!(plan.steps.is_empty(), "{:?}", plan.steps);
+    let [refusal] = &plan.refusals[..] else {
+        panic!("{:?}", plan.refusals)
+    };
+    (&refusal.why, refusal.remedy)
+}
+
+#[test]
+fn what_is_absent_is_created() {
+    let plan = one(Observed::Absent).up();
+    assert_eq!(only(&plan), (Action::Create, "it is not there"));
+}
+
+#[test]
+fn what_is_as_wanted_is_kept() {
+    let plan = one(Observed::Owned(live("q", 1, "k"))).up();
+    assert_eq!(only(&plan), (Action::Keep, "it is as wanted"));
+    assert!(plan.is_empty());
+}
+
+#[test]
+fn a_change_in_the_stack_is_an_update_field_by_field() {
+    let plan = one(Observed::Owned(live("q", 2, "x"))).up();
+    assert_eq!(only(&plan), (Action::Update, "the stack was changed"));
+    let fields: Vec<_> = plan.steps[0]
+        .changes
+        .iter()
+        .map(|change| (change.field.as_str(), change.origin))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("key", Origin::Stack),
+            ("size", Origin::Stack),
+            ("tags.pipectl:applied", Origin::Stack)
+        ]
+    );
+}
+
+#[test]
+fn a_change_outside_is_told_as_such() {
+    let drifted = live_after("q", (2, "k"), (1, "k"));
+    let plan = one(Observed::Owned(drifted)).up();
+    assert_eq!(
+        only(&plan),
+        (Action::Update, "it was changed outside pipectl")
+    );
+    let [change] = &plan.steps[0].changes[..] else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(
+        (change.origin, change.from.clone(), change.to.clone()),
+        (Origin::Outside, Some(2.into()), Some(1.into()))
+    );
+}
+
+#[test]
+fn changes_on_both_sides_are_told_as_such() {
+    let plan = one(Observed::Owned(live_after("q", (3, "k"), (2, "k")))).up();
+    let why = "the stack was changed, and it was changed outside pipectl";
+    assert_eq!(only(&plan), (Action::Update, why));
+    assert_eq!(plan.steps[0].changes[0].origin, Origin::Both);
+}
+
+#[test]
+fn without_a_record_of_what_was_applied_nobody_is_blamed() {
+    let mut unrecorded = live("q", 2, "k");
+    unrecorded.tags = Some([(TAG_STACK.to_owned(), "s".to_owned())].into());
+    let plan = one(Observed::Owned(unrecorded)).up();
+    assert_eq!(only(&plan), (Action::Update, "it is not as wanted"));
+}
+
+#[test]
+fn an_old_record_of_what_was_applied_is_renewed() {
+    let plan = one(Observed::Owned(live_after("q", (1, "k"), (2, "k")))).up();
+    let why = "the record of what was applied is missing or old";
+    assert_eq!(only(&plan), (Action::Update, why));
+}
+
+#[test]
+fn a_kind_without_tags_is_compared_by_its_fields_alone() {
+    let mut untagged = live("q", 1, "k");
+    untagged.tags = None;
+    let plan = one(Observed::Owned(untagged)).up();
+    assert_eq!(only(&plan).0, Action::Keep);
+}
+
+#[test]
+fn a_field_that_cannot_be_changed_in_place_is_a_replacement() {
+    let plan = one(Observed::Owned(live("q", 1, "x")))
+        .traits(fixed_key)
+        .up();
+    let why = "`key` cannot be changed in place";
+    assert_eq!(only(&plan), (Action::Replace, why));
+}
+
+#[test]
+fn a_store_with_data_is_replaced_with_consent_only() {
+    let full = |holds_data| Live {
+        holds_data,
+        ..live("q", 1, "x")
+    };
+    let case = |holds_data| one(Observed::Owned(full(holds_data))).traits(store);
+    for holds_data in [None, Some(true)] {
+        let plan = case(holds_data).up();
+        let (why, remedy) = refusal(&plan);
+        assert!(why.contains("would lose its data"), "{why}");
+        assert_eq!(remedy, Remedy::LoseData);
+        assert_eq!(plan.at_risk(), [id("q")].into());
+        let plan = case(holds_data).consent(false, true).up();
+        assert_eq!(only(&plan).0, Action::Replace);
+        assert!(plan.steps[0].lose_data);
+    }
+    let plan = case(Some(false)).up();
+    assert_eq!(only(&plan).0, Action::Replace, "an empty one loses nothing");
+    assert!(!plan.steps[0].lose_data, "what comes meanwhile is not lost");
+}
+
+#[test]
+fn what_is_within_a_replaced_resource_is_made_anew() {
+    let part = wanted("part", &[]).within(id("q"));
+    let plan = Case::new(vec![wanted("q", &[]), part])
+        .seen("q", Observed::Owned(live("q", 1, "x")))
+        .seen("part", Observed::Owned(live("part", 1, "k")))
+        .traits(|_| Traits {
+            fixed_fields: &["key"],
+            stores_data: false,
+        })
+        .up();
+    assert_eq!(actions(&plan), ["q replace", "part create"]);
+}
+
+#[test]
+fn a_foreign_resource_is_refused() {
+    let plan = one(Observed::Unowned(foreign(1, &[("team", "x")]))).up();
+    let why = "a resource of that name is there and does not belong to this stack";
+    assert_eq!(refusal(&plan), (why, Remedy::Adopt));
+}
+
+#[test]
+fn a_resource_of_nobody_is_adopted_when_asked() {
+    let plan = one(Observed::Unowned(foreign(2, &[("team", "x")])))
+        .consent(true, false)
+        .up();
+    assert_eq!(only(&plan).0, Action::Adopt);
+    let changes = &plan.steps[0].changes;
+    assert_eq!((changes.len(), changes[0].field.as_str()), (1, "size"));
+}
+
+#[test]
+fn what_cannot_be_changed_in_place_is_not_adopted() {
+    let mut other = foreign(1, &[]);
+    other.attrs.insert("key".to_owned(), "x".into());
+    let plan = one(Observed::Unowned(other))
+        .traits(fixed_key)
+        .consent(true, true)
+        .up();
+    assert_eq!(refusal(&plan).1, Remedy::Rename);
+}
+
+#[test]
+fn a_resource_of_another_stack_is_never_adopted() {
+    let tags = [
+        (TAG_STACK, "other", "belongs to the stack `other`"),
+        (
+            "aws:cloudformation:stack-name",
+            "cfn",
+            "belongs to the CloudFormation stack `cfn`",
+        ),
+    ];
+    for (tag, owner, words) in tags {
+        let plan = one(Observed::Unowned(foreign(1, &[(tag, owner)])))
+            .consent(true, true)
+            .up();
+        let (why, remedy) = refusal(&plan);
+        assert!(why.ends_with(words), "{why}");
+        assert_eq!(remedy, Remedy::Rename);
     }
 }
 
 #[test]
+fn what_is_not_in_the_stack_any_more_is_deleted_after_everything_else() {
+    let case = Case::new(vec![wanted("new", &[])])
+        .leftover(wanted("old", &[]), live("old", 1, "k"))
+        .leftover(wanted("older", &["old"]), live("older", 1, "k"));
+    let plan = case.up();
+    assert_eq!(
+        actions(&plan),
+        ["new create", "older delete", "old delete"],
+        "and what works with another goes before it"
+    );
+    assert_eq!(plan.steps[1].why, "it is not in the stack any more");
+}
+
+#[test]
+fn a_leftover_store_with_data_is_deleted_with_consent_only() {
+    let full = Live {
+        holds_data: Some(true),
+        ..live("old", 1, "k")
+    };
+    let case = || {
+        Case::new(Vec::new())
+            .leftover(wanted("old", &[]), full.clone())
+            .traits(store)
+    };
+    let plan = case().up();
+    assert_eq!(
+        refusal(&plan),
+        ("there is still data in it", Remedy::LoseData)
+    );
+    let plan = case().consent(false, true).up();
+    assert_eq!(only(&plan).0, Action::Delete);
+}
+
+#[test]
 fn up_goes_along_the_dependencies_and_down_against_them() {
-    let wanted = [
+    let all = vec![
         wanted("a", &["b", "c"]),
         wanted("b", &["c"]),
         wanted("c", &[]),
     ];
-    let order = |plan: &Plan| {
-        plan.steps
-            .iter()
-            .map(|step| step.id.name.clone())
-            .collect::<Vec<_>>()
-    };
+    let case = Case::new(all.clone());
+    assert_eq!(actions(&case.up()), ["c create", "b create", "a create"]);
+    let mut case = Case::new(all);
+    for name in ["a", "b", "c"] {
+        case = case.seen(name, Observed::Owned(live(name, 1, "k")));
+    }
+    assert_eq!(actions(&case.down()), ["a delete", "b delete", "c delete"]);
+}
 
-    let plan = up(&wanted, &BTreeMap::new(), &Identities::new(), no_traits);
-    assert_eq!(order(&plan), ["c", "b", "a"]);
-    assert_eq!(check(&plan, &wanted, no_traits), []);
-
-    let snapshot: BTreeMap<_, _> = ["a", "b", "c"]
-        .map(|name| (id(name), Observed::Owned(live(1, "k"))))
-        .into();
-    let plan = down(&wanted, &snapshot);
-    assert_eq!(order(&plan), ["a", "b", "c"]);
-    assert_eq!(check(&plan, &[], no_traits), []);
+#[test]
+fn what_is_only_used_need_not_be_waited_for_but_outlives_its_user() {
+    let writer = wanted("a", &[]).using(id("z"));
+    let case = Case::new(vec![writer.clone(), wanted("z", &[])]);
+    assert!(case.up().steps.iter().all(|step| step.after.is_empty()));
+    let case = Case::new(vec![writer, wanted("z", &[])])
+        .seen("a", Observed::Owned(live("a", 1, "k")))
+        .seen("z", Observed::Owned(live("z", 1, "k")));
+    let plan = case.down();
+    assert_eq!(actions(&plan), ["a delete", "z delete"]);
+    assert_eq!(plan.steps[1].after, [id("a")].into());
 }
 
 #[test]
 fn down_leaves_what_is_foreign_absent_or_retained() {
     let mut kept = wanted("kept", &[]);
     kept.retain = true;
-    let all = [
+    let all = vec![
         wanted("foreign", &[]),
         wanted("absent", &[]),
         kept,
         wanted("ours", &[]),
     ];
-    let snapshot = BTreeMap::from([
-        (id("foreign"), Observed::Unowned(live(1, "k"))),
-        (id("kept"), Observed::Owned(live(1, "k"))),
-        (id("ours"), Observed::Owned(live(1, "k"))),
-    ]);
-    let plan = down(&all, &snapshot);
-    let actions: Vec<_> = plan
-        .steps
-        .iter()
-        .map(|step| (step.id.name.as_str(), step.action))
-        .collect();
-    assert_eq!(actions, [("kept", Action::Keep), ("ours", Action::Delete)]);
+    let plan = Case::new(all)
+        .seen("foreign", Observed::Unowned(foreign(1, &[])))
+        .seen("kept", Observed::Owned(live("kept", 1, "k")))
+        .seen("ours", Observed::Owned(live("ours", 1, "k")))
+        .leftover(wanted("old", &[]), live("old", 1, "k"))
+        .down();
+    assert_eq!(actions(&plan), ["kept keep", "old delete", "ours delete"]);
+}
+
+#[test]
+fn down_refuses_to_lose_data_without_consent() {
+    let full = |holds_data| {
+        Observed::Owned(Live {
+            holds_data,
+            ..live("q", 1, "k")
+        })
+    };
+    for holds_data in [None, Some(true)] {
+        let case = || one(full(holds_data)).traits(store);
+        assert_eq!(refusal(&case().down()).1, Remedy::LoseData);
+        let plan = case().consent(false, true).down();
+        assert_eq!(only(&plan).0, Action::Delete);
+    }
+    let plan = one(full(Some(false))).traits(store).down();
+    assert_eq!(only(&plan).0, Action::Delete);
+    assert!(!plan.steps[0].lose_data);
+}
+
+/// (live size of queue and function) → (wanted) → which goes first
+#[test]
+fn the_queue_hides_messages_for_longer_than_the_function_runs_at_every_moment() {
+    type Sizes = (i64, i64);
+    let cases: [(Sizes, Sizes, &[&str]); 4] = [
+        ((30, 10), (300, 100), &["queue", "function"]),
+        ((300, 100), (30, 10), &["function", "queue"]),
+        ((30, 10), (30, 20), &["function"]),
+        ((30, 10), (20, 10), &["queue"]),
+    ];
+    for (from, to, expected) in cases {
+        let sized = |name: &str, size: i64| wanted(name, &[]).with("size", size);
+        let mut mapping = wanted("mapping", &["queue", "function"]);
+        mapping.at_least = Some(AtLeast {
+            high: (id("queue"), "size"),
+            low: (id("function"), "size"),
+        });
+        // The function refers to the queue, and must go first all the same when both go down.
+        let function = sized("function", to.1).after(id("queue"));
+        let plan = Case::new(vec![sized("queue", to.0), function, mapping])
+            .seen("queue", Observed::Owned(live("queue", from.0, "k")))
+            .seen("function", Observed::Owned(live("function", from.1, "k")))
+            .seen("mapping", Observed::Owned(live("mapping", 1, "k")))
+            .up();
+        let order: Vec<_> = plan.changes().map(|step| step.id.name.as_str()).collect();
+        assert_eq!(order, expected, "{from:?} → {to:?}");
+    }
 }
 
 #[test]
 fn the_check_finds_what_a_broken_planner_would_do() {
-    let wanted = [wanted("a", &["b"]), wanted("b", &[]), wanted("c", &["b"])];
-    let snapshot = BTreeMap::from([(id("a"), Observed::Owned(live(2, "k")))]);
-    let good = up(&wanted, &snapshot, &Identities::new(), no_traits);
-    assert_eq!(check(&good, &wanted, no_traits), []);
+    let case = Case::new(vec![
+        wanted("a", &["b"]),
+        wanted("b", &[]),
+        wanted("c", &["b"]),
+    ])
+    .seen("a", Observed::Owned(live("a", 2, "k")));
+    let request = case.request();
+    let good = case.up();
+    let find = |plan: &Plan| check(plan, &request, Purpose::Up);
+    let changed = |change: &dyn Fn(&mut Step)| {
+        let mut plan = good.clone();
+        plan.steps.iter_mut().for_each(change);
+        plan
+    };
 
     let mut reversed = good.clone();
     reversed.steps.reverse();
     assert!(matches!(
-        check(&reversed, &wanted, no_traits)[..],
+        find(&reversed)[..],
         [Violation::Order { .. }, Violation::Order { .. }]
     ));
 
     let mut without = good.clone();
     without.steps.retain(|step| step.id != id("b"));
-    let found = check(&without, &wanted, no_traits);
     assert!(matches!(
-        found[..],
+        find(&without)[..],
         [
             Violation::Missing { .. },
             Violation::Missing { .. },
@@ -178,28 +505,74 @@ fn the_check_finds_what_a_broken_planner_would_do() {
 
     let mut twice = good.clone();
     twice.steps.push(good.steps[0].clone());
-    assert_eq!(
-        check(&twice, &wanted, no_traits),
-        [Violation::Twice { id: id("b") }]
-    );
+    assert_eq!(find(&twice), [Violation::Twice { id: id("b") }]);
 
-    let mut unseen = good.clone();
-    for step in &mut unseen.steps {
-        step.live = None;
-    }
-    assert_eq!(
-        check(&unseen, &wanted, no_traits),
-        [Violation::Unseen { id: id("a") }]
-    );
+    let unseen = changed(&|step| step.live = None);
+    assert!(find(&unseen).contains(&Violation::Unseen { id: id("a") }));
 
-    let mut lossy = good;
-    for step in &mut lossy.steps {
+    let unordered = changed(&|step| step.after.clear());
+    let waits = |name: &str| Violation::Unordered {
+        id: id(name),
+        dependency: id("b"),
+    };
+    assert_eq!(find(&unordered), [waits("a"), waits("c")]);
+
+    let deleting = changed(&|step| {
         if step.id == id("a") {
-            step.action = Action::Replace;
+            step.action = Action::Delete;
         }
+    });
+    assert!(find(&deleting).contains(&Violation::Kept { id: id("a") }));
+
+    let touching = changed(&|step| {
+        if step.id == id("b") {
+            step.action = Action::Update;
+            step.live = Some(Live::default());
+        }
+    });
+    assert!(find(&touching).contains(&Violation::Foreign { id: id("b") }));
+}
+
+#[test]
+fn the_check_finds_losses_and_early_deletions() {
+    let seen = |name: &str| Observed::Owned(live(name, 1, "k"));
+    let case = Case::new(vec![wanted("a", &["b"]), wanted("b", &[])])
+        .seen("a", seen("a"))
+        .seen("b", seen("b"))
+        .traits(store)
+        .consent(false, true);
+    let plan = case.down();
+    let silent = Case {
+        consent: Consent::default(),
+        ..case
+    };
+    let found = check(&plan, &silent.request(), Purpose::Down);
+    let losses = ["a", "b"].map(|name| Violation::DataLoss { id: id(name) });
+    assert_eq!(found, losses);
+
+    let silent = Case {
+        traits: no_traits,
+        ..silent
+    };
+    let mut early = plan;
+    for step in &mut early.steps {
+        step.after.clear();
     }
     assert_eq!(
-        check(&lossy, &wanted, fixed_key_with_data),
-        [Violation::DataLoss { id: id("a") }]
+        check(&early, &silent.request(), Purpose::Down),
+        [Violation::Early {
+            id: id("b"),
+            dependant: id("a"),
+        }]
     );
+
+    // Something of somebody else's under a wanted name.
+    let foreign = Case::new(vec![wanted("q", &[])]).seen("q", Observed::Unowned(foreign(1, &[])));
+    let mut plan = one(Observed::Absent).up();
+    let found = check(&plan, &foreign.request(), Purpose::Up);
+    assert_eq!(found, [Violation::Foreign { id: id("q") }]);
+    plan.steps[0].action = Action::Adopt;
+    plan.steps[0].live = Some(Live::default());
+    let found = check(&plan, &foreign.request(), Purpose::Up);
+    assert_eq!(found, [Violation::Foreign { id: id("q") }], "nobody agreed");
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 use model::{JobResult, Outcome};
-use serde_json::Value;
 
+use super::plan::short;
 use super::style::{bad, bytes, dim, duration, good, hint, plural, warn};
 use crate::operate::send::Sent;
 use crate::operate::status::StackStatus;
-use crate::plan::{Action, Plan};
+
+pub use super::plan::{plan, plan_graph, plan_in_short};
 
 /// How many characters of a job id are shown in lists.
 const SHORT_ID: usize = 12;
@@ -30,42 +31,13 @@ pub fn nothing_to_delete(stack: &str, target: &str) -> String {
     format!("nothing to delete: {stack} has no resources on {target}")
 }
 
-/// What a plan will do; changed fields one by one.
-pub fn plan(plan: &Plan) -> String {
-    let counts = plan.counts();
-    let words = [
-        (Action::Create, "to create"),
-        (Action::Update, "to update"),
-        (Action::Replace, "to replace"),
-        (Action::Delete, "to delete"),
-        (Action::Keep, "as wanted"),
-    ];
-    let summary: Vec<String> = words
-        .iter()
-        .filter_map(|(action, word)| counts.get(action).map(|count| format!("{count} {word}")))
-        .collect();
-    let mut text = format!("plan: {}", summary.join(", "));
-    for step in plan.changes().filter(|step| !step.changes.is_empty()) {
-        text.push_str(&format!("\n  {} {}", step.action.sign(), step.id));
-        for change in &step.changes {
-            let side =
-                |value: &Option<Value>| value.as_ref().map_or_else(|| "absent".to_owned(), short);
-            text.push_str(&format!(
-                "\n      {}: {} → {}",
-                change.field,
-                side(&change.from),
-                side(&change.to)
-            ));
-        }
+/// What a `down` left.
+pub fn kept(kept: &[String]) -> String {
+    if kept.is_empty() {
+        String::new()
+    } else {
+        format!("kept, as the stack says (retain): {}", kept.join(", "))
     }
-    text
-}
-
-/// A value without the quotes of a plain text.
-fn short(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Outputs of a stack, one per line.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::event::Event;
+use crate::event::Line;
 use crate::failure::Failure;
 
 /// Version of the envelope. Additions leave it; anything else raises it.
@@ -56,8 +56,8 @@ fn described(diagnostic: &dyn miette::Diagnostic) -> Value {
 }
 
 /// One event on one line.
-pub fn line(event: &Event) -> String {
-    serde_json::to_string(event).unwrap_or_else(|error| {
+pub fn line(line: &Line) -> String {
+    serde_json::to_string(line).unwrap_or_else(|error| {
         json!({ "event": "render_failed", "message": error.to_string() }).to_string()
     })
 }

@@ -2,19 +2,26 @@
 //! envelope and stderr a stream of event lines.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod board;
 pub mod human;
 mod json;
+mod lines;
+mod plan;
 mod progress;
 pub mod style;
 
 use std::io::{IsTerminal, Write};
+use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::event::{Event, Sink};
+use crate::event::{Event, Line, Sink};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
+pub use board::Board;
+pub use lines::{Detail, line};
+pub use plan::Language;
 pub use progress::Progress;
 
 /// In which form a command answers.
@@ -31,6 +38,7 @@ pub enum Format {
 pub struct Renderer {
     command: &'static str,
     format: Format,
+    begun: Instant,
     progress: Progress,
 }
 
@@ -38,10 +46,12 @@ impl Renderer {
     /// For the command `command`; `verbose` shows every event.
     pub fn new(command: &'static str, format: Format, verbose: bool) -> Self {
         let live = format == Format::Human && std::io::stderr().is_terminal();
+        let begun = Instant::now();
         Self {
             command,
             format,
-            progress: Progress::new(live, verbose),
+            begun,
+            progress: Progress::new(live, verbose, begun),
         }
     }
 
@@ -97,7 +107,10 @@ impl Sink for Renderer {
     fn emit(&self, event: Event) {
         match self.format {
             Format::Human => self.progress.event(&event),
-            Format::Json => eprintln!("{}", json::line(&event)),
+            Format::Json => {
+                let at_ms = (self.begun.elapsed().as_secs_f64() * 1_000_000.0).round() / 1_000.0;
+                eprintln!("{}", json::line(&Line { at_ms, event }));
+            }
         }
     }
 }

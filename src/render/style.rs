@@ -45,6 +45,15 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
+/// Time so far, for what is drawn again and again: `0.4 s`, `12.3 s`, `2 min 05 s`.
+pub fn short_duration(time: Duration) -> String {
+    if time.as_secs() < 60 {
+        format!("{:.1} s", time.as_secs_f64())
+    } else {
+        duration(time)
+    }
+}
+
 /// A size in decimal units: `231 bytes`, `1.2 MB`.
 pub fn bytes(bytes: u64) -> String {
     indicatif::DecimalBytes(bytes).to_string()

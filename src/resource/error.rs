@@ -1,61 +1,105 @@
 //! A call that failed: which resource, which operation, what AWS said, under which request id.
 
+use std::borrow::Cow;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wait::TimedOut;
 
 /// A failed call, or a wait that ran out.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{operation}: {code}: {message}")]
 pub struct CallError {
     /// AWS's operation, e.g. `CreateQueue`; for a wait, what was waited for.
-    pub operation: &'static str,
+    pub operation: Cow<'static, str>,
     /// AWS's error code; `Timeout`, `Unreachable` or `Unknown` where AWS gave none.
     pub code: String,
     /// AWS's message, or what the connection said.
     pub message: String,
     /// Request id, for support cases.
     pub request_id: Option<String>,
+    /// HTTP status of the answer.
+    pub status: Option<u16>,
     /// Did the endpoint not answer at all?
     pub unreachable: bool,
 }
 
+/// Code of an error that came before a call was made.
+const LOCAL: &str = "Local";
+/// Code of a wait that was given up because somebody interrupted.
+const INTERRUPTED: &str = "Interrupted";
+/// Code of a refusal to touch what is not ours.
+const FOREIGN: &str = "NotOwned";
+/// Code of a refusal to delete data without consent.
+const HOLDS_DATA: &str = "HoldsData";
+
 impl CallError {
-    /// An answer that lacks what AWS always sends.
-    pub fn missing(operation: &'static str, what: &str) -> Self {
+    fn ours(
+        operation: impl Into<Cow<'static, str>>,
+        code: &str,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
-            operation,
-            code: "UnexpectedAnswer".to_owned(),
-            message: format!("the answer carries no {what}"),
+            operation: operation.into(),
+            code: code.to_owned(),
+            message: message.into(),
             request_id: None,
+            status: None,
             unreachable: false,
         }
+    }
+
+    /// An answer that lacks what AWS always sends.
+    pub fn missing(operation: &'static str, what: &str) -> Self {
+        let message = format!("the answer carries no {what}");
+        Self::ours(operation, "UnexpectedAnswer", message)
     }
 
     /// Something that could not be done on our side before the call.
     pub fn local(operation: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            operation,
-            code: "Local".to_owned(),
-            message: message.into(),
-            request_id: None,
-            unreachable: false,
-        }
+        Self::ours(operation, LOCAL, message)
     }
 
-    /// Does it say that something of that name is there already? // aws-behaviours Q3, L6, D1, C1, E1
-    pub fn says_taken(&self) -> bool {
-        const CODES: &[&str] = &[
-            "BucketAlreadyOwnedByYou",
-            "QueueNameExists",
-            "QueueAlreadyExists",
-            "ResourceAlreadyExistsException",
-            "ResourceConflictException",
-            "ResourceInUseException",
-        ];
-        CODES.iter().any(|code| self.is(code))
+    /// A wait that was given up because somebody interrupted.
+    pub fn interrupted(what: &'static str) -> Self {
+        Self::ours(what, INTERRUPTED, "interrupted; run it again to continue")
+    }
+
+    /// A resource that turned out not to be ours.
+    pub fn foreign(operation: &'static str, whose: impl std::fmt::Display) -> Self {
+        let message = format!("a resource of that name is there and {whose}");
+        Self::ours(operation, FOREIGN, message)
+    }
+
+    /// Data came into a store after nobody had to be asked for consent.
+    pub fn holds_data(operation: &'static str) -> Self {
+        let message = "data came into it meanwhile; it was left as it is";
+        Self::ours(operation, HOLDS_DATA, message)
+    }
+
+    /// What a call that took several objects says of one of them.
+    pub fn of_object(operation: &'static str, key: &str, code: &str, message: &str) -> Self {
+        Self::ours(operation, code, format!("{key}: {message}"))
+    }
+
+    /// Was it given up because somebody interrupted?
+    pub fn is_interrupted(&self) -> bool {
+        self.code == INTERRUPTED
+    }
+
+    /// Is it a refusal to touch what is not ours, or to lose data?
+    pub fn is_refusal(&self) -> bool {
+        self.code == FOREIGN || self.code == HOLDS_DATA
+    }
+
+    /// Does the message say this?
+    pub fn says(&self, words: &str) -> bool {
+        self.message.contains(words)
     }
 
     /// Does the code end in this? Codes come bare or with a namespace in front.
@@ -66,30 +110,24 @@ impl CallError {
 
 impl From<TimedOut> for CallError {
     fn from(error: TimedOut) -> Self {
-        Self {
-            operation: error.what,
-            code: "Timeout".to_owned(),
-            message: error.to_string(),
-            request_id: None,
-            unreachable: false,
-        }
+        Self::ours(error.what, "Timeout", error.to_string())
     }
 }
 
 /// Turns an SDK error of `operation` into ours.
-pub fn failed<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> CallError
+pub fn failed<E>(operation: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> CallError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
 {
     move |error| {
         let unreachable = matches!(
             error,
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_)
         );
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
         let service = error.as_service_error().map(ProvideErrorMetadata::meta);
         CallError {
-            operation,
+            operation: operation.into(),
             code: service
                 .and_then(|meta| meta.code())
                 .unwrap_or(if unreachable {
@@ -104,6 +142,7 @@ where
             request_id: service
                 .and_then(|meta| meta.extra("aws_request_id"))
                 .map(str::to_owned),
+            status,
             unreachable,
         }
     }

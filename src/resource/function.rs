@@ -12,10 +12,11 @@ use aws_sdk_lambda::types::{
 
 use super::error::{absent, failed};
 use super::{
-    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+    Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
+    Service, Tags, Wanted,
 };
 use crate::stack::model::{Architecture, Function, Kind, LogicalId, Stack};
-use crate::wait::{self, Look};
+use crate::wait::Look;
 
 /// Lambda functions.
 pub struct FunctionKind;
@@ -33,6 +34,10 @@ impl ResourceKind for FunctionKind {
         Kind::Function
     }
 
+    fn service(&self) -> Service {
+        Service::Lambda
+    }
+
     fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
         stack
             .functions
@@ -41,7 +46,30 @@ impl ResourceKind for FunctionKind {
             .collect()
     }
 
-    async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
+    async fn list(&self, cx: &Context, _within: Option<&Wanted>) -> Result<Vec<Listed>, CallError> {
+        let pages = cx.clients.lambda.list_functions().into_paginator();
+        let functions: Vec<_> = pages
+            .items()
+            .send()
+            .collect::<Result<_, _>>()
+            .await
+            .map_err(failed("ListFunctions"))?;
+        let ours = functions.into_iter().filter_map(|function| {
+            let physical = function.function_name?;
+            let name = cx.place.name_in_stack(&cx.stack, &physical)?;
+            let id = LogicalId::new(Kind::Function, name);
+            let wanted = Wanted::new(id, cx.place.function_named(physical));
+            Some(Listed { wanted, live: None })
+        });
+        Ok(ours.collect())
+    }
+
+    async fn observe(
+        &self,
+        cx: &Context,
+        wanted: &Wanted,
+        _listed: Option<&Live>,
+    ) -> Result<Observed, CallError> {
         let name = &wanted.identity.name;
         let function = async {
             cx.clients
@@ -81,11 +109,18 @@ impl ResourceKind for FunctionKind {
             }
         }
         let tags = function.tags.unwrap_or_default();
-        Ok(cx.owned_by(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), live))
+        live.tags = Some(tags.into_iter().collect());
+        Ok(cx.owned_by_tags(live))
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
         let architecture = wanted.text("architecture").unwrap_or_default();
+        // These three have calls of their own; the function is born without them.
+        let mut attrs = wanted.attrs.clone();
+        for field in ["async_retries", "on_failure", "reserved_concurrency"] {
+            attrs.remove(field);
+        }
+        let tags = cx.tags_with(wanted, &attrs);
         let answer = cx
             .clients
             .lambda
@@ -103,26 +138,31 @@ impl ResourceKind for FunctionKind {
                     .zip_file(code(cx, wanted).await?)
                     .build(),
             )
-            .set_tags(Some(cx.tags(&wanted.id).into_iter().collect()))
+            .set_tags(Some(tags.clone().into_iter().collect()))
             .send()
             .await
             .map_err(failed("CreateFunction"))?;
         let mut live = Live {
             identity: wanted.identity.clone(),
-            attrs: wanted.attrs.clone(),
+            attrs,
+            tags: Some(tags),
             ..Live::default()
         };
         live.identity.arn = answer.function_arn.or(live.identity.arn);
-        // These three have calls of their own; the function is born without them.
-        for field in ["async_retries", "on_failure", "reserved_concurrency"] {
-            live.attrs.remove(field);
-        }
         Ok(live)
     }
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
-        let changes = super::compare(wanted, &live.attrs);
-        let changed = |fields: &[&str]| changes.iter().any(|c| fields.contains(&c.field.as_str()));
+        let changes = super::differing(wanted, &live.attrs);
+        let changed = |fields: &[&str]| fields.iter().any(|field| changes.contains(*field));
+        let environment_changed = changes
+            .iter()
+            .any(|field| field.starts_with("environment."));
+        let updates = changed(&["code", "architecture"]) || changed(CONFIGURATION);
+        // One that was made a moment ago takes no update yet. // aws-behaviours L1, L3
+        if live.state == "Pending" && (updates || environment_changed) {
+            wait_updated(cx, &wanted.identity.name).await?;
+        }
         // Code before configuration, each waited for: updates do not overlap. // aws-behaviours L3
         if changed(&["code", "architecture"]) {
             cx.clients
@@ -138,11 +178,12 @@ impl ResourceKind for FunctionKind {
                 .map_err(failed("UpdateFunctionCode"))?;
             wait_updated(cx, &wanted.identity.name).await?;
         }
-        if changed(CONFIGURATION) || changes.iter().any(|c| c.field.starts_with("environment.")) {
+        if changed(CONFIGURATION) || environment_changed {
             cx.clients
                 .lambda
                 .update_function_configuration()
                 .function_name(&wanted.identity.name)
+                .runtime(Runtime::from(RUNTIME))
                 .handler(wanted.text("handler").unwrap_or_default())
                 .role(wanted.text("role").unwrap_or_default())
                 .memory_size(number(wanted, "memory"))
@@ -163,7 +204,19 @@ impl ResourceKind for FunctionKind {
         Ok(())
     }
 
-    async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
+    async fn tag(&self, cx: &Context, live: &Live, tags: &Tags) -> Result<(), CallError> {
+        cx.clients
+            .lambda
+            .tag_resource()
+            .resource(live.identity.arn.as_deref().unwrap_or_default())
+            .set_tags(Some(tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(failed("TagResource"))?;
+        Ok(())
+    }
+
+    async fn delete(&self, cx: &Context, live: &Live, _lose_data: bool) -> Result<(), CallError> {
         let answer = cx
             .clients
             .lambda
@@ -200,6 +253,10 @@ fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted 
     {
         wanted = wanted.with("code", artifact.sha256.clone());
     }
+    for access in &function.access {
+        wanted = wanted.using(access.on.clone());
+    }
+    wanted.tagged = true;
     for (name, text) in &function.environment {
         wanted = wanted.with_text(format!("environment.{name}"), text);
     }
@@ -259,36 +316,31 @@ async fn code(cx: &Context, wanted: &Resolved) -> Result<Blob, CallError> {
 
 /// The last update has been taken. // aws-behaviours L3
 async fn wait_updated(cx: &Context, name: &str) -> Result<(), CallError> {
-    let deadlines = &cx.place.target.row.deadlines;
-    wait::until(
-        "function updated",
-        deadlines.function,
-        deadlines.poll,
-        || async {
-            let answer = cx
-                .clients
-                .lambda
-                .get_function_configuration()
-                .function_name(name)
-                .send()
-                .await
-                .map_err(failed("GetFunctionConfiguration"))?;
-            let state = answer.state.as_ref().map_or("", State::as_str);
-            Ok(match answer.last_update_status {
-                Some(LastUpdateStatus::Failed) => {
-                    return Err(CallError::local(
-                        "update",
-                        answer
-                            .last_update_status_reason
-                            .unwrap_or_else(|| "the update failed".to_owned()),
-                    ));
-                }
-                Some(LastUpdateStatus::InProgress) => Look::NotYet("InProgress".to_owned()),
-                _ if state == "Pending" => Look::NotYet(state.to_owned()),
-                _ => Look::Done(()),
-            })
-        },
-    )
+    let deadline = cx.place.target.row.deadlines.function;
+    cx.wait("function updated", deadline, || async {
+        let answer = cx
+            .clients
+            .lambda
+            .get_function_configuration()
+            .function_name(name)
+            .send()
+            .await
+            .map_err(failed("GetFunctionConfiguration"))?;
+        let state = answer.state.as_ref().map_or("", State::as_str);
+        Ok(match answer.last_update_status {
+            Some(LastUpdateStatus::Failed) => {
+                return Err(CallError::local(
+                    "update",
+                    answer
+                        .last_update_status_reason
+                        .unwrap_or_else(|| "the update failed".to_owned()),
+                ));
+            }
+            Some(LastUpdateStatus::InProgress) => Look::NotYet("InProgress".to_owned()),
+            _ if state == "Pending" => Look::NotYet(state.to_owned()),
+            _ => Look::Done(()),
+        })
+    })
     .await
 }
 

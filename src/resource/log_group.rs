@@ -5,7 +5,8 @@ use async_trait::async_trait;
 
 use super::error::{absent, failed};
 use super::{
-    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+    Attrs, CallError, Context, Listed, Live, Observed, Owner, Place, Resolved, ResourceKind,
+    Service, Tags, Wanted,
 };
 use crate::stack::model::{Kind, LogicalId, Stack};
 
@@ -13,6 +14,8 @@ use crate::stack::model::{Kind, LogicalId, Stack};
 pub struct LogGroupKind;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
+/// Where Lambda looks for a function's log group.
+const FOLDER: &str = "/aws/lambda/";
 
 #[async_trait]
 impl ResourceKind for LogGroupKind {
@@ -20,92 +23,85 @@ impl ResourceKind for LogGroupKind {
         Kind::LogGroup
     }
 
+    fn service(&self) -> Service {
+        Service::Logs
+    }
+
     fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
         stack
             .functions
             .iter()
             .map(|function| {
-                let name = format!("/aws/lambda/{}", place.name(stack, &function.name));
-                let identity = Identity {
-                    arn: Some(place.arn("logs", &format!("log-group:{name}"))),
-                    name,
-                    url: None,
-                };
-                Wanted::new(LogicalId::new(Kind::LogGroup, &function.name), identity)
-                    .with("retention_days", function.log_retention.0)
+                let name = format!("{FOLDER}{}", place.name(stack, &function.name));
+                let id = LogicalId::new(Kind::LogGroup, &function.name);
+                let mut wanted = Wanted::new(id, place.log_group_named(name))
+                    .with("retention_days", function.log_retention.0);
+                wanted.tagged = true;
+                wanted
             })
             .collect()
     }
 
-    async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
+    async fn list(&self, cx: &Context, _within: Option<&Wanted>) -> Result<Vec<Listed>, CallError> {
+        let groups = groups(cx, &format!("{FOLDER}{}", Place::prefix(&cx.stack))).await?;
+        let ours = groups.into_iter().filter_map(|(physical, attrs)| {
+            let function = physical.strip_prefix(FOLDER)?;
+            let name = cx.place.name_in_stack(&cx.stack, function)?;
+            let id = LogicalId::new(Kind::LogGroup, name);
+            let wanted = Wanted::new(id, cx.place.log_group_named(physical.clone()));
+            let live = live(&wanted, attrs);
+            Some(Listed {
+                wanted,
+                live: Some(live),
+            })
+        });
+        Ok(ours.collect())
+    }
+
+    async fn observe(
+        &self,
+        cx: &Context,
+        wanted: &Wanted,
+        listed: Option<&Live>,
+    ) -> Result<Observed, CallError> {
         let name = &wanted.identity.name;
-        let arn = wanted.identity.arn.clone().unwrap_or_default();
-        let groups = async {
-            cx.clients
-                .logs
-                .describe_log_groups()
-                .log_group_name_prefix(name)
-                .send()
-                .await
-                .map_err(failed("DescribeLogGroups"))
+        let group = async {
+            if let Some(listed) = listed {
+                return Ok::<_, CallError>(Some(listed.clone()));
+            }
+            let found = groups(cx, name).await?.into_iter();
+            Ok(found
+                .filter(|(found, _)| found == name)
+                .map(|(_, attrs)| live(wanted, attrs))
+                .next())
         };
-        let tags = async {
-            cx.clients
-                .logs
-                .list_tags_for_resource()
-                .resource_arn(&arn)
-                .send()
-                .await
-                .map_err(failed("ListTagsForResource"))
-        };
-        let (groups, tags) = futures::join!(groups, tags);
-        let group = groups?
-            .log_groups
-            .unwrap_or_default()
-            .into_iter()
-            .find(|group| group.log_group_name.as_deref() == Some(name));
-        let Some(group) = group else {
+        let (group, tags) = futures::join!(group, tags(cx, wanted));
+        let (Some(mut group), Some(tags)) = (group?, absent(tags, GONE)?) else {
             return Ok(Observed::Absent);
         };
-        let tags = absent(tags, GONE)?
-            .and_then(|answer| answer.tags)
-            .unwrap_or_default();
-        let mut attrs = Attrs::new();
-        if let Some(days) = group.retention_in_days {
-            attrs.insert("retention_days".to_owned(), days.into());
-        }
-        let live = Live {
-            identity: wanted.identity.clone(),
-            attrs,
-            state: "Available".to_owned(),
-            ..Live::default()
-        };
-        // A group without tags is one that late log deliveries of a deleted function made again
-        // under our function's name: it is nobody's. // aws-behaviours C2
-        let ours = tags.is_empty() || cx.owns(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())));
-        Ok(if ours {
-            Observed::Owned(live)
-        } else {
-            Observed::Unowned(live)
+        group.tags = Some(tags);
+        // A group that names nobody is one that late log deliveries of a deleted function made again
+        // under our function's name. // aws-behaviours C2
+        Ok(match group.owner() {
+            Owner::Nobody => Observed::Owned(group),
+            _ => cx.owned_by_tags(group),
         })
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
-        let answer = cx
-            .clients
+        let tags = cx.tags_with(wanted, &Attrs::new());
+        // aws-behaviours C1
+        cx.clients
             .logs
             .create_log_group()
             .log_group_name(&wanted.identity.name)
-            .set_tags(Some(cx.tags(&wanted.id).into_iter().collect()))
+            .set_tags(Some(tags.clone().into_iter().collect()))
             .send()
-            .await;
-        // aws-behaviours C1
-        absent(
-            answer.map_err(failed("CreateLogGroup")),
-            &["ResourceAlreadyExistsException"],
-        )?;
+            .await
+            .map_err(failed("CreateLogGroup"))?;
         Ok(Live {
             identity: wanted.identity.clone(),
+            tags: Some(tags),
             ..Live::default()
         })
     }
@@ -131,7 +127,19 @@ impl ResourceKind for LogGroupKind {
         Ok(())
     }
 
-    async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
+    async fn tag(&self, cx: &Context, live: &Live, tags: &Tags) -> Result<(), CallError> {
+        cx.clients
+            .logs
+            .tag_resource()
+            .resource_arn(live.identity.arn.as_deref().unwrap_or_default())
+            .set_tags(Some(tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(failed("TagResource"))?;
+        Ok(())
+    }
+
+    async fn delete(&self, cx: &Context, live: &Live, _lose_data: bool) -> Result<(), CallError> {
         let answer = cx
             .clients
             .logs
@@ -140,5 +148,49 @@ impl ResourceKind for LogGroupKind {
             .send()
             .await;
         absent(answer.map_err(failed("DeleteLogGroup")), GONE).map(|_| ())
+    }
+}
+
+/// Names and attributes of the groups whose names begin so.
+async fn groups(cx: &Context, prefix: &str) -> Result<Vec<(String, Attrs)>, CallError> {
+    let pages = cx
+        .clients
+        .logs
+        .describe_log_groups()
+        .log_group_name_prefix(prefix)
+        .into_paginator();
+    let groups: Vec<_> = pages
+        .items()
+        .send()
+        .collect::<Result<_, _>>()
+        .await
+        .map_err(failed("DescribeLogGroups"))?;
+    let named = groups.into_iter().filter_map(|group| {
+        let days = group
+            .retention_in_days
+            .map(|days| ("retention_days".to_owned(), days.into()));
+        Some((group.log_group_name?, days.into_iter().collect()))
+    });
+    Ok(named.collect())
+}
+
+async fn tags(cx: &Context, wanted: &Wanted) -> Result<Tags, CallError> {
+    let answer = cx
+        .clients
+        .logs
+        .list_tags_for_resource()
+        .resource_arn(wanted.identity.arn.as_deref().unwrap_or_default())
+        .send()
+        .await
+        .map_err(failed("ListTagsForResource"))?;
+    Ok(answer.tags.unwrap_or_default().into_iter().collect())
+}
+
+fn live(wanted: &Wanted, attrs: Attrs) -> Live {
+    Live {
+        identity: wanted.identity.clone(),
+        attrs,
+        state: "Available".to_owned(),
+        ..Live::default()
     }
 }

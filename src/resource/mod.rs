@@ -4,26 +4,34 @@
 
 pub mod attrs;
 mod bucket;
+mod bucket_contents;
+mod bucket_settings;
+mod cause;
+mod context;
 pub mod error;
 mod function;
 mod log_group;
 mod mapping;
 mod notification;
 mod permission;
+mod policy;
 mod queue;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
 use crate::package::Artifact;
 use crate::stack::model::{Kind, LogicalId, Stack};
-use crate::target::{Clients, Target};
+use crate::target::Target;
 
 pub use attrs::{
-    Attrs, Change, Identities, Identity, Live, Observed, Resolved, Want, Wanted, compare,
+    AtLeast, Attrs, Change, Identities, Identity, Live, Observed, Owner, Resolved, Survey, Tags,
+    Want, Wanted, differing,
 };
+pub use cause::{Cause, cause};
+pub use context::{Context, Note, Service};
 pub use error::CallError;
 
 /// All kinds that pipectl provisions by itself.
@@ -68,21 +76,36 @@ impl Place {
         )
     }
 
+    /// What the physical name of everything of the stack begins with.
+    pub fn prefix(stack: &str) -> String {
+        format!("{stack}-")
+    }
+
     /// Physical name of a queue, table or function, and of a bucket where names are per account.
     pub fn name(&self, stack: &Stack, name: &str) -> String {
-        format!("{}-{name}", stack.name)
+        format!("{}{name}", Self::prefix(&stack.name))
+    }
+
+    /// What the name of a bucket ends with where names are shared with every other account.
+    fn bucket_suffix(&self) -> String {
+        if self.target.capabilities().global_bucket_names {
+            format!("-{}-{}", self.target.account, self.target.region())
+        } else {
+            String::new()
+        }
     }
 
     /// Identity of the bucket `name` of the stack.
     pub fn bucket(&self, stack: &Stack, name: &str) -> Identity {
-        let mut physical = self.name(stack, name);
-        if self.target.capabilities().global_bucket_names {
-            physical = format!(
-                "{physical}-{}-{}",
-                self.target.account,
-                self.target.region()
-            );
-        }
+        self.bucket_named(format!(
+            "{}{}",
+            self.name(stack, name),
+            self.bucket_suffix()
+        ))
+    }
+
+    /// Identity of a bucket by its physical name.
+    pub fn bucket_named(&self, physical: String) -> Identity {
         Identity {
             arn: Some(format!("arn:{}:s3:::{physical}", self.target.partition())),
             name: physical,
@@ -90,25 +113,41 @@ impl Place {
         }
     }
 
+    /// Name in the stack of something called `physical`; none for what does not begin as the stack's.
+    pub fn name_in_stack<'a>(&self, stack: &str, physical: &'a str) -> Option<&'a str> {
+        physical
+            .strip_prefix(&Self::prefix(stack))
+            .filter(|name| !name.is_empty())
+    }
+
+    /// As [`Place::name_in_stack`], of a bucket.
+    pub fn bucket_in_stack<'a>(&self, stack: &str, physical: &'a str) -> Option<&'a str> {
+        self.name_in_stack(stack, physical.strip_suffix(&self.bucket_suffix())?)
+    }
+
     /// Identity of the queue `name` of the stack.
     pub fn queue(&self, stack: &Stack, name: &str) -> Identity {
-        let physical = self.name(stack, name);
-        let url = self.target.capabilities().queue_url_from_endpoint.then(|| {
-            format!(
-                "{}/{}/{physical}",
-                self.target.endpoint, self.target.account
-            )
-        });
+        self.queue_named(self.name(stack, name))
+    }
+
+    /// Identity of a queue by its physical name.
+    pub fn queue_named(&self, physical: String) -> Identity {
+        let target = &self.target;
+        let known = target.capabilities().queue_url_from_endpoint && !target.endpoint.is_empty();
         Identity {
+            url: known.then(|| format!("{}/{}/{physical}", target.endpoint, target.account)),
             arn: Some(self.arn("sqs", &physical)),
             name: physical,
-            url,
         }
     }
 
     /// Identity of the table `name` of the stack.
     pub fn table(&self, stack: &Stack, name: &str) -> Identity {
-        let physical = self.name(stack, name);
+        self.table_named(self.name(stack, name))
+    }
+
+    /// Identity of a table by its physical name.
+    pub fn table_named(&self, physical: String) -> Identity {
         Identity {
             arn: Some(self.arn("dynamodb", &format!("table/{physical}"))),
             name: physical,
@@ -118,58 +157,35 @@ impl Place {
 
     /// Identity of the function `name` of the stack.
     pub fn function(&self, stack: &Stack, name: &str) -> Identity {
-        let physical = self.name(stack, name);
+        self.function_named(self.name(stack, name))
+    }
+
+    /// Identity of a function by its physical name.
+    pub fn function_named(&self, physical: String) -> Identity {
         Identity {
             arn: Some(self.arn("lambda", &format!("function:{physical}"))),
             name: physical,
             url: None,
         }
     }
-}
 
-/// What calls need.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// SDK clients.
-    pub clients: Clients,
-    /// Where.
-    pub place: Place,
-    /// Name of the stack: whose resources are ours.
-    pub stack: String,
-}
-
-/// Tag that names the stack a resource belongs to.
-pub const TAG_STACK: &str = "pipectl:stack";
-/// Tag that names the logical id of a resource.
-pub const TAG_ID: &str = "pipectl:id";
-
-impl Context {
-    /// The tags that make a resource ours.
-    pub fn tags(&self, id: &LogicalId) -> [(String, String); 2] {
-        [
-            (TAG_STACK.to_owned(), self.stack.clone()),
-            (TAG_ID.to_owned(), id.to_string()),
-        ]
-    }
-
-    /// What a resource that is there counts as, by its tags.
-    pub fn owned_by<'a>(
-        &self,
-        tags: impl IntoIterator<Item = (&'a str, &'a str)>,
-        live: Live,
-    ) -> Observed {
-        if self.owns(tags) {
-            Observed::Owned(live)
-        } else {
-            Observed::Unowned(live)
+    /// Identity of the log group called `name`.
+    pub fn log_group_named(&self, name: String) -> Identity {
+        Identity {
+            arn: Some(self.arn("logs", &format!("log-group:{name}"))),
+            name,
+            url: None,
         }
     }
+}
 
-    /// Are these the tags of a resource of ours?
-    pub fn owns<'a>(&self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> bool {
-        tags.into_iter()
-            .any(|(key, value)| key == TAG_STACK && value == self.stack)
-    }
+/// Something of ours by its name, as a listing tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Logical id and identity, with what the kind needs in order to observe it.
+    pub wanted: Wanted,
+    /// What the listing tells of it, where that is all that a look at it would tell, but for tags.
+    pub live: Option<Live>,
 }
 
 /// One kind of resource: all there is to know of it.
@@ -181,6 +197,9 @@ pub trait ResourceKind: Sync {
     /// Which kind.
     fn kind(&self) -> Kind;
 
+    /// The service whose calls it makes.
+    fn service(&self) -> Service;
+
     /// What the stack wants, without asking anybody.
     fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted>;
 
@@ -189,38 +208,90 @@ pub trait ResourceKind: Sync {
         &[]
     }
 
-    /// Does replacing or deleting it lose data of the user?
+    /// Can replacing or deleting it lose data of the user?
     fn stores_data(&self) -> bool {
         false
     }
 
-    /// What the target has under the wanted identity.
-    async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError>;
+    /// The kind that it is a part of. Such a kind has no list of its own.
+    fn within(&self) -> Option<Kind> {
+        None
+    }
+
+    /// Everything at the target whose name begins as ours do: of this kind, or with
+    /// [`ResourceKind::within`], of this kind within one resource of the other.
+    async fn list(&self, cx: &Context, within: Option<&Wanted>) -> Result<Vec<Listed>, CallError>;
+
+    /// What the target has under the wanted identity. `listed` is what a listing told of it a moment
+    /// ago, if it did.
+    async fn observe(
+        &self,
+        cx: &Context,
+        wanted: &Wanted,
+        listed: Option<&Live>,
+    ) -> Result<Observed, CallError>;
 
     /// Is there data of the user in it?
-    async fn holds_data(&self, _cx: &Context, _identity: &Identity) -> Result<bool, CallError> {
+    async fn holds_data(&self, _cx: &Context, _live: &Live) -> Result<bool, CallError> {
         Ok(false)
     }
 
-    /// Makes it exist; returns what is live now, which [`ResourceKind::sync`] then completes.
+    /// Makes it exist, owned from the first moment; returns what is live now, which
+    /// [`ResourceKind::sync`] then completes. Fails with what [`cause`] calls [`Cause::Taken`] when it
+    /// is there already.
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError>;
 
     /// Makes every field as wanted; makes no call for those that already are.
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError>;
 
-    /// Removes it with all it holds; success when it is not there.
-    async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError>;
+    /// Sets tags; all others stay. Never called where [`Live::tags`] is none.
+    async fn tag(&self, _cx: &Context, _live: &Live, _tags: &Tags) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    /// Removes it; success when it is not there. What it holds goes along only if `lose_data`.
+    async fn delete(&self, cx: &Context, live: &Live, lose_data: bool) -> Result<(), CallError>;
 }
 
 /// All that a stack wants, in the order of [`KINDS`], and the identities known beforehand.
 pub fn wanted(stack: &Stack, place: &Place) -> (Vec<Wanted>, Identities) {
-    let all: Vec<Wanted> = KINDS
+    let mut all: Vec<Wanted> = KINDS
         .iter()
         .flat_map(|kind| kind.wanted(stack, place))
         .collect();
-    let identities = all
+    let identities: Identities = all
         .iter()
         .map(|wanted| (wanted.id.clone(), wanted.identity.clone()))
         .collect();
+    for wanted in &mut all {
+        // Names and ARNs are known beforehand: only what is not must be waited for.
+        let unknown: Vec<LogicalId> = wanted.unknown_references(&identities).cloned().collect();
+        wanted.depends_on.extend(unknown);
+    }
+    start_last(&mut all);
     (all, identities)
+}
+
+/// What starts functions comes after everything that they work with.
+fn start_last(all: &mut [Wanted]) {
+    let used: BTreeMap<LogicalId, BTreeSet<LogicalId>> = all
+        .iter()
+        .filter(|wanted| wanted.id.kind == Kind::Function)
+        .map(|function| (function.id.clone(), function.uses.clone()))
+        .collect();
+    for wanted in all {
+        if !matches!(wanted.id.kind, Kind::Mapping | Kind::Notification) {
+            continue;
+        }
+        let own = wanted.id.clone();
+        let needed: Vec<LogicalId> = wanted
+            .depends_on
+            .iter()
+            .filter_map(|id| used.get(id))
+            .flatten()
+            .filter(|id| **id != own)
+            .cloned()
+            .collect();
+        wanted.depends_on.extend(needed);
+    }
 }

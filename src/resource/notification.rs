@@ -2,8 +2,6 @@
 //! bucket and every write replaces it whole. Entries whose Id is not ours are kept as they are.
 //! // aws-behaviours S8
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
 use aws_sdk_s3::types::{
@@ -15,10 +13,10 @@ use serde_json::{Value, json};
 use super::error::{absent, failed};
 use super::permission::permission_name;
 use super::{
-    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+    Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
+    Service, Wanted, attrs,
 };
 use crate::stack::model::{Kind, LogicalId, Stack};
-use crate::wait::{self, Look};
 
 /// Notifications of buckets.
 pub struct NotificationKind;
@@ -30,10 +28,30 @@ fn id_prefix(stack: &str) -> String {
     format!("pipectl-{stack}-")
 }
 
+/// Id of an entry: whose it is, which wiring, and a fingerprint of the rule as it was written, so that a
+/// change outside pipectl can be told from one in the stack.
+fn entry_id(stack: &str, name: &str, rule: &Value) -> String {
+    format!("{}{name}.{}", id_prefix(stack), attrs::fingerprint(rule))
+}
+
+/// Name and fingerprint of an entry of ours.
+fn of_ours<'a>(stack: &str, id: &'a str) -> Option<(&'a str, &'a str)> {
+    let rest = id.strip_prefix(&id_prefix(stack))?;
+    Some(rest.split_once('.').unwrap_or((rest, "")))
+}
+
 #[async_trait]
 impl ResourceKind for NotificationKind {
     fn kind(&self) -> Kind {
         Kind::Notification
+    }
+
+    fn service(&self) -> Service {
+        Service::S3
+    }
+
+    fn within(&self) -> Option<Kind> {
+        Some(Kind::Bucket)
     }
 
     fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
@@ -52,7 +70,7 @@ impl ResourceKind for NotificationKind {
                             ..Identity::default()
                         },
                     )
-                    .after(LogicalId::new(Kind::Bucket, &notification.bucket));
+                    .within(LogicalId::new(Kind::Bucket, &notification.bucket));
                     all.push(wanted);
                     all.len() - 1
                 });
@@ -65,41 +83,60 @@ impl ResourceKind for NotificationKind {
                 "suffix": notification.suffix,
             });
             let permission = permission_name(&notification.bucket, &notification.function);
-            let wanted = all[position]
-                .clone()
-                .with(
-                    format!("rules.{}{}", id_prefix(&stack.name), notification.name()),
-                    rule,
-                )
+            let wanted = all[position].clone();
+            // Names keep letters and digits of prefixes only: two wirings may come to the same.
+            let name = notification.name();
+            let field = (1..)
+                .map(|number| match number {
+                    1 => format!("rules.{name}"),
+                    number => format!("rules.{name}-{number}"),
+                })
+                .find(|field| !wanted.attrs.contains_key(field))
+                .unwrap_or_default();
+            all[position] = wanted
+                .with(field, rule)
                 .after(LogicalId::new(Kind::Function, &notification.function))
                 .after(LogicalId::new(Kind::Permission, permission));
-            all[position] = wanted;
         }
         all
     }
 
-    async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
-        let Some(configuration) = read(cx, &wanted.identity.name).await? else {
-            return Ok(Observed::Absent);
+    async fn list(&self, cx: &Context, within: Option<&Wanted>) -> Result<Vec<Listed>, CallError> {
+        let Some(bucket) = within else {
+            return Ok(Vec::new());
         };
-        let prefix = id_prefix(&cx.stack);
-        let attrs: Attrs = configuration
-            .lambda_function_configurations()
-            .iter()
-            .filter_map(|entry| {
-                let id = entry.id().filter(|id| id.starts_with(&prefix))?;
-                Some((format!("rules.{id}"), rule_of(entry)))
+        let identity = Identity {
+            name: bucket.identity.name.clone(),
+            ..Identity::default()
+        };
+        let id = LogicalId::new(Kind::Notification, &bucket.id.name);
+        let wanted = Wanted::new(id, identity).within(bucket.id.clone());
+        let Some(configuration) = read(cx, &wanted.identity.name).await? else {
+            return Ok(Vec::new());
+        };
+        let found = live(cx, &wanted, &configuration);
+        Ok(found
+            .map(|live| Listed {
+                wanted,
+                live: Some(live),
             })
-            .collect();
-        if attrs.is_empty() {
-            return Ok(Observed::Absent);
-        }
-        Ok(Observed::Owned(Live {
-            identity: wanted.identity.clone(),
-            attrs,
-            state: "Enabled".to_owned(),
-            ..Live::default()
-        }))
+            .into_iter()
+            .collect())
+    }
+
+    async fn observe(
+        &self,
+        cx: &Context,
+        wanted: &Wanted,
+        listed: Option<&Live>,
+    ) -> Result<Observed, CallError> {
+        let live = match listed {
+            Some(listed) => Some(recorded(wanted, listed.clone())),
+            None => read(cx, &wanted.identity.name)
+                .await?
+                .and_then(|configuration| live(cx, wanted, &configuration)),
+        };
+        Ok(live.map_or(Observed::Absent, Observed::Owned))
     }
 
     async fn ensure(&self, _cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
@@ -111,17 +148,17 @@ impl ResourceKind for NotificationKind {
     }
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
-        if super::compare(wanted, &live.attrs).is_empty() {
+        if super::differing(wanted, &live.attrs).is_empty() {
             return Ok(());
         }
         let rules = wanted
             .below("rules")
-            .map(|(id, rule)| entry(id, rule))
+            .map(|(name, rule)| entry(&entry_id(&cx.stack, name, rule), rule))
             .collect::<Result<Vec<_>, _>>()?;
         write(cx, &wanted.identity.name, rules).await
     }
 
-    async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
+    async fn delete(&self, cx: &Context, live: &Live, _lose_data: bool) -> Result<(), CallError> {
         write(cx, &live.identity.name, Vec::new()).await
     }
 }
@@ -159,12 +196,11 @@ async fn write(
             ))
         };
     };
-    let prefix = id_prefix(&cx.stack);
     let mut entries: Vec<_> = found
         .lambda_function_configurations
         .unwrap_or_default()
         .into_iter()
-        .filter(|entry| !entry.id().is_some_and(|id| id.starts_with(&prefix)))
+        .filter(|entry| entry.id().and_then(|id| of_ours(&cx.stack, id)).is_none())
         .collect();
     entries.extend(ours);
     let configuration = NotificationConfiguration::builder()
@@ -173,36 +209,62 @@ async fn write(
         .set_topic_configurations(found.topic_configurations)
         .set_event_bridge_configuration(found.event_bridge_configuration)
         .build();
-    let deadlines = &cx.place.target.row.deadlines;
-    wait::until(
-        "bucket may invoke the function",
-        Duration::from_secs(60),
-        deadlines.poll,
-        || async {
-            let answer = cx
-                .clients
-                .s3
-                .put_bucket_notification_configuration()
-                .bucket(bucket)
-                .notification_configuration(configuration.clone())
-                .send()
-                .await
-                .map_err(failed("PutBucketNotificationConfiguration"));
-            match answer {
-                Ok(_) => Ok(Look::Done(())),
-                // The permission was given a moment ago and is not seen yet. // aws-behaviours S9
-                Err(error)
-                    if error
-                        .message
-                        .contains("Unable to validate the following destination") =>
-                {
-                    Ok(Look::NotYet(error.message))
-                }
-                Err(error) => Err(error),
-            }
-        },
-    )
-    .await
+    // A permission that was given a moment ago may not be seen yet: the step is tried again then.
+    // aws-behaviours S9
+    cx.clients
+        .s3
+        .put_bucket_notification_configuration()
+        .bucket(bucket)
+        .notification_configuration(configuration)
+        .send()
+        .await
+        .map_err(failed("PutBucketNotificationConfiguration"))?;
+    Ok(())
+}
+
+/// Our entries of a configuration; none when there are none.
+fn live(
+    cx: &Context,
+    wanted: &Wanted,
+    configuration: &GetBucketNotificationConfigurationOutput,
+) -> Option<Live> {
+    let mut live = Live {
+        identity: wanted.identity.clone(),
+        state: "Enabled".to_owned(),
+        ..Live::default()
+    };
+    let mut prints = Attrs::new();
+    for entry in configuration.lambda_function_configurations() {
+        let Some((name, print)) = entry.id().and_then(|id| of_ours(&cx.stack, id)) else {
+            continue;
+        };
+        let field = format!("rules.{name}");
+        prints.insert(field.clone(), print.into());
+        live.attrs.insert(field, rule_of(entry));
+    }
+    // Kept as they are until it is known what is wanted.
+    live.recorded = Some(prints);
+    (!live.attrs.is_empty()).then(|| recorded(wanted, live))
+}
+
+/// Turns the fingerprints in the Ids into the rules that they are of, where they are of the live or the
+/// wanted one.
+fn recorded(wanted: &Wanted, mut live: Live) -> Live {
+    let wanted = wanted.resolve(&super::Identities::new()).attrs;
+    if wanted.is_empty() {
+        return live;
+    }
+    let prints = live.recorded.take().unwrap_or_default();
+    let rules = prints.into_iter().map(|(field, print)| {
+        let of = |rule: Option<&Value>| {
+            rule.filter(|rule| print.as_str() == Some(&attrs::fingerprint(rule)))
+                .cloned()
+        };
+        let rule = of(live.attrs.get(&field)).or_else(|| of(wanted.get(&field)));
+        (field, rule.unwrap_or(Value::Null))
+    });
+    live.recorded = Some(rules.collect());
+    live
 }
 
 fn entry(id: &str, rule: &Value) -> Result<LambdaFunctionConfiguration, CallError> {

@@ -5,8 +5,10 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::error::{absent, failed};
+use super::policy::statements;
 use super::{
-    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+    Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
+    Service, Wanted,
 };
 use crate::stack::model::{Kind, LogicalId, Stack};
 
@@ -20,10 +22,23 @@ pub(super) fn permission_name(bucket: &str, function: &str) -> String {
     format!("{bucket}-{function}")
 }
 
+/// What the StatementIds of our statements begin with.
+fn sid_prefix(stack: &str) -> String {
+    format!("pipectl-{stack}-")
+}
+
 #[async_trait]
 impl ResourceKind for PermissionKind {
     fn kind(&self) -> Kind {
         Kind::Permission
+    }
+
+    fn service(&self) -> Service {
+        Service::Lambda
+    }
+
+    fn within(&self) -> Option<Kind> {
+        Some(Kind::Function)
     }
 
     fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
@@ -35,7 +50,7 @@ impl ResourceKind for PermissionKind {
                 continue;
             }
             let identity = Identity {
-                name: format!("pipectl-{}-{name}", stack.name),
+                name: format!("{}{name}", sid_prefix(&stack.name)),
                 ..Identity::default()
             };
             let bucket = place.bucket(stack, &notification.bucket);
@@ -49,38 +64,60 @@ impl ResourceKind for PermissionKind {
                     .with("action", "lambda:InvokeFunction")
                     .with("source_arn", bucket.arn.unwrap_or_default())
                     .with("source_account", place.target.account.clone())
-                    .after(LogicalId::new(Kind::Function, &notification.function)),
+                    .within(LogicalId::new(Kind::Function, &notification.function)),
             );
         }
         all
     }
 
-    async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
+    async fn list(&self, cx: &Context, within: Option<&Wanted>) -> Result<Vec<Listed>, CallError> {
+        let Some(function) = within else {
+            return Ok(Vec::new());
+        };
+        let prefix = sid_prefix(&cx.stack);
+        let policy = read_policy(cx, &function.identity.name).await?;
+        let ours = statements(&policy).into_iter().filter_map(|statement| {
+            let sid = statement["Sid"].as_str()?;
+            let id = LogicalId::new(Kind::Permission, sid.strip_prefix(&prefix)?);
+            let identity = Identity {
+                name: sid.to_owned(),
+                ..Identity::default()
+            };
+            let wanted = Wanted::new(id, identity).within(function.id.clone());
+            let live = live(&wanted, &function.identity.name, &statement);
+            Some(Listed {
+                wanted,
+                live: Some(live),
+            })
+        });
+        Ok(ours.collect())
+    }
+
+    async fn observe(
+        &self,
+        cx: &Context,
+        wanted: &Wanted,
+        listed: Option<&Live>,
+    ) -> Result<Observed, CallError> {
+        if let Some(listed) = listed {
+            let mut live = listed.clone();
+            live.recorded = recorded(wanted);
+            return Ok(Observed::Owned(live));
+        }
         let resolved = wanted.resolve(&super::Identities::new());
         let function = resolved.text("function").unwrap_or_default();
-        let answer = cx
-            .clients
-            .lambda
-            .get_policy()
-            .function_name(function)
-            .send()
-            .await
-            .map_err(failed("GetPolicy"));
-        let Some(policy) = absent(answer, GONE)?.and_then(|answer| answer.policy) else {
-            return Ok(Observed::Absent);
-        };
-        let policy: Value = serde_json::from_str(&policy).map_err(|error| {
-            CallError::local("GetPolicy", format!("the policy is not JSON: {error}"))
-        })?;
-        Ok(match statement(&policy, &wanted.identity.name) {
-            Some(statement) => Observed::Owned(live(&wanted.identity, function, statement)),
+        let policy = read_policy(cx, function).await?;
+        let statement = statements(&policy)
+            .into_iter()
+            .find(|statement| statement["Sid"] == wanted.identity.name.as_str());
+        Ok(match statement {
+            Some(statement) => Observed::Owned(live(wanted, function, &statement)),
             None => Observed::Absent,
         })
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
-        let answer = cx
-            .clients
+        cx.clients
             .lambda
             .add_permission()
             .function_name(wanted.text("function").unwrap_or_default())
@@ -91,16 +128,7 @@ impl ResourceKind for PermissionKind {
             .source_account(wanted.text("source_account").unwrap_or_default())
             .send()
             .await
-            .map_err(failed("AddPermission"));
-        match answer {
-            // Somebody was faster with the same statement. // aws-behaviours L11
-            Err(error)
-                if error.is("ResourceConflictException")
-                    && error.message.contains("already exists") => {}
-            other => {
-                other?;
-            }
-        }
+            .map_err(failed("AddPermission"))?;
         Ok(Live {
             identity: wanted.identity.clone(),
             attrs: wanted.attrs.clone(),
@@ -109,15 +137,15 @@ impl ResourceKind for PermissionKind {
     }
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
-        if super::compare(wanted, &live.attrs).is_empty() {
+        if super::differing(wanted, &live.attrs).is_empty() {
             return Ok(());
         }
         // A statement cannot be changed, only taken out and put in again. // aws-behaviours L11
-        self.delete(cx, live).await?;
+        self.delete(cx, live, false).await?;
         self.ensure(cx, wanted).await.map(|_| ())
     }
 
-    async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
+    async fn delete(&self, cx: &Context, live: &Live, _lose_data: bool) -> Result<(), CallError> {
         let function = live
             .attrs
             .get("function")
@@ -135,11 +163,28 @@ impl ResourceKind for PermissionKind {
     }
 }
 
-fn statement<'a>(policy: &'a Value, sid: &str) -> Option<&'a Value> {
-    match &policy["Statement"] {
-        Value::Array(statements) => statements.iter().find(|statement| statement["Sid"] == sid),
-        single => Some(single).filter(|statement| statement["Sid"] == sid),
-    }
+/// The resource policy of a function; null when there is none.
+async fn read_policy(cx: &Context, function: &str) -> Result<Value, CallError> {
+    let answer = cx
+        .clients
+        .lambda
+        .get_policy()
+        .function_name(function)
+        .send()
+        .await
+        .map_err(failed("GetPolicy"));
+    let policy = absent(answer, GONE)?.and_then(|answer| answer.policy);
+    policy.map_or(Ok(Value::Null), |policy| {
+        serde_json::from_str(&policy).map_err(|error| {
+            CallError::local("GetPolicy", format!("the policy is not JSON: {error}"))
+        })
+    })
+}
+
+/// Everything about a statement follows from its name: what is not as wanted was changed outside.
+fn recorded(wanted: &Wanted) -> Option<Attrs> {
+    let attrs = wanted.resolve(&super::Identities::new()).attrs;
+    (!attrs.is_empty()).then_some(attrs)
 }
 
 /// The value of a condition key, whatever operator it stands under and however it is written.
@@ -153,7 +198,7 @@ fn condition<'a>(statement: &'a Value, key: &str) -> Option<&'a str> {
         .and_then(|(_, value)| value.as_str().or_else(|| value[0].as_str()))
 }
 
-fn live(identity: &Identity, function: &str, statement: &Value) -> Live {
+fn live(wanted: &Wanted, function: &str, statement: &Value) -> Live {
     let principal = &statement["Principal"];
     let principal = principal["Service"].as_str().or_else(|| principal.as_str());
     let mut attrs = Attrs::from([("function".to_owned(), function.into())]);
@@ -174,9 +219,10 @@ fn live(identity: &Identity, function: &str, statement: &Value) -> Live {
         }
     }
     Live {
-        identity: identity.clone(),
+        identity: wanted.identity.clone(),
         attrs,
         state: "Available".to_owned(),
+        recorded: recorded(wanted),
         ..Live::default()
     }
 }
@@ -194,13 +240,13 @@ mod tests {
             json!({"Statement": {"Sid": "s", "Principal": "s3.amazonaws.com", "Action": ["lambda:InvokeFunction"],
                 "Condition": {"ArnEquals": {"aws:SourceArn": ["arn:b"], "aws:SourceAccount": "1"}}}}),
         ];
+        let id = LogicalId::new(Kind::Permission, "b-f");
+        let wanted = Wanted::new(id, Identity::default());
         for policy in policies {
-            let statement = statement(&policy, "s").expect("found");
-            let live = live(&Identity::default(), "f", statement);
+            let live = live(&wanted, "f", &statements(&policy)[0]);
             let expected = json!({"action": "lambda:InvokeFunction", "function": "f", "principal": "s3.amazonaws.com",
                 "source_account": "1", "source_arn": "arn:b"});
             assert_eq!(json!(live.attrs), expected);
         }
-        assert!(statement(&json!({}), "s").is_none());
     }
 }

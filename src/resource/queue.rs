@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::error::{absent, failed};
 use super::{
-    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
+    Attrs, CallError, Context, Identity, Listed, Live, Observed, Owner, Place, Resolved,
+    ResourceKind, Service, Tags, Wanted,
 };
 use crate::stack::model::{Kind, LogicalId, Stack};
 
@@ -18,10 +19,21 @@ pub struct QueueKind;
 /// Codes of "no such queue" in the JSON and the query protocol.
 const GONE: &[&str] = &["QueueDoesNotExist", "NonExistentQueue"];
 
+/// Queues in one page of a listing, SQS's largest.
+const MOST_QUEUES: i32 = 1_000;
+
 #[async_trait]
 impl ResourceKind for QueueKind {
     fn kind(&self) -> Kind {
         Kind::Queue
+    }
+
+    fn service(&self) -> Service {
+        Service::Sqs
+    }
+
+    fn stores_data(&self) -> bool {
+        true
     }
 
     fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
@@ -47,13 +59,43 @@ impl ResourceKind for QueueKind {
                         .with("dead_letter.max_receives", dead_letter.max_receives)
                         .after(LogicalId::new(Kind::Queue, &dead_letter.queue));
                 }
+                wanted.tagged = true;
                 wanted.retain = queue.retain;
                 wanted
             })
             .collect()
     }
 
-    async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
+    async fn list(&self, cx: &Context, _within: Option<&Wanted>) -> Result<Vec<Listed>, CallError> {
+        let pages = cx
+            .clients
+            .sqs
+            .list_queues()
+            .queue_name_prefix(Place::prefix(&cx.stack))
+            .max_results(MOST_QUEUES)
+            .into_paginator();
+        let urls: Vec<String> = pages
+            .items()
+            .send()
+            .collect::<Result<_, _>>()
+            .await
+            .map_err(failed("ListQueues"))?;
+        let ours = urls.iter().filter_map(|url| {
+            let physical = url.rsplit('/').next()?;
+            let name = cx.place.name_in_stack(&cx.stack, physical)?;
+            let id = LogicalId::new(Kind::Queue, name);
+            let wanted = Wanted::new(id, cx.place.queue_named(physical.to_owned()));
+            Some(Listed { wanted, live: None })
+        });
+        Ok(ours.collect())
+    }
+
+    async fn observe(
+        &self,
+        cx: &Context,
+        wanted: &Wanted,
+        _listed: Option<&Live>,
+    ) -> Result<Observed, CallError> {
         let name = &wanted.identity.name;
         let url = if let Some(url) = &wanted.identity.url {
             url.clone()
@@ -66,64 +108,62 @@ impl ResourceKind for QueueKind {
                 None => return Ok(Observed::Absent),
             }
         };
-        let attributes = async {
-            cx.clients
-                .sqs
-                .get_queue_attributes()
-                .queue_url(&url)
-                .attribute_names(QueueAttributeName::All)
-                .send()
-                .await
-                .map_err(failed("GetQueueAttributes"))
-        };
-        let tags = async {
-            cx.clients
-                .sqs
-                .list_queue_tags()
-                .queue_url(&url)
-                .send()
-                .await
-                .map_err(failed("ListQueueTags"))
-        };
-        let (attributes, tags) = futures::join!(attributes, tags);
+        let (attributes, tags) = futures::join!(attributes(cx, &url), tags(cx, &url));
         let (Some(attributes), Some(tags)) = (absent(attributes, GONE)?, absent(tags, GONE)?)
         else {
             return Ok(Observed::Absent);
         };
-        let attributes = attributes.attributes.unwrap_or_default();
-        let live = live(name, url, &attributes)?;
-        let tags = tags.tags.unwrap_or_default();
-        Ok(cx.owned_by(tags.iter().map(|(k, v)| (k.as_str(), v.as_str())), live))
+        let mut live = live(name, url, &attributes)?;
+        live.tags = Some(tags);
+        Ok(cx.owned_by_tags(live))
+    }
+
+    async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {
+        let found = attributes(cx, url_of(live)).await;
+        Ok(absent(found, GONE)?.is_some_and(|attributes| messages(&attributes) > 0))
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
+        let ours = cx.tags(wanted);
         let answer = cx
             .clients
             .sqs
             .create_queue()
             .queue_name(&wanted.identity.name)
             .set_attributes(Some(attributes_of(wanted)))
-            .set_tags(Some(cx.tags(&wanted.id).into_iter().collect()))
+            .set_tags(Some(ours.clone().into_iter().collect()))
             .send()
             .await
             .map_err(failed("CreateQueue"))?;
-        let url = answer
-            .queue_url
+        // The one that is known beforehand is the one that everything refers to.
+        let url = wanted
+            .identity
+            .url
+            .clone()
+            .or(answer.queue_url)
             .ok_or_else(|| CallError::missing("CreateQueue", "QueueUrl"))?;
-        Ok(Live {
+        let mut live = Live {
             identity: Identity {
                 url: Some(url),
                 ..wanted.identity.clone()
             },
             // CreateQueue succeeds only when all attributes are as asked. // aws-behaviours Q2, Q3
             attrs: wanted.attrs.clone(),
+            tags: Some(ours),
             ..Live::default()
-        })
+        };
+        // It also succeeds for a queue that somebody else made with these attributes meanwhile: the
+        // tags that came along are not set then. // aws-behaviours Q2
+        let found = tags(cx, url_of(&live)).await?;
+        live.tags = Some(found);
+        match live.owner() {
+            Owner::Stack(stack) if stack == cx.stack => Ok(live),
+            other => Err(CallError::foreign("CreateQueue", other)),
+        }
     }
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
-        let changes = super::compare(wanted, &live.attrs);
-        if changes.is_empty() {
+        if super::differing(wanted, &live.attrs).is_empty() {
             return Ok(());
         }
         let mut attributes = attributes_of(wanted);
@@ -136,7 +176,7 @@ impl ResourceKind for QueueKind {
         cx.clients
             .sqs
             .set_queue_attributes()
-            .queue_url(live.identity.url.as_deref().unwrap_or_default())
+            .queue_url(url_of(live))
             .set_attributes(Some(attributes))
             .send()
             .await
@@ -144,16 +184,75 @@ impl ResourceKind for QueueKind {
         Ok(())
     }
 
-    async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
+    async fn tag(&self, cx: &Context, live: &Live, tags: &Tags) -> Result<(), CallError> {
+        cx.clients
+            .sqs
+            .tag_queue()
+            .queue_url(url_of(live))
+            .set_tags(Some(tags.clone().into_iter().collect()))
+            .send()
+            .await
+            .map_err(failed("TagQueue"))?;
+        Ok(())
+    }
+
+    async fn delete(&self, cx: &Context, live: &Live, lose_data: bool) -> Result<(), CallError> {
+        if !lose_data && self.holds_data(cx, live).await? {
+            return Err(CallError::holds_data("DeleteQueue"));
+        }
         let answer = cx
             .clients
             .sqs
             .delete_queue()
-            .queue_url(live.identity.url.as_deref().unwrap_or_default())
+            .queue_url(url_of(live))
             .send()
             .await;
         absent(answer.map_err(failed("DeleteQueue")), GONE).map(|_| ())
     }
+}
+
+fn url_of(live: &Live) -> &str {
+    live.identity.url.as_deref().unwrap_or_default()
+}
+
+async fn attributes(
+    cx: &Context,
+    url: &str,
+) -> Result<HashMap<QueueAttributeName, String>, CallError> {
+    let answer = cx
+        .clients
+        .sqs
+        .get_queue_attributes()
+        .queue_url(url)
+        .attribute_names(QueueAttributeName::All)
+        .send()
+        .await
+        .map_err(failed("GetQueueAttributes"))?;
+    Ok(answer.attributes.unwrap_or_default())
+}
+
+async fn tags(cx: &Context, url: &str) -> Result<Tags, CallError> {
+    let answer = cx
+        .clients
+        .sqs
+        .list_queue_tags()
+        .queue_url(url)
+        .send()
+        .await
+        .map_err(failed("ListQueueTags"))?;
+    Ok(answer.tags.unwrap_or_default().into_iter().collect())
+}
+
+/// Messages in any state.
+fn messages(attributes: &HashMap<QueueAttributeName, String>) -> i64 {
+    [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+    ]
+    .iter()
+    .filter_map(|name| attributes.get(name)?.parse::<i64>().ok())
+    .sum()
 }
 
 fn attributes_of(wanted: &Resolved) -> HashMap<QueueAttributeName, String> {
@@ -251,8 +350,8 @@ fn live(
         },
         attrs,
         state: "Available".to_owned(),
-        handle: None,
         facts,
+        ..Live::default()
     })
 }
 

@@ -12,11 +12,11 @@ use aws_sdk_dynamodb::types::{
 
 use super::error::{absent, failed};
 use super::{
-    Attrs, CallError, Context, Identity, Live, Observed, Place, Resolved, ResourceKind, Wanted,
-    attrs,
+    Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
+    Service, Tags, Wanted, attrs,
 };
 use crate::stack::model::{Key, Kind, LogicalId, Stack};
-use crate::wait::{self, Look};
+use crate::wait::Look;
 
 /// DynamoDB tables.
 pub struct TableKind;
@@ -38,6 +38,10 @@ impl ResourceKind for TableKind {
         Kind::Table
     }
 
+    fn service(&self) -> Service {
+        Service::DynamoDb
+    }
+
     fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
         stack
             .tables
@@ -55,6 +59,7 @@ impl ResourceKind for TableKind {
                     let key = key_text(&index.partition_key, index.sort_key.as_ref());
                     wanted = wanted.with(format!("indexes.{}", index.name), key);
                 }
+                wanted.tagged = true;
                 wanted.retain = table.retain;
                 wanted
             })
@@ -69,49 +74,64 @@ impl ResourceKind for TableKind {
         true
     }
 
-    async fn observe(&self, cx: &Context, wanted: &Wanted) -> Result<Observed, CallError> {
+    async fn list(&self, cx: &Context, _within: Option<&Wanted>) -> Result<Vec<Listed>, CallError> {
+        let pages = cx.clients.dynamodb.list_tables().into_paginator();
+        let names: Vec<String> = pages
+            .items()
+            .send()
+            .collect::<Result<_, _>>()
+            .await
+            .map_err(failed("ListTables"))?;
+        let ours = names.into_iter().filter_map(|physical| {
+            let name = cx.place.name_in_stack(&cx.stack, &physical)?;
+            let id = LogicalId::new(Kind::Table, name);
+            let wanted = Wanted::new(id, cx.place.table_named(physical));
+            Some(Listed { wanted, live: None })
+        });
+        Ok(ours.collect())
+    }
+
+    async fn observe(
+        &self,
+        cx: &Context,
+        wanted: &Wanted,
+        _listed: Option<&Live>,
+    ) -> Result<Observed, CallError> {
         let name = &wanted.identity.name;
         let arn = wanted.identity.arn.as_deref().unwrap_or_default();
-        let table = async { describe(cx, name).await };
-        let expiry = async {
-            cx.clients
-                .dynamodb
-                .describe_time_to_live()
-                .table_name(name)
-                .send()
-                .await
-                .map_err(failed("DescribeTimeToLive"))
-        };
-        let (table, expiry, tags) = futures::join!(table, expiry, list_tags(cx, arn));
+        let (table, expiry, tags) =
+            futures::join!(describe(cx, name), expiry(cx, name), list_tags(cx, arn));
         let Some(table) = absent(table, GONE)? else {
             return Ok(Observed::Absent);
         };
-        let expiry = absent(expiry, GONE)?
-            .and_then(|answer| answer.time_to_live_description)
-            .filter(|expiry| {
-                matches!(
-                    expiry.time_to_live_status,
-                    Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
-                )
-            })
-            .and_then(|expiry| expiry.attribute_name);
+        let state = status(&table);
+        // What is being deleted is gone; making it anew is refused until it is. // aws-behaviours D14
+        if state == "DELETING" {
+            return Ok(Observed::Absent);
+        }
+        let expiry = match expiry {
+            // aws-behaviours D2
+            Err(_) if state == "CREATING" => None,
+            other => absent(other, GONE)?.flatten(),
+        };
         // The calls run side by side: for a table that came meanwhile the tags are asked for again, and
         // what is said then counts.
         let tags = match tags {
             Ok(tags) => tags,
             Err(_) => list_tags(cx, arn).await?,
         };
-        let live = live(&table, expiry);
-        Ok(cx.owned_by(tags.iter().map(|tag| (tag.key(), tag.value())), live))
+        let mut live = live(&table, expiry);
+        live.tags = Some(tags);
+        Ok(cx.owned_by_tags(live))
     }
 
-    async fn holds_data(&self, cx: &Context, identity: &Identity) -> Result<bool, CallError> {
+    async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {
         // ItemCount is hours old on AWS; one item read is the truth.
         let answer = cx
             .clients
             .dynamodb
             .scan()
-            .table_name(&identity.name)
+            .table_name(&live.identity.name)
             .limit(1)
             .send()
             .await;
@@ -143,7 +163,10 @@ impl ResourceKind for TableKind {
         for definition in definitions.into_values() {
             request = request.attribute_definitions(definition);
         }
-        for (key, value) in cx.tags(&wanted.id) {
+        let mut attrs = wanted.attrs.clone();
+        attrs.remove("ttl");
+        let tags = cx.tags_with(wanted, &attrs);
+        for (key, value) in &tags {
             let tag = Tag::builder()
                 .key(key)
                 .value(value)
@@ -154,26 +177,63 @@ impl ResourceKind for TableKind {
         request.send().await.map_err(failed("CreateTable"))?;
         // Expiry is refused until the table is active. // aws-behaviours D2
         let table = wait_active(cx, name).await?;
-        Ok(live(&table, None))
+        let mut live = live(&table, None);
+        live.tags = Some(tags);
+        Ok(live)
     }
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
+        let changes = super::differing(wanted, &live.attrs);
+        // One that another run made a moment ago takes no change yet. // aws-behaviours D2, D8
+        if live.state != "ACTIVE" && !changes.is_empty() {
+            wait_active(cx, &live.identity.name).await?;
+        }
+        if changes.contains("billing") {
+            on_demand(cx, &live.identity.name).await?;
+        }
         sync_indexes(cx, wanted, live).await?;
         sync_expiry(cx, wanted, live).await
     }
 
-    async fn delete(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
+    async fn tag(&self, cx: &Context, live: &Live, tags: &Tags) -> Result<(), CallError> {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| Tag::builder().key(key).value(value).build())
+            .collect::<Result<_, _>>()
+            .map_err(|e| CallError::local("TagResource", e.to_string()))?;
+        cx.clients
+            .dynamodb
+            .tag_resource()
+            .resource_arn(live.identity.arn.as_deref().unwrap_or_default())
+            .set_tags(Some(tags))
+            .send()
+            .await
+            .map_err(failed("TagResource"))?;
+        Ok(())
+    }
+
+    async fn delete(&self, cx: &Context, live: &Live, lose_data: bool) -> Result<(), CallError> {
         let name = &live.identity.name;
+        if !lose_data && self.holds_data(cx, live).await? {
+            return Err(CallError::holds_data("DeleteTable"));
+        }
         let answer = cx
             .clients
             .dynamodb
             .delete_table()
             .table_name(name)
             .send()
-            .await;
-        absent(answer.map_err(failed("DeleteTable")), GONE)?;
-        let target = &cx.place.target.row.deadlines;
-        wait::until("table gone", target.table, target.poll, || async {
+            .await
+            .map_err(failed("DeleteTable"));
+        match absent(answer, GONE) {
+            // aws-behaviours D14
+            Err(error) if error.says("being deleted") => {}
+            other => {
+                other?;
+            }
+        }
+        let deadline = cx.place.target.row.deadlines.table;
+        cx.wait("table gone", deadline, || async {
             // aws-behaviours D14
             Ok(match absent(describe(cx, name).await, GONE)? {
                 None => Look::Done(()),
@@ -184,7 +244,41 @@ impl ResourceKind for TableKind {
     }
 }
 
-async fn list_tags(cx: &Context, arn: &str) -> Result<Vec<Tag>, CallError> {
+/// The attribute that expiry goes by, while it is on.
+async fn expiry(cx: &Context, name: &str) -> Result<Option<String>, CallError> {
+    let answer = cx
+        .clients
+        .dynamodb
+        .describe_time_to_live()
+        .table_name(name)
+        .send()
+        .await
+        .map_err(failed("DescribeTimeToLive"))?;
+    Ok(answer
+        .time_to_live_description
+        .filter(|expiry| {
+            matches!(
+                expiry.time_to_live_status,
+                Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
+            )
+        })
+        .and_then(|expiry| expiry.attribute_name))
+}
+
+/// Back to on-demand billing, which somebody changed. // aws-behaviours D10
+async fn on_demand(cx: &Context, name: &str) -> Result<(), CallError> {
+    cx.clients
+        .dynamodb
+        .update_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .send()
+        .await
+        .map_err(failed("UpdateTable"))?;
+    wait_active(cx, name).await.map(|_| ())
+}
+
+async fn list_tags(cx: &Context, arn: &str) -> Result<Tags, CallError> {
     let answer = cx
         .clients
         .dynamodb
@@ -193,7 +287,8 @@ async fn list_tags(cx: &Context, arn: &str) -> Result<Vec<Tag>, CallError> {
         .send()
         .await
         .map_err(failed("ListTagsOfResource"))?;
-    Ok(answer.tags.unwrap_or_default())
+    let tags = answer.tags.unwrap_or_default();
+    Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
 }
 
 async fn describe(cx: &Context, name: &str) -> Result<TableDescription, CallError> {
@@ -218,8 +313,8 @@ fn status(table: &TableDescription) -> String {
 
 /// Table and all its indexes are active. // aws-behaviours D1
 async fn wait_active(cx: &Context, name: &str) -> Result<TableDescription, CallError> {
-    let deadlines = &cx.place.target.row.deadlines;
-    wait::until("table active", deadlines.table, deadlines.poll, || async {
+    let deadline = cx.place.target.row.deadlines.table;
+    cx.wait("table active", deadline, || async {
         let table = describe(cx, name).await?;
         let indexes_ready = table.global_secondary_indexes().iter().all(|index| {
             index
@@ -349,7 +444,7 @@ async fn sync_expiry(cx: &Context, wanted: &Resolved, live: &Live) -> Result<(),
             .await
             .map_err(failed("UpdateTimeToLive"));
         match answer {
-            Err(error) if error.message.contains("already") => {}
+            Err(error) if error.says("already") => {}
             other => {
                 other?;
             }
@@ -405,7 +500,7 @@ fn live(table: &TableDescription, expiry: Option<String>) -> Live {
         },
         attrs,
         state: status(table),
-        handle: None,
         facts: Attrs::from([("items".to_owned(), table.item_count.unwrap_or(0).into())]),
+        ..Live::default()
     }
 }

@@ -33,6 +33,20 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All there are.
+    pub const ALL: &[Self] = &[
+        Self::Bucket,
+        Self::Queue,
+        Self::Table,
+        Self::Role,
+        Self::LogGroup,
+        Self::Function,
+        Self::Permission,
+        Self::Notification,
+        Self::Mapping,
+        Self::Template,
+    ];
+
     /// Name for people: `log group`.
     pub fn label(self) -> &'static str {
         match self {
@@ -88,6 +102,29 @@ impl LogicalId {
 impl fmt::Display for LogicalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.kind.section(), self.name)
+    }
+}
+
+impl std::str::FromStr for LogicalId {
+    type Err = String;
+
+    /// Reads what `Display` writes: `queues.jobs`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (section, name) = text
+            .split_once('.')
+            .ok_or_else(|| format!("`{text}` is not SECTION.NAME"))?;
+        Kind::ALL
+            .iter()
+            .find(|kind| kind.section() == section)
+            .map(|kind| Self::new(*kind, name))
+            .ok_or_else(|| format!("there is no section `{section}`"))
+    }
+}
+
+impl<'de> Deserialize<'de> for LogicalId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

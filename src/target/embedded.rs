@@ -173,6 +173,11 @@ pub async fn find(root: &Path) -> Option<Record> {
     same_directory(&health.data_dir, &layout.data).then_some(record)
 }
 
+/// Is there anything that an emulator of `root` keeps, running or not?
+pub async fn has_state(root: &Path) -> bool {
+    Layout::of(root).data.exists() || find(root).await.is_some()
+}
+
 fn same_directory(one: &Path, other: &Path) -> bool {
     match (one.canonicalize(), other.canonicalize()) {
         (Ok(one), Ok(other)) => one == other,

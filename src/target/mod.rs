@@ -29,6 +29,38 @@ pub struct Capabilities {
     pub plain_s3: bool,
     /// Functions run on this host, so that what this host can run will do.
     pub runs_functions_on_host: bool,
+    /// Lists tell what was made a moment ago: what they do not name is not there.
+    pub current_lists: bool,
+    /// A second mapping of one queue to one function is refused.
+    pub one_mapping_per_pair: bool,
+    /// A bucket is made with the tags that come along.
+    pub tags_new_buckets: bool,
+}
+
+/// How many steps or reads may be on their way to each service at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parallel {
+    /// S3.
+    pub s3: usize,
+    /// SQS.
+    pub sqs: usize,
+    /// DynamoDB.
+    pub dynamodb: usize,
+    /// Lambda's control plane, which AWS throttles first. // aws-behaviours L14
+    pub lambda: usize,
+    /// CloudWatch Logs.
+    pub logs: usize,
+}
+
+impl Parallel {
+    /// For endpoints on this machine: as much as keeps two cores busy.
+    pub const LOCAL: Self = Self {
+        s3: 32,
+        sqs: 32,
+        dynamodb: 32,
+        lambda: 32,
+        logs: 32,
+    };
 }
 
 /// How long to wait for what.
@@ -40,6 +72,14 @@ pub struct Deadlines {
     pub function: Duration,
     /// A mapping to settle.
     pub mapping: Duration,
+    /// Something that is being changed by somebody else to be free. // aws-behaviours L3, D8, S6, E3
+    pub busy: Duration,
+    /// A role or a permission that was just given to be seen everywhere. // aws-behaviours I1, S9
+    pub propagation: Duration,
+    /// A throttled service to take calls again. // aws-behaviours L14, F7
+    pub throttled: Duration,
+    /// A queue's name to be free after its deletion: 60 s on AWS. // aws-behaviours Q1
+    pub queue_name: Duration,
     /// First and longest pause between two looks.
     pub poll: (Duration, Duration),
 }
@@ -50,6 +90,10 @@ impl Deadlines {
         table: Duration::from_secs(30),
         function: Duration::from_secs(60),
         mapping: Duration::from_secs(60),
+        busy: Duration::from_secs(30),
+        propagation: Duration::from_secs(30),
+        throttled: Duration::from_secs(30),
+        queue_name: Duration::from_secs(90),
         poll: (Duration::from_millis(5), Duration::from_millis(250)),
     };
 }
@@ -84,6 +128,8 @@ pub struct TargetRow {
     pub capabilities: Capabilities,
     /// Deadlines.
     pub deadlines: Deadlines,
+    /// Calls at once.
+    pub parallel: Parallel,
 }
 
 /// The built-in rows.
@@ -105,8 +151,12 @@ pub const ROWS: &[TargetRow] = &[
             queue_url_from_endpoint: true,
             plain_s3: true,
             runs_functions_on_host: true,
+            current_lists: true,
+            one_mapping_per_pair: true,
+            tags_new_buckets: true,
         },
         deadlines: Deadlines::LOCAL,
+        parallel: Parallel::LOCAL,
     },
     TargetRow {
         name: "localstack",
@@ -125,8 +175,12 @@ pub const ROWS: &[TargetRow] = &[
             queue_url_from_endpoint: false,
             plain_s3: true,
             runs_functions_on_host: true,
+            current_lists: true,
+            one_mapping_per_pair: false,
+            tags_new_buckets: false,
         },
         deadlines: Deadlines::LOCAL,
+        parallel: Parallel::LOCAL,
     },
 ];
 

@@ -1,10 +1,18 @@
 //! Attributes: what a stack wants of a resource and what a target tells of it, in one shape, so
 //! that comparing them is the same for every kind. Pure data; no SDK here.
 
+mod applied;
+mod live;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use applied::{Applied, Origin, TAG_APPLIED, fingerprint};
+pub use live::{Live, Observed, Owner, Survey};
 
 use crate::stack::model::{Attribute, LogicalId, Part, Text};
 
@@ -25,7 +33,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn get(&self, attribute: Attribute) -> Option<&str> {
+    /// The value of a reference; none while it is not known.
+    pub fn get(&self, attribute: Attribute) -> Option<&str> {
         match attribute {
             Attribute::Name => Some(&self.name),
             Attribute::Arn => self.arn.as_deref(),
@@ -52,6 +61,24 @@ impl<T: Into<Value>> From<T> for Want {
     }
 }
 
+/// Tags of a resource.
+pub type Tags = BTreeMap<String, String>;
+
+/// Tag that names the stack a resource belongs to.
+pub const TAG_STACK: &str = "pipectl:stack";
+/// Tag that names the logical id of a resource.
+pub const TAG_ID: &str = "pipectl:id";
+
+/// A field of one resource that must never be below a field of another one, also not while both are
+/// being changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtLeast {
+    /// The one that must be at least as high.
+    pub high: (LogicalId, &'static str),
+    /// The other one.
+    pub low: (LogicalId, &'static str),
+}
+
 /// What the stack wants of one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wanted {
@@ -61,8 +88,16 @@ pub struct Wanted {
     pub identity: Identity,
     /// Wanted attributes. A field the kind manages and that is absent here is wanted absent.
     pub attrs: BTreeMap<String, Want>,
-    /// What must exist before.
+    /// What must exist before this can be made.
     pub depends_on: BTreeSet<LogicalId>,
+    /// What this works with: must be there before this is started, and must outlive it.
+    pub uses: BTreeSet<LogicalId>,
+    /// What this is a part of: it goes when that goes.
+    pub within: Option<LogicalId>,
+    /// An order that changes of others must keep because of this.
+    pub at_least: Option<AtLeast>,
+    /// Does the kind have tags? Then ours belong to what is wanted.
+    pub tagged: bool,
     /// `down` leaves it.
     pub retain: bool,
 }
@@ -75,6 +110,10 @@ impl Wanted {
             identity,
             attrs: BTreeMap::new(),
             depends_on: BTreeSet::new(),
+            uses: BTreeSet::new(),
+            within: None,
+            at_least: None,
+            tagged: false,
             retain: false,
         }
     }
@@ -95,10 +134,10 @@ impl Wanted {
         }
     }
 
-    /// Sets a field to text; what it refers to must exist before.
+    /// Sets a field to text; what it refers to is used.
     #[must_use]
     pub fn with_text(mut self, field: impl Into<String>, text: &Text) -> Self {
-        self.depends_on
+        self.uses
             .extend(text.references().map(|reference| reference.id.clone()));
         self.attrs.insert(field.into(), Want::Text(text.clone()));
         self
@@ -109,6 +148,46 @@ impl Wanted {
     pub fn after(mut self, id: LogicalId) -> Self {
         self.depends_on.insert(id);
         self
+    }
+
+    /// Names what it works with.
+    #[must_use]
+    pub fn using(mut self, id: LogicalId) -> Self {
+        self.uses.insert(id);
+        self
+    }
+
+    /// Names what it is a part of, which must exist before.
+    #[must_use]
+    pub fn within(mut self, id: LogicalId) -> Self {
+        self.within = Some(id.clone());
+        self.after(id)
+    }
+
+    /// Does it need the other one in any way?
+    pub fn needs(&self, id: &LogicalId) -> bool {
+        self.depends_on.contains(id) || self.uses.contains(id)
+    }
+
+    /// References whose value is not among the identities yet.
+    pub fn unknown_references<'a>(
+        &'a self,
+        identities: &'a Identities,
+    ) -> impl Iterator<Item = &'a LogicalId> {
+        self.attrs
+            .values()
+            .filter_map(|want| match want {
+                Want::Text(text) => Some(text.references()),
+                Want::Value(_) => None,
+            })
+            .flatten()
+            .filter(|reference| {
+                identities
+                    .get(&reference.id)
+                    .and_then(|identity| identity.get(reference.attribute))
+                    .is_none()
+            })
+            .map(|reference| &reference.id)
     }
 
     /// Fills the references in.
@@ -133,6 +212,7 @@ impl Wanted {
             identity: self.identity.clone(),
             attrs,
             unknown,
+            tagged: self.tagged,
         }
     }
 }
@@ -171,6 +251,8 @@ pub struct Resolved {
     pub attrs: Attrs,
     /// Fields that still hold an unresolved reference.
     pub unknown: BTreeSet<String>,
+    /// Does the kind have tags?
+    pub tagged: bool,
 }
 
 impl Resolved {
@@ -203,141 +285,88 @@ pub fn below<'a>(attrs: &'a Attrs, prefix: &'a str) -> impl Iterator<Item = (&'a
     })
 }
 
-/// What a target told of a resource that exists.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Live {
-    /// Identity, complete.
-    pub identity: Identity,
-    /// Attributes, in the fields that the kind manages.
-    pub attrs: Attrs,
-    /// State in the target's own word: `Active`, `Enabled` …
-    pub state: String,
-    /// What calls need besides the identity (a mapping's UUID).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub handle: Option<String>,
-    /// Figures worth showing that are no settings: message counts, item counts.
-    pub facts: Attrs,
-}
-
-/// What a target told of a wanted resource.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Observed {
-    /// It is not there.
-    Absent,
-    /// It is there and ours.
-    Owned(Live),
-    /// Its name is there and not ours.
-    Unowned(Live),
-}
-
-impl Observed {
-    /// What exists under the name, ours or not.
-    pub fn live(&self) -> Option<&Live> {
-        match self {
-            Self::Absent => None,
-            Self::Owned(live) | Self::Unowned(live) => Some(live),
-        }
-    }
+/// The tags that say whose a resource is and what was applied to it.
+pub fn our_tags(stack: &str, id: &LogicalId, applied: &Attrs) -> Tags {
+    Tags::from([
+        (TAG_STACK.to_owned(), stack.to_owned()),
+        (TAG_ID.to_owned(), id.to_string()),
+        (TAG_APPLIED.to_owned(), Applied::text(applied)),
+    ])
 }
 
 /// A field whose live value is not the wanted one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// Field name.
+    /// Field name; `tags.NAME` for a tag of ours.
     pub field: String,
     /// Live value; none when absent.
     pub from: Option<Value>,
     /// Wanted value; none when wanted absent.
     pub to: Option<Value>,
+    /// Where the difference came from.
+    pub origin: Origin,
 }
 
-/// Compares field by field. A field that only one side has is a change too.
-pub fn compare(wanted: &Resolved, live: &Attrs) -> Vec<Change> {
-    let fields: BTreeSet<&String> = wanted.attrs.keys().chain(live.keys()).collect();
-    fields
-        .into_iter()
+impl Change {
+    /// Is it a tag of ours?
+    pub fn is_tag(&self) -> bool {
+        self.field.starts_with("tags.")
+    }
+
+    /// Is it the record of what was applied, which is nothing that people set?
+    pub fn is_record(&self) -> bool {
+        self.field.strip_prefix("tags.") == Some(TAG_APPLIED)
+    }
+}
+
+/// Names of the fields that are not as wanted. A field that only one side has is among them.
+pub fn differing(wanted: &Resolved, live: &Attrs) -> BTreeSet<String> {
+    wanted
+        .attrs
+        .keys()
+        .chain(live.keys())
         .filter(|field| wanted.attrs.get(*field) != live.get(*field))
-        .map(|field| Change {
-            field: field.clone(),
-            from: live.get(field).cloned(),
-            to: wanted.attrs.get(field).cloned(),
-        })
+        .cloned()
         .collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stack::model::{Kind, Reference};
-
-    fn url_of_jobs() -> Text {
-        Text {
-            parts: vec![
-                Part::Literal("at ".to_owned()),
-                Part::Reference(Reference {
-                    id: LogicalId::new(Kind::Queue, "jobs"),
-                    attribute: Attribute::Url,
-                }),
-            ],
-        }
-    }
-
-    #[test]
-    fn a_reference_stays_as_written_until_its_identity_is_known() {
-        let wanted = Wanted::new(LogicalId::new(Kind::Function, "f"), Identity::default())
-            .with("memory", 128)
-            .with_text("environment.URL", &url_of_jobs());
-        assert!(
-            wanted
-                .depends_on
-                .contains(&LogicalId::new(Kind::Queue, "jobs"))
-        );
-
-        let before = wanted.resolve(&Identities::new());
-        assert_eq!(
-            before.text("environment.URL"),
-            Some("at ${queues.jobs.url}")
-        );
-        assert!(before.unknown.contains("environment.URL"));
-
-        let mut identities = Identities::new();
-        identities.insert(
-            LogicalId::new(Kind::Queue, "jobs"),
-            Identity {
-                url: Some("http://q".to_owned()),
-                ..Identity::default()
+/// Compares field by field, then our tags; what a stack calls `stack` wants of the resource.
+pub fn compare(wanted: &Resolved, live: &Live, stack: &str) -> Vec<Change> {
+    let applied = live.applied();
+    let mut changes: Vec<Change> = differing(wanted, &live.attrs)
+        .into_iter()
+        .map(|field| {
+            let (from, to) = (live.attrs.get(&field), wanted.attrs.get(&field));
+            let origin = applied
+                .as_ref()
+                .map_or(Origin::Unknown, |applied| applied.origin(&field, from, to));
+            Change {
+                from: from.cloned(),
+                to: to.cloned(),
+                origin,
+                field,
+            }
+        })
+        .collect();
+    // What is not resolved yet has no fingerprint, and is a change anyway.
+    if wanted.tagged
+        && wanted.unknown.is_empty()
+        && let Some(tags) = &live.tags
+    {
+        let ours = our_tags(stack, &wanted.id, &wanted.attrs);
+        let missing = ours
+            .into_iter()
+            .filter(|(key, value)| tags.get(key) != Some(value));
+        changes.extend(missing.map(|(key, value)| Change {
+            from: tags.get(&key).cloned().map(Value::String),
+            to: Some(value.into()),
+            origin: if key == TAG_APPLIED {
+                Origin::Stack
+            } else {
+                Origin::Outside
             },
-        );
-        let after = wanted.resolve(&identities);
-        assert_eq!(after.text("environment.URL"), Some("at http://q"));
-        assert!(after.unknown.is_empty());
-        assert_eq!(after.below("environment").count(), 1);
+            field: format!("tags.{key}"),
+        }));
     }
-
-    #[test]
-    fn comparing_finds_changed_added_and_removed_fields() {
-        let wanted = Wanted::new(LogicalId::new(Kind::Queue, "q"), Identity::default())
-            .with("same", 1)
-            .with("changed", 2)
-            .with("added", 3)
-            .resolve(&Identities::new());
-        let live = Attrs::from([
-            ("same".to_owned(), 1.into()),
-            ("changed".to_owned(), 1.into()),
-            ("removed".to_owned(), 4.into()),
-        ]);
-        let changes = compare(&wanted, &live);
-        let fields: Vec<_> = changes
-            .iter()
-            .map(|c| (c.field.as_str(), c.from.is_some(), c.to.is_some()))
-            .collect();
-        assert_eq!(
-            fields,
-            [
-                ("added", false, true),
-                ("changed", true, true),
-                ("removed", true, false)
-            ]
-        );
-    }
+    changes
 }

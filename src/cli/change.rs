@@ -1,0 +1,143 @@
+//! What the commands that change a stack have in common: consent, refusals, and what is said of a plan
+//! that was not carried out whole.
+
+use serde::Serialize;
+
+use super::Stop;
+use crate::apply::Outcome;
+use crate::converge::{self, NoPlan, Proposal};
+use crate::failure::{CommandError, FailedStep, Refused};
+use crate::plan::{Consent, Purpose, Remedy};
+use crate::render::Renderer;
+use crate::resource::Context;
+use crate::stack::model::{LogicalId, Stack};
+
+/// What somebody agrees to on the command line.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct ConsentArgs {
+    /// Take over resources that have the stack's names and belong to nobody
+    #[arg(long)]
+    adopt: bool,
+    /// Delete or replace buckets, queues and tables that hold data, without asking
+    #[arg(long)]
+    force: bool,
+}
+
+impl ConsentArgs {
+    /// As plans take it.
+    pub(super) fn consent(self) -> Consent {
+        Consent {
+            adopt: self.adopt,
+            lose_data: self.force,
+        }
+    }
+}
+
+/// A plan without refusals. Where only data is in the way and a person is there, they are asked.
+pub(super) async fn propose(
+    stack: &Stack,
+    cx: &Context,
+    purpose: Purpose,
+    consent: Consent,
+    renderer: &Renderer,
+) -> Result<Proposal, Stop> {
+    let mut proposal = converge::propose(stack, cx, purpose, consent).await?;
+    let only_data = proposal
+        .plan
+        .refusals
+        .iter()
+        .all(|refusal| refusal.remedy == Remedy::LoseData);
+    if !proposal.plan.refusals.is_empty() && only_data && renderer.can_ask() {
+        ask(stack, &proposal, renderer)?;
+        let lose_data = true;
+        proposal = proposal.with(Consent {
+            lose_data,
+            ..consent
+        })?;
+    }
+    if proposal.plan.refusals.is_empty() {
+        return Ok(proposal);
+    }
+    let refusals = proposal.plan.refusals.into_iter();
+    Err(CommandError::PlanRefused {
+        refusals: refusals.map(|refusal| Refused { refusal }).collect(),
+    }
+    .into())
+}
+
+/// Data is deleted only when somebody said so.
+fn ask(stack: &Stack, proposal: &Proposal, renderer: &Renderer) -> Result<(), Stop> {
+    let full: Vec<String> = proposal
+        .plan
+        .refusals
+        .iter()
+        .map(|refusal| format!("{} ({})", refusal.id, refusal.name))
+        .collect();
+    let question = format!(
+        "There is still data in {}. Type the stack's name to delete it: ",
+        full.join(", ")
+    );
+    let typed = renderer
+        .ask(&question)
+        .map_err(|error| CommandError::Project {
+            root: stack.root.display().to_string(),
+            cause: error.to_string(),
+        })?;
+    if typed.trim() == stack.name {
+        return Ok(());
+    }
+    Err(CommandError::NotConfirmed {
+        stack: stack.name.clone(),
+    }
+    .into())
+}
+
+/// What was done and what was not.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Done {
+    /// Steps done.
+    pub done: Vec<LogicalId>,
+    /// Steps that failed.
+    pub failed: Vec<LogicalId>,
+    /// Steps that were not tried: others failed, or somebody interrupted.
+    pub not_tried: Vec<LogicalId>,
+}
+
+impl Done {
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        let skipped = outcome.skipped.iter().map(|(id, _)| id);
+        Self {
+            done: outcome.done.clone(),
+            failed: outcome.failed.iter().map(|step| step.id.clone()).collect(),
+            not_tried: skipped.chain(&outcome.not_started).cloned().collect(),
+        }
+    }
+}
+
+/// Why a plan was not carried out whole; none when it was.
+pub(super) fn failure(outcome: Outcome) -> Option<CommandError> {
+    if outcome.is_whole() {
+        return None;
+    }
+    let done = outcome.done.len();
+    let not_tried = outcome.skipped.len() + outcome.not_started.len();
+    if outcome.failed.is_empty() {
+        return Some(CommandError::Interrupted { done, not_tried });
+    }
+    let errors = outcome.failed.into_iter();
+    Some(CommandError::Apply {
+        errors: errors.map(|step| FailedStep { step }).collect(),
+        done,
+        not_tried,
+    })
+}
+
+impl From<NoPlan> for Stop {
+    fn from(error: NoPlan) -> Self {
+        match error {
+            NoPlan::Unread(errors) => CommandError::Observe { errors },
+            NoPlan::Inconsistent(violations) => CommandError::Inconsistent { violations },
+        }
+        .into()
+    }
+}

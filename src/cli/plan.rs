@@ -1,0 +1,136 @@
+//! `pipectl plan`
+
+use serde::Serialize;
+
+use super::change::ConsentArgs;
+use super::{Global, Stop, session};
+use crate::converge;
+use crate::event::{Event, Sink};
+use crate::exit::Exit;
+use crate::package;
+use crate::plan::{Plan, Purpose};
+use crate::render::{Language, Renderer, human};
+use crate::resource::{Place, Survey};
+use crate::stack::model::Stack;
+use crate::target::{Target, TargetRow, embedded};
+
+/// Show what `up` would do, and change nothing
+#[derive(Debug, clap::Args)]
+pub struct PlanArgs {
+    /// Show what `down` would do instead
+    #[arg(long)]
+    down: bool,
+    /// Exit with 0 when there is nothing to do, 2 when there is, 1 when that cannot be told
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Draw the steps that do something, each with an arrow to what it waits for
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    graph: Option<Language>,
+    #[command(flatten)]
+    consent: ConsentArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct PlanData {
+    stack: String,
+    target: &'static str,
+    /// Steps that do something.
+    changes: usize,
+    plan: Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<String>,
+}
+
+pub(super) async fn run(
+    global: &Global,
+    args: PlanArgs,
+    renderer: &Renderer,
+) -> Result<Exit, Stop> {
+    let (stack, row) = if args.down {
+        session::recorded_row(global)?
+    } else {
+        let row = session::named_row(global)?;
+        (session::load(global, row.name)?, row)
+    };
+    let plan = make(global, &args, &stack, row, renderer).await?;
+    let exit = match (args.detailed_exitcode, plan.refusals.is_empty()) {
+        (_, false) => Exit::Refused,
+        (true, true) if !plan.is_empty() => Exit::ChangesPending,
+        _ => Exit::Done,
+    };
+    let data = PlanData {
+        stack: stack.name.clone(),
+        target: row.name,
+        changes: plan.changes().count(),
+        graph: args
+            .graph
+            .map(|language| human::plan_graph(&plan, language)),
+        plan,
+    };
+    renderer.data(&data, || match &data.graph {
+        Some(graph) => graph.clone(),
+        None if data.plan.is_empty() && data.plan.refusals.is_empty() => {
+            human::nothing_to_do(data.plan.steps.len())
+        }
+        None => human::plan(&data.plan),
+    });
+    Ok(exit)
+}
+
+async fn make(
+    global: &Global,
+    args: &PlanArgs,
+    stack: &Stack,
+    row: &'static TargetRow,
+    renderer: &Renderer,
+) -> Result<Plan, Stop> {
+    let purpose = if args.down {
+        Purpose::Down
+    } else {
+        Purpose::Up
+    };
+    let artifacts = if args.down {
+        None
+    } else {
+        let tell = |event: package::PackageEvent| renderer.emit(event.into());
+        Some(package::package(stack, &tell).await?)
+    };
+    let consent = args.consent.consent();
+    let Some((target, started)) = reach(global, stack, row, renderer).await? else {
+        // Nothing was ever made there: nobody needs to be asked.
+        let target = session::served(row, String::new());
+        let place = Place { target, artifacts };
+        let survey = Survey::default();
+        return Ok(converge::from_survey(stack, &place, purpose, consent, survey)?.plan);
+    };
+    let cx = session::context(stack, target, artifacts);
+    let proposal = converge::propose(stack, &cx, purpose, consent).await;
+    if let Some(record) = started {
+        // Started for the look only: things are left as they were.
+        embedded::stop(&stack.root, &record).await?;
+        renderer.emit(Event::EmbeddedStopped { pid: record.pid });
+    }
+    Ok(proposal?.plan)
+}
+
+/// The target, and what was started in order to look; none when there is nothing to look at.
+async fn reach(
+    global: &Global,
+    stack: &Stack,
+    row: &'static TargetRow,
+    renderer: &Renderer,
+) -> Result<Option<(Target, Option<embedded::Record>)>, Stop> {
+    if !row.capabilities.self_served {
+        let target = session::reach(global, stack, row, false, renderer).await?;
+        return Ok(Some((target, None)));
+    }
+    if let Some(record) = embedded::find(&stack.root).await {
+        return Ok(Some((session::served(row, record.endpoint), None)));
+    }
+    if !embedded::has_state(&stack.root).await {
+        return Ok(None);
+    }
+    let target = session::reach(global, stack, row, true, renderer).await?;
+    let started = embedded::find(&stack.root).await;
+    Ok(Some((target, started)))
+}

@@ -1,0 +1,131 @@
+//! Stage 7: the whole way once, for every command that changes a stack: observe → plan → check, and
+//! then apply. What a proposal shows is what carrying it out does.
+
+use crate::apply::{self, Cancel, Means, Outcome};
+use crate::event::Sink;
+use crate::observe::{self, ObserveError};
+use crate::plan::{self, Consent, Plan, Purpose, Request, Traits, Violation};
+use crate::resource::{self, Context, Identities, Place, Survey, Wanted};
+use crate::stack::model::{Kind, Stack};
+
+/// A plan with all that it was made from.
+#[derive(Debug, Clone)]
+pub struct Proposal {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Name of the stack.
+    pub stack: String,
+    /// What the stack wants.
+    pub wanted: Vec<Wanted>,
+    /// What is there.
+    pub survey: Survey,
+    /// Identities as far as they are known.
+    pub identities: Identities,
+    /// What somebody agreed to.
+    pub consent: Consent,
+    /// The plan; it may hold refusals.
+    pub plan: Plan,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone)]
+pub enum NoPlan {
+    /// The live state could not be read.
+    Unread(Vec<ObserveError>),
+    /// The planner made one that must not be carried out.
+    Inconsistent(Vec<Violation>),
+}
+
+/// Proposes the way to `purpose`: reads what is there and plans. Makes no change.
+pub async fn propose(
+    stack: &Stack,
+    cx: &Context,
+    purpose: Purpose,
+    consent: Consent,
+) -> Result<Proposal, NoPlan> {
+    let (wanted, _) = resource::wanted(stack, &cx.place);
+    let survey = observe::survey(cx, &wanted).await.map_err(NoPlan::Unread)?;
+    let mut proposal = from_survey(stack, &cx.place, purpose, consent, survey)?;
+    let at_risk = proposal.plan.at_risk();
+    if !at_risk.is_empty() {
+        observe::look_for_data(cx, &mut proposal.survey.observed, &at_risk)
+            .await
+            .map_err(NoPlan::Unread)?;
+        proposal = proposal.with(consent)?;
+    }
+    Ok(proposal)
+}
+
+/// Proposes from what is known to be there; asks nobody.
+pub fn from_survey(
+    stack: &Stack,
+    place: &Place,
+    purpose: Purpose,
+    consent: Consent,
+    survey: Survey,
+) -> Result<Proposal, NoPlan> {
+    let (wanted, mut identities) = resource::wanted(stack, place);
+    for (id, observed) in &survey.observed {
+        if let Some(live) = observed.live() {
+            identities.insert(id.clone(), live.identity.clone());
+        }
+    }
+    Proposal {
+        purpose,
+        stack: stack.name.clone(),
+        wanted,
+        survey,
+        identities,
+        consent,
+        plan: Plan::default(),
+    }
+    .with(consent)
+}
+
+impl Proposal {
+    /// The same with another consent: nothing is read again.
+    pub fn with(mut self, consent: Consent) -> Result<Self, NoPlan> {
+        self.consent = consent;
+        let request = self.request();
+        let plan = match self.purpose {
+            Purpose::Up => plan::up(&request),
+            Purpose::Down => plan::down(&request),
+        };
+        let violations = plan::check(&plan, &request, self.purpose);
+        if !violations.is_empty() {
+            return Err(NoPlan::Inconsistent(violations));
+        }
+        self.plan = plan;
+        Ok(self)
+    }
+
+    fn request(&self) -> Request<'_> {
+        Request {
+            stack: &self.stack,
+            wanted: &self.wanted,
+            survey: &self.survey,
+            identities: &self.identities,
+            traits,
+            consent: self.consent,
+        }
+    }
+
+    /// Carries it out. The plan must hold no refusal.
+    pub async fn carry_out(&self, cx: &Context, sink: &dyn Sink, cancel: &Cancel) -> Outcome {
+        let means = Means {
+            cx,
+            wanted: &self.wanted,
+            sink,
+            cancel,
+        };
+        apply::apply(&means, &self.plan, self.identities.clone()).await
+    }
+}
+
+/// What the kinds say about their fields.
+pub fn traits(kind: Kind) -> Traits {
+    resource::of(kind).map_or_else(Traits::default, |kind| Traits {
+        fixed_fields: kind.fixed_fields(),
+        stores_data: kind.stores_data(),
+    })
+}

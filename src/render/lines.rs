@@ -1,0 +1,170 @@
+//! Events in words: what stays on the screen of each. Plain functions of the event, so that recorded
+//! events give the same text again.
+
+use console::StyledObject;
+
+use super::style::{bad, bytes, dim, duration, good, hint, plural, warn};
+use crate::event::{Event, Stretch};
+use crate::plan::Action;
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Detail {
+    /// Also what is otherwise left out.
+    pub verbose: bool,
+    /// Something live shows what is going on: lines that only say so are left out.
+    pub live: bool,
+}
+
+/// The line that stays of an event, if one does.
+pub fn line(event: &Event, detail: Detail) -> Option<String> {
+    let verbose = detail.verbose;
+    match event {
+        // Where nothing is live, a build that takes its time is seen by what it compiles.
+        Event::CargoSaid { line } => {
+            let compiles = line.trim_start().starts_with("Compiling");
+            (verbose || (!detail.live && compiles)).then(|| dim(line).to_string())
+        }
+        Event::ArtifactReady {
+            function,
+            zip_bytes,
+            built: true,
+            elapsed,
+        } => Some(format!(
+            "{} {function}, {} zipped, in {}",
+            good("packaged"),
+            bytes(*zip_bytes),
+            duration(*elapsed)
+        )),
+        Event::ArtifactReady {
+            function,
+            zip_bytes,
+            ..
+        } => verbose.then(|| format!("{} {function}, {}", dim("unchanged"), bytes(*zip_bytes))),
+        Event::EmbeddedStarted { endpoint, pid } => Some(format!(
+            "{} the embedded target at {} (pid {pid})",
+            good("started"),
+            hint(endpoint)
+        )),
+        Event::EmbeddedStopped { pid } => Some(format!(
+            "{} the embedded target (pid {pid})",
+            good("stopped")
+        )),
+        Event::Skipped { id, why } => Some(format!("{} {id}: {why}", warn("skipped"))),
+        Event::StepRetried {
+            id,
+            cause,
+            error,
+            pause,
+        } => {
+            // Short ones come and go with every race; what takes long is told.
+            let told = verbose || pause.as_millis() >= 1_000;
+            told.then(|| {
+                format!(
+                    "{} {id}: waiting for {}, {} {}",
+                    warn("again"),
+                    cause.waiting_for(),
+                    duration(*pause),
+                    dim(error)
+                )
+            })
+        }
+        Event::StepFinished {
+            id,
+            name,
+            action,
+            elapsed,
+        } => Some(format!(
+            "{} {id} {} {}",
+            signed(*action),
+            dim(name),
+            dim(duration(*elapsed))
+        )),
+        Event::StepFailed {
+            id, action, error, ..
+        } => Some(format!(
+            "{} {id} {} {error}",
+            bad(action.sign()),
+            bad("failed:")
+        )),
+        Event::StepSkipped { id, because } => Some(format!(
+            "{} {id}, because {because} failed",
+            warn("skipped")
+        )),
+        Event::Interrupted => Some(format!(
+            "{}: finishing what is on its way; once more ends at once",
+            warn("interrupted")
+        )),
+        Event::Applied { .. } => Some(applied(event, verbose)),
+        Event::Uploaded { file, key, elapsed } => verbose.then(|| {
+            format!(
+                "{} {file} as {} in {}",
+                good("uploaded"),
+                hint(key),
+                duration(*elapsed)
+            )
+        }),
+        Event::StepEmptied { id, objects } => {
+            // One line per page of 1,000 where nothing is live.
+            (!detail.live && *objects >= 1_000).then(|| {
+                format!(
+                    "{} {id}: {} so far",
+                    dim("deleted"),
+                    plural(*objects as usize, "object")
+                )
+            })
+        }
+        Event::PackagingStarted { .. }
+        | Event::Planned { .. }
+        | Event::StepStarted { .. }
+        | Event::StepWaiting { .. }
+        | Event::UploadStarted { .. }
+        | Event::UploadProgressed { .. }
+        | Event::ResultSeen { .. } => None,
+    }
+}
+
+/// The sign of an action that was carried out.
+fn signed(action: Action) -> StyledObject<&'static str> {
+    match action {
+        Action::Delete | Action::Replace => warn(action.sign()),
+        _ => good(action.sign()),
+    }
+}
+
+/// The last line of a plan that was carried out.
+fn applied(event: &Event, verbose: bool) -> String {
+    let Event::Applied {
+        done,
+        failed,
+        skipped,
+        not_started,
+        elapsed,
+        critical_path,
+    } = event
+    else {
+        return String::new();
+    };
+    let mut text = format!("{} done in {}", plural(*done, "change"), duration(*elapsed));
+    for (count, word) in [
+        (*failed, "failed"),
+        (*skipped, "not tried because of that"),
+        (*not_started, "not begun"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {word}"));
+        }
+    }
+    if verbose && !critical_path.is_empty() {
+        let chain: Vec<String> = critical_path
+            .iter()
+            .map(|Stretch { id, elapsed }| format!("{id} {}", duration(*elapsed)))
+            .collect();
+        text.push_str(&format!(
+            "\n{} {}",
+            dim("critical path:"),
+            chain.join(" → ")
+        ));
+    }
+    text
+}

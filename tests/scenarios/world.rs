@@ -1,0 +1,270 @@
+//! One emulator for a whole test, and in it many stacks with names of their own, each behind a proxy of
+//! its own if it wants one.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pipectl::apply::{Cancel, Outcome};
+use pipectl::converge::{self, Proposal};
+use pipectl::event::{Event, Sink};
+use pipectl::observe;
+use pipectl::package::Artifact;
+use pipectl::plan::{Consent, Purpose};
+use pipectl::resource::{Context, KINDS, Observed, Place, Survey};
+use pipectl::stack::model::{Architecture, Stack};
+use pipectl::target::{Deadlines, EMBEDDED, Target, TargetRow, row};
+use pipectl_emulator::{Config, Emulator};
+use sha2::{Digest as _, Sha256};
+
+/// An emulator with a directory for stack files and artifacts.
+pub struct World {
+    emulator: Emulator,
+    directory: tempfile::TempDir,
+    row: &'static TargetRow,
+}
+
+/// Hears nothing.
+pub struct Deaf;
+
+impl Sink for Deaf {
+    fn emit(&self, _event: Event) {}
+}
+
+/// Remembers what it hears.
+#[derive(Default)]
+pub struct Heard(pub Mutex<Vec<Event>>);
+
+impl Sink for Heard {
+    fn emit(&self, event: Event) {
+        self.0.lock().expect("no holder panics").push(event);
+    }
+}
+
+impl World {
+    /// A running emulator with nothing in it.
+    pub async fn new() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let emulator = Emulator::start(Config::new(directory.path().join("data")))
+            .await
+            .expect("an emulator");
+        for (name, script) in [
+            ("one", "#!/bin/sh\nexit 0\n"),
+            ("two", "#!/bin/sh\nexit 1\n"),
+        ] {
+            std::fs::write(zip_path(directory.path(), name), zipped(script)).expect("a zip");
+        }
+        for function in ["trigger", "worker"] {
+            let crate_dir = directory.path().join("functions").join(function);
+            std::fs::create_dir_all(&crate_dir).expect("a directory");
+            let manifest = format!("[package]\nname = \"{function}\"\n");
+            std::fs::write(crate_dir.join("Cargo.toml"), manifest).expect("a manifest");
+        }
+        // Nobody waits for long here: what passes, passes at once.
+        let deadlines = Deadlines {
+            busy: Duration::from_secs(5),
+            propagation: Duration::from_secs(2),
+            throttled: Duration::from_secs(5),
+            queue_name: Duration::from_secs(5),
+            ..Deadlines::LOCAL
+        };
+        let embedded = row(EMBEDDED).expect("the row").clone();
+        let row = Box::leak(Box::new(TargetRow {
+            deadlines,
+            ..embedded
+        }));
+        Self {
+            emulator,
+            directory,
+            row,
+        }
+    }
+
+    /// Where the emulator answers.
+    pub fn endpoint(&self) -> &str {
+        self.emulator.endpoint()
+    }
+
+    /// How many resources there are, of all stacks.
+    pub fn resources(&self) -> u64 {
+        self.emulator.resources()
+    }
+
+    /// Reads a stack from its text.
+    pub fn stack(&self, text: &str) -> Stack {
+        let name = text
+            .lines()
+            .find_map(|line| line.strip_prefix("stack: "))
+            .expect("a stack has a name");
+        let root = self.directory.path();
+        let file = root.join("stacks").join(format!("{name}.yaml"));
+        std::fs::create_dir_all(root.join("stacks")).expect("a directory");
+        std::fs::write(&file, text).expect("the stack");
+        match pipectl::stack::load(&file, EMBEDDED) {
+            Ok(stack) => stack,
+            Err(errors) => panic!("{:?}\n{text}", miette::Report::new(errors)),
+        }
+    }
+
+    /// What calls need, through `endpoint`; every function has the artifact called `code`.
+    pub fn context(&self, stack: &Stack, endpoint: &str, code: &str) -> Context {
+        let zip = zip_path(self.directory.path(), code);
+        let bytes = std::fs::read(&zip).expect("the zip");
+        let artifacts: BTreeMap<String, Artifact> = stack
+            .functions
+            .iter()
+            .map(|function| {
+                let artifact = Artifact {
+                    function: function.name.clone(),
+                    zip: zip.clone(),
+                    sha256: STANDARD.encode(Sha256::digest(&bytes)),
+                    zip_bytes: bytes.len() as u64,
+                    binary_bytes: 0,
+                    architecture: Architecture::X86_64,
+                };
+                (function.name.clone(), artifact)
+            })
+            .collect();
+        let target = Target {
+            row: self.row,
+            endpoint: endpoint.to_owned(),
+            account: pipectl_emulator::config::ACCOUNT.to_owned(),
+        };
+        let place = Place {
+            target,
+            artifacts: Some(artifacts),
+        };
+        Context::new(place, &stack.name)
+    }
+}
+
+fn zip_path(root: &Path, name: &str) -> PathBuf {
+    root.join(format!("{name}.zip"))
+}
+
+fn zipped(script: &str) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
+    zip.start_file("bootstrap", options).expect("started");
+    zip.write_all(script.as_bytes()).expect("written");
+    zip.finish().expect("finished").into_inner()
+}
+
+/// One run of `up`. `Err` when nothing could be planned.
+pub async fn up(stack: &Stack, cx: &Context) -> Result<Outcome, String> {
+    run(stack, cx, Purpose::Up, Consent::default()).await
+}
+
+/// One run of `down --force`.
+pub async fn down(stack: &Stack, cx: &Context) -> Result<Outcome, String> {
+    let consent = Consent {
+        adopt: false,
+        lose_data: true,
+    };
+    run(stack, cx, Purpose::Down, consent).await
+}
+
+/// One run, as the commands do it.
+pub async fn run(
+    stack: &Stack,
+    cx: &Context,
+    purpose: Purpose,
+    consent: Consent,
+) -> Result<Outcome, String> {
+    let proposal = propose(stack, cx, purpose, consent).await?;
+    if let Some(refusal) = proposal.plan.refusals.first() {
+        return Err(format!("{}: {}", refusal.id, refusal.why));
+    }
+    Ok(proposal.carry_out(cx, &Deaf, &Cancel::default()).await)
+}
+
+/// What would be done.
+pub async fn propose(
+    stack: &Stack,
+    cx: &Context,
+    purpose: Purpose,
+    consent: Consent,
+) -> Result<Proposal, String> {
+    converge::propose(stack, cx, purpose, consent)
+        .await
+        .map_err(|error| format!("{error:?}"))
+}
+
+/// Was it done to the end? The message tells what was not.
+pub fn whole(outcome: Result<Outcome, String>) -> Result<(), String> {
+    let outcome = outcome?;
+    if outcome.is_whole() {
+        return Ok(());
+    }
+    let failed: Vec<String> = outcome.failed.iter().map(ToString::to_string).collect();
+    Err(format!(
+        "{}; skipped {:?}",
+        failed.join("; "),
+        outcome.skipped
+    ))
+}
+
+/// Everything that the target tells of a stack, in words that do not depend on its name, its endpoint or
+/// on ids that the target chose. Fails when it is not as wanted.
+pub async fn end_state(stack: &Stack, cx: &Context) -> Result<String, String> {
+    let proposal = propose(stack, cx, Purpose::Up, Consent::default()).await?;
+    if !proposal.plan.is_empty() || !proposal.plan.refusals.is_empty() {
+        let changes: Vec<_> = proposal
+            .plan
+            .changes()
+            .map(|step| (&step.id, &step.why, &step.changes))
+            .collect();
+        return Err(format!(
+            "not converged: {changes:?}, refused {:?}",
+            proposal.plan.refusals
+        ));
+    }
+    Ok(told(&proposal.survey, stack, cx))
+}
+
+fn told(survey: &Survey, stack: &Stack, cx: &Context) -> String {
+    let mut text = String::new();
+    for (id, observed) in &survey.observed {
+        match observed {
+            Observed::Absent => text.push_str(&format!("{id} absent\n")),
+            Observed::Unowned(_) => text.push_str(&format!("{id} foreign\n")),
+            Observed::Owned(live) => {
+                let attrs = serde_json::to_string(&live.attrs).expect("JSON");
+                // Of the record of what was applied only that it is right counts: the plan was empty.
+                let keys: Vec<_> = live.tags.iter().flat_map(BTreeMap::keys).collect();
+                text.push_str(&format!("{id} {} {attrs} {keys:?}\n", live.state));
+            }
+        }
+    }
+    text.replace(&cx.place.target.endpoint, "ENDPOINT")
+        .replace(&format!("{}-", stack.name), "STACK-")
+}
+
+/// Everything at the target under the names of a stack, ours or not.
+pub async fn under_names(cx: &Context) -> Vec<String> {
+    let mut names = Vec::new();
+    for kind in KINDS.iter().filter(|kind| kind.within().is_none()) {
+        let listed = kind.list(cx, None).await.expect("a list");
+        names.extend(
+            listed
+                .into_iter()
+                .map(|listed| listed.wanted.id.to_string()),
+        );
+    }
+    names
+}
+
+/// What is owned by the stack and not wanted by it.
+pub async fn leftovers(stack: &Stack, cx: &Context) -> Vec<String> {
+    let (wanted, _) = pipectl::resource::wanted(stack, &cx.place);
+    let survey = observe::survey(cx, &wanted).await.expect("a survey");
+    survey
+        .leftovers
+        .iter()
+        .map(|leftover| leftover.id.to_string())
+        .collect()
+}
