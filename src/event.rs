@@ -107,6 +107,8 @@ pub enum Event {
         /// Pause before the next try, milliseconds.
         #[serde(rename = "pause_ms", with = "millis")]
         pause: Duration,
+        /// Is it the first pause of this step that a person notices?
+        notable: bool,
     },
     /// A step is done.
     StepFinished {

@@ -16,6 +16,9 @@ use crate::resource::{
 };
 use crate::stack::model::LogicalId;
 
+/// A pause that a person notices.
+const NOTABLE: Duration = Duration::from_secs(1);
+
 /// What a step works with.
 pub(super) struct Work<'a> {
     pub cx: &'a Context,
@@ -63,6 +66,7 @@ fn told(id: &LogicalId, note: Note) -> Event {
 async fn tries(work: &Work<'_>, cx: &Context) -> Result<Option<Identity>, CallError> {
     let deadlines = &cx.place.target.row.deadlines;
     let mut patience = Patience::new(deadlines);
+    let mut noticed = false;
     let mut error = match first_try(work, cx).await {
         Ok(identity) => return Ok(identity),
         Err(error) => error,
@@ -71,11 +75,14 @@ async fn tries(work: &Work<'_>, cx: &Context) -> Result<Option<Identity>, CallEr
         let Some((cause, pause)) = patience.again(&error) else {
             return Err(error);
         };
+        let notable = !noticed && pause >= NOTABLE;
+        noticed |= notable;
         work.sink.emit(Event::StepRetried {
             id: work.step.id.clone(),
             cause,
             error,
             pause,
+            notable,
         });
         interruptible(cx, cause.waiting_for(), pause).await?;
         error = match another_try(work, cx).await {

@@ -317,8 +317,14 @@ fn is_ours(leftover: &Wanted, live: &Live, observed: &Snapshot) -> bool {
     owned && !foreign
 }
 
-/// What a leftover works with is not known any more: a function may have used every store.
+/// What a leftover works with is not known any more: a function may have used every store, and a
+/// notification every permission.
 fn uses_of_leftovers(leftovers: &mut [Wanted]) {
+    let permissions: Vec<LogicalId> = leftovers
+        .iter()
+        .map(|leftover| leftover.id.clone())
+        .filter(|id| matches!(id.kind, Kind::Permission | Kind::Function))
+        .collect();
     let stores: Vec<LogicalId> = leftovers
         .iter()
         .map(|leftover| leftover.id.clone())
@@ -332,6 +338,9 @@ fn uses_of_leftovers(leftovers: &mut [Wanted]) {
     for leftover in leftovers {
         if leftover.id.kind == Kind::Function {
             leftover.uses.extend(stores.iter().cloned());
+        }
+        if leftover.id.kind == Kind::Notification {
+            leftover.uses.extend(permissions.iter().cloned());
         }
     }
 }
@@ -385,8 +394,10 @@ mod tests {
             leftover(Kind::Function, "f"),
             leftover(Kind::Table, "t"),
             leftover(Kind::LogGroup, "f"),
+            leftover(Kind::Notification, "b"),
         ];
         uses_of_leftovers(&mut leftovers);
+        assert!(leftovers[3].needs(&leftovers[0].id), "and is started no more");
         assert!(leftovers[0].needs(&leftovers[1].id) && leftovers[0].needs(&leftovers[2].id));
         assert!(leftovers[1].uses.is_empty());
     }

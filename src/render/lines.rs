@@ -56,10 +56,10 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             cause,
             error,
             pause,
+            notable,
         } => {
-            // Short ones come and go with every race; what takes long is told.
-            let told = verbose || pause.as_millis() >= 1_000;
-            told.then(|| {
+            // Short ones come and go with every race; what takes long is told, once.
+            (verbose || *notable).then(|| {
                 format!(
                     "{} {id}: waiting for {}, {} {}",
                     warn("again"),

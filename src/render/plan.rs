@@ -9,7 +9,7 @@ use crate::resource::attrs::{Change, Origin};
 use crate::stack::model::LogicalId;
 
 /// Longest value of a field that is shown whole, characters.
-const LONGEST_VALUE: usize = 60;
+const LONGEST_VALUE: usize = 100;
 
 /// In which language a plan is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -120,10 +120,27 @@ fn field(change: &Change) -> String {
 
 /// A value without the quotes of a plain text, cut when it is long.
 pub(super) fn short(value: &Value) -> String {
-    let text = value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned);
-    console::truncate_str(&text, LONGEST_VALUE, "…").into_owned()
+    console::truncate_str(&plain(value), LONGEST_VALUE, "…").into_owned()
+}
+
+/// Lists and objects as people write them; what is empty in an object is left out.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name, plain(value)))
+            .filter(|(_, value)| !value.is_empty())
+            // Of an ARN in the middle of others the name is enough.
+            .map(|(name, value)| match value.rsplit_once(':') {
+                Some((arn, last)) if arn.starts_with("arn:") => format!("{name} {last}"),
+                _ => format!("{name} {value}"),
+            })
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
+    }
 }
 
 /// The steps that do something, each with an arrow to what it waits for.

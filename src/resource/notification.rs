@@ -202,6 +202,8 @@ async fn write(
         .into_iter()
         .filter(|entry| entry.id().and_then(|id| of_ours(&cx.stack, id)).is_none())
         .collect();
+    // What only takes ours away must not fail for an entry of somebody else whose function is gone.
+    let takes_away = ours.is_empty();
     entries.extend(ours);
     let configuration = NotificationConfiguration::builder()
         .set_lambda_function_configurations(Some(entries))
@@ -216,6 +218,7 @@ async fn write(
         .put_bucket_notification_configuration()
         .bucket(bucket)
         .notification_configuration(configuration)
+        .set_skip_destination_validation(takes_away.then_some(true))
         .send()
         .await
         .map_err(failed("PutBucketNotificationConfiguration"))?;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod embedded;
+mod engine;
 mod lifecycle;
 
 use pipectl_testkit::TestEnv;
@@ -23,7 +24,7 @@ fn settled(text: &str) -> String {
         .lines()
         .filter(|line| !line.trim_start().starts_with("Compiling "))
         .collect();
-    for sign in ["+ ", "- ", "packaged "] {
+    for sign in ["+ ", "- ", "~ ", "= ", "packaged ", "skipped "] {
         let positions: Vec<usize> = (0..lines.len())
             .filter(|at| lines[*at].starts_with(sign))
             .collect();

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::{TestEnv, Transcript, process};
@@ -72,6 +72,15 @@ impl<'e> Invocation<'e> {
     /// wrote until then.
     #[track_caller]
     pub fn run(self) -> Transcript {
+        self.start().finish()
+    }
+
+    /// Starts it and lets the test go on, for tests that interrupt it.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[track_caller]
+    pub fn start(self) -> Started<'e> {
         let streams =
             tempfile::tempdir_in(self.env.directory.path()).expect("a directory for the streams");
         let path = |name: &str| streams.path().join(name);
@@ -79,29 +88,15 @@ impl<'e> Invocation<'e> {
         let input = std::fs::File::open(path("stdin")).expect("the input");
         let mut command = self.command();
         command.stdin(Stdio::from(input));
-        let shown = self.shown();
-        let mut child = match process::start(&mut command, &path("stdout"), &path("stderr")) {
-            Ok(child) => child,
-            Err(error) => panic!("cannot run {}: {error}", self.env.binary.display()),
-        };
-        let ended = process::wait(&mut child, self.deadline);
-        let read = |name: &str| {
-            String::from_utf8_lossy(&std::fs::read(path(name)).unwrap_or_default()).into_owned()
-        };
-        let (stdout, stderr) = (read("stdout"), read("stderr"));
-        match ended {
-            Ok(status) => Transcript {
-                command: shown,
-                redacted: (self.env.redact(&stdout), self.env.redact(&stderr)),
-                stdout,
-                stderr,
-                code: status.code(),
-                status: match status.signal() {
-                    Some(signal) => format!("signal: {signal}"),
-                    None => format!("exit status: {}", status.code().unwrap_or_default()),
-                },
+        match process::start(&mut command, &path("stdout"), &path("stderr")) {
+            Ok(child) => Started {
+                env: self.env,
+                shown: self.shown(),
+                deadline: self.deadline,
+                child,
+                streams,
             },
-            Err(error) => panic!("{shown}: {error}\n--- stdout\n{stdout}--- stderr\n{stderr}"),
+            Err(error) => panic!("cannot run {}: {error}", self.env.binary.display()),
         }
     }
 
@@ -132,5 +127,54 @@ impl<'e> Invocation<'e> {
         shown.push("pipectl".to_owned());
         shown.extend(words);
         shown.join(" ")
+    }
+}
+
+/// A run that is going on.
+#[derive(Debug)]
+#[must_use = "call finish()"]
+pub struct Started<'e> {
+    env: &'e TestEnv,
+    shown: String,
+    deadline: Duration,
+    child: Child,
+    streams: tempfile::TempDir,
+}
+
+impl Started<'_> {
+    /// Process id of the program.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it ends.
+    ///
+    /// # Panics
+    /// When it is not done by the deadline; the message has what it wrote until then.
+    #[track_caller]
+    pub fn finish(mut self) -> Transcript {
+        let ended = process::wait(&mut self.child, self.deadline);
+        let read = |name: &str| {
+            let bytes = std::fs::read(self.streams.path().join(name)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let (stdout, stderr) = (read("stdout"), read("stderr"));
+        match ended {
+            Ok(status) => Transcript {
+                command: self.shown,
+                redacted: (self.env.redact(&stdout), self.env.redact(&stderr)),
+                stdout,
+                stderr,
+                code: status.code(),
+                status: match status.signal() {
+                    Some(signal) => format!("signal: {signal}"),
+                    None => format!("exit status: {}", status.code().unwrap_or_default()),
+                },
+            },
+            Err(error) => panic!(
+                "{}: {error}\n--- stdout\n{stdout}--- stderr\n{stderr}",
+                self.shown
+            ),
+        }
     }
 }

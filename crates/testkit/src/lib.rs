@@ -26,7 +26,7 @@ mod wait;
 pub use endpoints::{Endpoint, Skip};
 pub use env::{EmulatorRecord, TestEnv, repository};
 pub use fault::{Call, Fault, FaultKind, FaultProxy};
-pub use invocation::Invocation;
+pub use invocation::{Invocation, Started};
 pub use probe::Probe;
 pub use serving::{Serving, free_port};
 pub use transcript::Transcript;

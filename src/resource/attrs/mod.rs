@@ -3,6 +3,7 @@
 
 mod applied;
 mod live;
+mod secret;
 #[cfg(test)]
 mod tests;
 
@@ -299,7 +300,7 @@ pub fn our_tags(stack: &str, id: &LogicalId, applied: &Attrs) -> Tags {
 pub struct Change {
     /// Field name; `tags.NAME` for a tag of ours.
     pub field: String,
-    /// Live value; none when absent.
+    /// Live value; none when absent. Values that look like secrets are hidden, here and below.
     pub from: Option<Value>,
     /// Wanted value; none when wanted absent.
     pub to: Option<Value>,
@@ -341,8 +342,8 @@ pub fn compare(wanted: &Resolved, live: &Live, stack: &str) -> Vec<Change> {
                 .as_ref()
                 .map_or(Origin::Unknown, |applied| applied.origin(&field, from, to));
             Change {
-                from: from.cloned(),
-                to: to.cloned(),
+                from: from.map(|value| secret::shown(&field, value)),
+                to: to.map(|value| secret::shown(&field, value)),
                 origin,
                 field,
             }
