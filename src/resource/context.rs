@@ -2,8 +2,10 @@
 //! waited for.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
@@ -57,7 +59,13 @@ pub struct Context {
     pub stop: CancellationToken,
     /// Who hears what happens in the middle of a step.
     pub notes: Option<UnboundedSender<Note>>,
+    /// Megabytes of code that may be on their way at once.
+    pub code: Arc<Semaphore>,
 }
+
+/// Megabytes of code on their way at once. A request holds its zip about three times (as read, in base64,
+/// and in its body), so this bounds the memory of an `up` however many functions there are.
+pub(super) const CODE_AT_ONCE: u32 = 16;
 
 impl Context {
     /// For the stack called `stack`; nobody listens and nobody interrupts.
@@ -68,6 +76,7 @@ impl Context {
             stack: stack.into(),
             stop: CancellationToken::new(),
             notes: None,
+            code: Arc::new(Semaphore::new(CODE_AT_ONCE as usize)),
         }
     }
 

@@ -13,8 +13,10 @@ use aws_sdk_lambda::types::{
 use super::error::{absent, failed};
 use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
-    Service, Tags, Wanted,
+    Service, Tags, Wanted, context::CODE_AT_ONCE,
 };
+use tokio::sync::SemaphorePermit;
+
 use crate::stack::model::{Architecture, Function, Kind, LogicalId, Stack};
 use crate::wait::Look;
 
@@ -121,6 +123,7 @@ impl ResourceKind for FunctionKind {
             attrs.remove(field);
         }
         let tags = cx.tags_with(wanted, &attrs);
+        let (code, _place) = code(cx, wanted).await?;
         let answer = cx
             .clients
             .lambda
@@ -133,11 +136,7 @@ impl ResourceKind for FunctionKind {
             .memory_size(number(wanted, "memory"))
             .timeout(number(wanted, "timeout"))
             .environment(environment(wanted))
-            .code(
-                FunctionCode::builder()
-                    .zip_file(code(cx, wanted).await?)
-                    .build(),
-            )
+            .code(FunctionCode::builder().zip_file(code).build())
             .set_tags(Some(tags.clone().into_iter().collect()))
             .send()
             .await
@@ -165,17 +164,19 @@ impl ResourceKind for FunctionKind {
         }
         // Code before configuration, each waited for: updates do not overlap. // aws-behaviours L3
         if changed(&["code", "architecture"]) {
+            let (code, place) = code(cx, wanted).await?;
             cx.clients
                 .lambda
                 .update_function_code()
                 .function_name(&wanted.identity.name)
-                .zip_file(code(cx, wanted).await?)
+                .zip_file(code)
                 .architectures(LambdaArchitecture::from(
                     wanted.text("architecture").unwrap_or_default(),
                 ))
                 .send()
                 .await
                 .map_err(failed("UpdateFunctionCode"))?;
+            drop(place);
             wait_updated(cx, &wanted.identity.name).await?;
         }
         if changed(CONFIGURATION) || environment_changed {
@@ -297,21 +298,27 @@ fn environment(wanted: &Resolved) -> Environment {
         .build()
 }
 
-/// The bytes of the function's artifact.
-async fn code(cx: &Context, wanted: &Resolved) -> Result<Blob, CallError> {
+/// The bytes of the function's artifact, and a place for them to be kept until they are sent.
+async fn code<'a>(
+    cx: &'a Context,
+    wanted: &Resolved,
+) -> Result<(Blob, Option<SemaphorePermit<'a>>), CallError> {
     let artifact = cx
         .place
         .artifacts
         .as_ref()
         .and_then(|artifacts| artifacts.get(&wanted.id.name))
         .ok_or_else(|| CallError::local("package", format!("{} was not packaged", wanted.id)))?;
+    let megabytes = artifact.zip_bytes.div_ceil(1_000_000) as u32;
+    // Nobody closes it: there always is one.
+    let place = cx.code.acquire_many(megabytes.clamp(1, CODE_AT_ONCE)).await.ok();
     let bytes = tokio::fs::read(&artifact.zip).await.map_err(|error| {
         CallError::local(
             "package",
             format!("cannot read {}: {error}", artifact.zip.display()),
         )
     })?;
-    Ok(Blob::new(bytes))
+    Ok((Blob::new(bytes), place))
 }
 
 /// The last update has been taken. // aws-behaviours L3

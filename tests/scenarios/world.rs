@@ -244,6 +244,14 @@ fn told(survey: &Survey, stack: &Stack, cx: &Context) -> String {
         .replace(&format!("{}-", stack.name), "STACK-")
 }
 
+/// The same, whether it is as wanted or not.
+pub async fn told_of(stack: &Stack, cx: &Context) -> String {
+    let (wanted, _) = pipectl::resource::wanted(stack, &cx.place);
+    let survey = observe::survey(cx, &wanted).await.expect("a survey");
+    assert_eq!(survey.leftovers, []);
+    told(&survey, stack, cx)
+}
+
 /// Everything at the target under the names of a stack, ours or not.
 pub async fn under_names(cx: &Context) -> Vec<String> {
     let mut names = Vec::new();
