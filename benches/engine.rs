@@ -106,7 +106,10 @@ fn counted(env: &TestEnv, proxy: &FaultProxy, arguments: &[&str]) -> (usize, usi
     let _ = env.pipectl(arguments).expect_success();
     let calls = proxy.calls();
     // What is no call of AWS is pipectl asking its emulator how it is.
-    let calls: Vec<&Call> = calls.iter().filter(|call| !call.service.is_empty()).collect();
+    let calls: Vec<&Call> = calls
+        .iter()
+        .filter(|call| !call.service.is_empty())
+        .collect();
     let writes = calls.iter().filter(|call| call.writes).count();
     (calls.len() - writes, writes)
 }
@@ -173,7 +176,9 @@ fn workspace(env: &TestEnv, functions: &[&str], bytes: usize) {
     let mut noise = vec![0_u8; bytes];
     let mut state = 1_u64;
     for byte in &mut noise {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         *byte = (state >> 56) as u8;
     }
     for name in functions {

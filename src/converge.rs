@@ -45,7 +45,7 @@ pub async fn propose(
 ) -> Result<Proposal, NoPlan> {
     let (wanted, _) = resource::wanted(stack, &cx.place);
     let survey = observe::survey(cx, &wanted).await.map_err(NoPlan::Unread)?;
-    let mut proposal = from_survey(stack, &cx.place, purpose, consent, survey)?;
+    let mut proposal = from_survey(stack, &cx.place, purpose, consent.clone(), survey)?;
     let at_risk = proposal.plan.at_risk();
     if !at_risk.is_empty() {
         observe::look_for_data(cx, &mut proposal.survey.observed, &at_risk)
@@ -76,7 +76,7 @@ pub fn from_survey(
         wanted,
         survey,
         identities,
-        consent,
+        consent: Consent::default(),
         plan: Plan::default(),
     }
     .with(consent)
@@ -106,7 +106,7 @@ impl Proposal {
             survey: &self.survey,
             identities: &self.identities,
             traits,
-            consent: self.consent,
+            consent: &self.consent,
         }
     }
 

@@ -133,6 +133,13 @@ pub enum Event {
         /// What the target said.
         error: CallError,
     },
+    /// A step that waited was given up, because somebody interrupted.
+    StepInterrupted {
+        /// Which resource.
+        id: LogicalId,
+        /// What it waited for.
+        what: String,
+    },
     /// A step was not tried, because one that it needs failed.
     StepSkipped {
         /// Which resource.

@@ -173,6 +173,13 @@ pub enum CommandError {
         /// Steps that were not tried.
         not_tried: usize,
     },
+    /// Somebody interrupted twice.
+    #[error("ended at once")]
+    #[diagnostic(
+        code(command::aborted),
+        help("what was on its way may be half done; run the same command again to continue")
+    )]
+    Aborted,
     /// Somebody interrupted when nothing was on its way.
     #[error("interrupted")]
     #[diagnostic(
@@ -202,7 +209,7 @@ pub enum CommandError {
         /// Next step.
         help: String,
     },
-    /// Several functions or stacks and no choice.
+    /// Files of the project cannot be read or written.
     #[error("the files of the stack at {root} cannot be used: {cause}")]
     #[diagnostic(
         code(file::project),
@@ -223,6 +230,7 @@ impl Dressed for CommandError {
             Self::NotUp { .. } => Exit::Unreachable,
             Self::NotConfirmed { .. } | Self::PlanRefused { .. } => Exit::Refused,
             Self::Interrupted { .. } | Self::InterruptedEarly => Exit::Interrupted,
+            Self::Aborted => Exit::Aborted,
             Self::Apply { errors, .. } if errors.iter().all(|e| e.step.error.is_refusal()) => {
                 Exit::Refused
             }
@@ -264,6 +272,10 @@ fn remedy(remedy: Remedy) -> &'static str {
         Remedy::LoseData => {
             "delete the data too with --force, or keep it: `retain: true` in the stack"
         }
+        Remedy::SaveData => "save the data elsewhere, then let it go with --force",
+        Remedy::Release => {
+            "take `retain: true` out of the stack first, or give the new one another name"
+        }
         Remedy::Rename => "give it another name in the stack, or remove what is in the way",
     }
 }
@@ -275,6 +287,10 @@ fn next_step(error: &CallError) -> &'static str {
     }
     if error.is_refusal() {
         return "look at it with `pipectl plan`";
+    }
+    // aws-behaviours D4
+    if error.says("modified multiple times within a fixed interval") {
+        return "expiry of a table can be changed once in about half an hour: run it again then";
     }
     if error.code.contains("AccessDenied") {
         return "these credentials may not do that: ask for the permission that the message names";

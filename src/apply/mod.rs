@@ -200,6 +200,10 @@ fn run<'a>(work: Work<'a>, limits: &'a Limits, origin: Instant) -> BoxFuture<'a,
                 action: step.action,
                 elapsed: ended.saturating_sub(begun),
             },
+            Err(error) if error.is_interrupted() => Event::StepInterrupted {
+                id: step.id.clone(),
+                what: error.operation.to_string(),
+            },
             Err(error) => Event::StepFailed {
                 id: step.id.clone(),
                 name: step.name.clone(),
@@ -279,7 +283,9 @@ impl<'a> Schedule<'a> {
         let mut skipped = BTreeSet::new();
         while let Some(next) = open.pop() {
             if self.missing.remove(next).is_some() {
-                skipped.insert(next.clone());
+                if self.does_something(next) {
+                    skipped.insert(next.clone());
+                }
                 open.extend(self.successors.remove(next).unwrap_or_default());
             }
         }
@@ -290,11 +296,13 @@ impl<'a> Schedule<'a> {
     fn left(&self) -> impl Iterator<Item = LogicalId> {
         self.missing
             .keys()
-            .filter(|id| {
-                self.steps
-                    .get(**id)
-                    .is_some_and(|step| step.action != Action::Keep)
-            })
+            .filter(|id| self.does_something(id))
             .map(|id| (*id).clone())
+    }
+
+    fn does_something(&self, id: &LogicalId) -> bool {
+        self.steps
+            .get(id)
+            .is_some_and(|step| step.action != Action::Keep)
     }
 }

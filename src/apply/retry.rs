@@ -2,6 +2,7 @@
 //! look at its resource, so that whatever took effect meanwhile counts
 //! (docs/adr/0008-retry-by-looking-again.md).
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::resource::{CallError, Cause, cause};
@@ -33,11 +34,12 @@ fn pause(cause: Cause, nth: u32, deadlines: &Deadlines) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(nth)).min(longest)
 }
 
-/// How often one step was tried, for which causes.
+/// How often one step was tried, for which causes. Each cause has its bound, counted from when it was met
+/// first, so that causes that take turns end, too.
 #[derive(Debug)]
 pub struct Patience<'a> {
     deadlines: &'a Deadlines,
-    since: Option<(Cause, Instant, u32)>,
+    since: BTreeMap<Cause, (Instant, u32)>,
 }
 
 impl<'a> Patience<'a> {
@@ -45,22 +47,22 @@ impl<'a> Patience<'a> {
     pub fn new(deadlines: &'a Deadlines) -> Self {
         Self {
             deadlines,
-            since: None,
+            since: BTreeMap::new(),
         }
     }
 
     /// How long to wait before the next try; none when the failure stays, or has lasted too long.
     pub fn again(&mut self, error: &CallError) -> Option<(Cause, Duration)> {
         let cause = cause(error)?;
-        let (begun, nth) = match self.since {
-            Some((same, begun, nth)) if same == cause => (begun, nth),
-            _ => (Instant::now(), 0),
-        };
-        let pause = pause(cause, nth, self.deadlines);
+        let (begun, nth) = self
+            .since
+            .entry(cause)
+            .or_insert_with(|| (Instant::now(), 0));
+        let pause = pause(cause, *nth, self.deadlines);
         if begun.elapsed() + pause > bound(cause, self.deadlines) {
             return None;
         }
-        self.since = Some((cause, begun, nth + 1));
+        *nth += 1;
         Some((cause, pause))
     }
 }
@@ -94,6 +96,11 @@ mod tests {
         assert_eq!(
             patience.again(&throttled).map(|(cause, _)| cause),
             Some(Cause::Throttled)
+        );
+        // Which does not give the first one more time.
+        assert_eq!(
+            patience.again(&busy).map(|(_, pause)| pause.as_millis()),
+            Some(20)
         );
         let short = Deadlines {
             busy: Duration::from_millis(1),

@@ -7,7 +7,7 @@ use super::Stop;
 use crate::apply::Outcome;
 use crate::converge::{self, NoPlan, Proposal};
 use crate::failure::{CommandError, FailedStep, Refused};
-use crate::plan::{Consent, Purpose, Remedy};
+use crate::plan::{Consent, Losses, Plan, Purpose, Remedy};
 use crate::render::Renderer;
 use crate::resource::Context;
 use crate::stack::model::{LogicalId, Stack};
@@ -28,9 +28,14 @@ impl ConsentArgs {
     pub(super) fn consent(self) -> Consent {
         Consent {
             adopt: self.adopt,
-            lose_data: self.force,
+            losses: losses(self.force),
         }
     }
+}
+
+/// As plans take `--force`.
+pub(super) fn losses(force: bool) -> Losses {
+    if force { Losses::Any } else { Losses::None }
 }
 
 /// A plan without refusals. Where only data is in the way and a person is there, they are asked.
@@ -41,32 +46,36 @@ pub(super) async fn propose(
     consent: Consent,
     renderer: &Renderer,
 ) -> Result<Proposal, Stop> {
-    let mut proposal = converge::propose(stack, cx, purpose, consent).await?;
-    let only_data = proposal
-        .plan
+    let mut proposal = converge::propose(stack, cx, purpose, consent.clone()).await?;
+    let mut about_data = proposal.plan.refusals.iter().map(|refusal| refusal.remedy);
+    if !proposal.plan.refusals.is_empty()
+        && about_data.all(Remedy::is_about_data)
+        && renderer.can_ask()
+    {
+        ask(stack, &proposal, renderer).await?;
+        // An answer may take long: everything is read again, and only what was asked about may go.
+        let losses = Losses::Of(proposal.plan.at_risk());
+        proposal = converge::propose(stack, cx, purpose, Consent { losses, ..consent }).await?;
+    }
+    match refused(&proposal.plan) {
+        Some(refused) => Err(refused.into()),
+        None => Ok(proposal),
+    }
+}
+
+/// Why a plan is not carried out; none when it may be.
+pub(super) fn refused(plan: &Plan) -> Option<CommandError> {
+    let refusals: Vec<Refused> = plan
         .refusals
         .iter()
-        .all(|refusal| refusal.remedy == Remedy::LoseData);
-    if !proposal.plan.refusals.is_empty() && only_data && renderer.can_ask() {
-        ask(stack, &proposal, renderer)?;
-        let lose_data = true;
-        proposal = proposal.with(Consent {
-            lose_data,
-            ..consent
-        })?;
-    }
-    if proposal.plan.refusals.is_empty() {
-        return Ok(proposal);
-    }
-    let refusals = proposal.plan.refusals.into_iter();
-    Err(CommandError::PlanRefused {
-        refusals: refusals.map(|refusal| Refused { refusal }).collect(),
-    }
-    .into())
+        .cloned()
+        .map(|refusal| Refused { refusal })
+        .collect();
+    (!refusals.is_empty()).then_some(CommandError::PlanRefused { refusals })
 }
 
 /// Data is deleted only when somebody said so.
-fn ask(stack: &Stack, proposal: &Proposal, renderer: &Renderer) -> Result<(), Stop> {
+async fn ask(stack: &Stack, proposal: &Proposal, renderer: &Renderer) -> Result<(), Stop> {
     let full: Vec<String> = proposal
         .plan
         .refusals
@@ -77,12 +86,19 @@ fn ask(stack: &Stack, proposal: &Proposal, renderer: &Renderer) -> Result<(), St
         "There is still data in {}. Type the stack's name to delete it: ",
         full.join(", ")
     );
-    let typed = renderer
-        .ask(&question)
-        .map_err(|error| CommandError::Project {
-            root: stack.root.display().to_string(),
-            cause: error.to_string(),
-        })?;
+    let typed = match renderer.ask(&question).await {
+        Ok(typed) => typed,
+        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+            return Err(CommandError::InterruptedEarly.into());
+        }
+        Err(error) => {
+            return Err(CommandError::Project {
+                root: stack.root.display().to_string(),
+                cause: error.to_string(),
+            }
+            .into());
+        }
+    };
     if typed.trim() == stack.name {
         return Ok(());
     }

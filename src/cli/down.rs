@@ -56,7 +56,7 @@ pub(super) async fn run(
     let cx = session::context(&stack, target, None);
     let consent = Consent {
         adopt: false,
-        lose_data: args.force,
+        losses: change::losses(args.force),
     };
     let proposal = change::propose(&stack, &cx, Purpose::Down, consent, renderer).await?;
     let plan = &proposal.plan;
@@ -81,7 +81,7 @@ pub(super) async fn run(
     }
     data.emulator_stopped = stop_if_empty(&stack, &cx, renderer).await?;
     renderer.data(&data, || {
-        if nothing {
+        if nothing && data.kept.is_empty() {
             human::nothing_to_delete(&stack.name, row.name)
         } else {
             human::kept(&data.kept)

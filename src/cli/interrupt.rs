@@ -41,7 +41,7 @@ pub(super) async fn watched(
         biased;
         exit = &mut command => exit,
         () = either(&mut interrupt, &mut terminate) => {
-            renderer.say("ended at once; run the same command again to continue");
+            renderer.failure::<()>(&Failure::from(CommandError::Aborted), None);
             Exit::Aborted
         }
     }

@@ -58,9 +58,6 @@ pub struct Global {
         value_name = "FORMAT"
     )]
     output: Format,
-    /// Answer every question with yes
-    #[arg(long, short = 'y', global = true)]
-    yes: bool,
     /// Use no colours (also: NO_COLOR)
     #[arg(long, global = true)]
     no_color: bool,

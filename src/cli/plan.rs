@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::change::ConsentArgs;
+use super::change::{self, ConsentArgs};
 use super::{Global, Stop, session};
 use crate::converge;
 use crate::event::{Event, Sink};
@@ -20,7 +20,7 @@ pub struct PlanArgs {
     /// Show what `down` would do instead
     #[arg(long)]
     down: bool,
-    /// Exit with 0 when there is nothing to do, 2 when there is, 1 when that cannot be told
+    /// Exit with 0 when there is nothing to do and with 2 when there is
     #[arg(long)]
     detailed_exitcode: bool,
     /// Draw the steps that do something, each with an arrow to what it waits for
@@ -53,11 +53,6 @@ pub(super) async fn run(
         (session::load(global, row.name)?, row)
     };
     let plan = make(global, &args, &stack, row, renderer).await?;
-    let exit = match (args.detailed_exitcode, plan.refusals.is_empty()) {
-        (_, false) => Exit::Refused,
-        (true, true) if !plan.is_empty() => Exit::ChangesPending,
-        _ => Exit::Done,
-    };
     let data = PlanData {
         stack: stack.name.clone(),
         target: row.name,
@@ -67,14 +62,22 @@ pub(super) async fn run(
             .map(|language| human::plan_graph(&plan, language)),
         plan,
     };
-    renderer.data(&data, || match &data.graph {
+    let shown = || match &data.graph {
         Some(graph) => graph.clone(),
         None if data.plan.is_empty() && data.plan.refusals.is_empty() => {
             human::nothing_to_do(data.plan.steps.len())
         }
         None => human::plan(&data.plan),
-    });
-    Ok(exit)
+    };
+    if let Some(refused) = change::refused(&data.plan) {
+        renderer.human(shown);
+        return Err(Stop::with_data(refused, &data));
+    }
+    renderer.data(&data, shown);
+    if args.detailed_exitcode && data.changes > 0 {
+        return Ok(Exit::ChangesPending);
+    }
+    Ok(Exit::Done)
 }
 
 async fn make(

@@ -12,6 +12,7 @@ use super::{Ended, Global, Stop, session};
 use crate::apply::{Cancel, Outcome};
 use crate::converge::Proposal;
 use crate::event::{Event, Sink};
+use crate::failure::CommandError;
 use crate::operate::send::Sent;
 use crate::package;
 use crate::plan::{Plan, Purpose};
@@ -90,6 +91,11 @@ pub(super) async fn run(
     };
     if let Some(failure) = change::failure(outcome) {
         return Err(Stop::with_data(failure, &data));
+    }
+    if args.smoke.is_some() && cancel.is_asked() {
+        // The stack is up; sending was not begun.
+        let interrupted = CommandError::InterruptedEarly;
+        return Err(Stop::with_data(interrupted, &data));
     }
     let Some(file) = args.smoke else {
         renderer.data(&data, || human::outputs(&data.outputs));

@@ -7,7 +7,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Semaphore;
 
 use crate::resource::{
-    self, CallError, Context, KINDS, Listed, Live, Observed, Service, Survey, Wanted,
+    self, CallError, Context, KINDS, Listed, Live, Observed, Owner, Service, Survey, Wanted,
 };
 use crate::stack::model::{Kind, LogicalId};
 use crate::target::Parallel;
@@ -65,11 +65,10 @@ impl Limits {
 /// Reads all wanted resources at once. All failures are collected, not the first alone.
 pub async fn observe(cx: &Context, wanted: &[Wanted]) -> Result<Snapshot, Vec<ObserveError>> {
     let limits = Limits::new(cx.place.target.row.parallel);
-    let looks = wanted.iter().map(|wanted| Look {
-        wanted,
-        listed: None,
-    });
-    look_at_all(cx, &limits, looks.collect()).await
+    let looks = wanted.iter().map(Look::at);
+    let mut observed = look_at_all(cx, &limits, looks.collect()).await?;
+    disown(&mut observed, wanted.iter());
+    Ok(observed)
 }
 
 /// Reads all wanted resources, and finds what is ours and not wanted any more.
@@ -77,9 +76,10 @@ pub async fn survey(cx: &Context, wanted: &[Wanted]) -> Result<Survey, Vec<Obser
     let limits = Limits::new(cx.place.target.row.parallel);
     if cx.place.target.capabilities().current_lists {
         // What the lists do not name is not there, and needs no look.
-        let mut lists = lists(cx, &limits, None, wanted).await?;
+        let mut lists = lists(cx, &limits, None).await?;
         let parents = lists.parents();
-        lists.extend(self::lists(cx, &limits, Some(&parents), wanted).await?);
+        lists.extend(self::lists(cx, &limits, Some(&parents)).await?);
+        lists.tell_apart(wanted);
         let looks: Vec<Look<'_>> = wanted
             .iter()
             .chain(lists.unwanted(wanted))
@@ -90,18 +90,16 @@ pub async fn survey(cx: &Context, wanted: &[Wanted]) -> Result<Survey, Vec<Obser
         return Ok(sorted_out(observed, wanted, leftovers));
     }
     // Lists lag behind: they only tell where else to look.
-    let looks = wanted.iter().map(|wanted| Look {
-        wanted,
-        listed: None,
-    });
+    let looks = wanted.iter().map(Look::at);
     let parents: Vec<Wanted> = wanted.to_vec();
     let (observed, found, within) = futures::join!(
         look_at_all(cx, &limits, looks.collect()),
-        lists(cx, &limits, None, wanted),
-        lists(cx, &limits, Some(&parents), wanted),
+        lists(cx, &limits, None),
+        lists(cx, &limits, Some(&parents)),
     );
     let (mut observed, mut found) = (observed?, found?);
     found.extend(within?);
+    found.tell_apart(wanted);
     let leftovers: Vec<Wanted> = found.unwanted(wanted).cloned().collect();
     let looks = leftovers.iter().filter_map(|wanted| found.look(wanted));
     observed.extend(look_at_all(cx, &limits, looks.collect()).await?);
@@ -143,6 +141,18 @@ pub async fn look_for_data(
 struct Look<'a> {
     wanted: &'a Wanted,
     listed: Option<&'a Live>,
+    /// Nobody wants it: it was only listed.
+    is_leftover: bool,
+}
+
+impl<'a> Look<'a> {
+    fn at(wanted: &'a Wanted) -> Self {
+        Self {
+            wanted,
+            listed: None,
+            is_leftover: false,
+        }
+    }
 }
 
 async fn look_at_all(
@@ -152,7 +162,12 @@ async fn look_at_all(
 ) -> Result<Snapshot, Vec<ObserveError>> {
     let mut reads: FuturesUnordered<_> = looks
         .into_iter()
-        .map(|Look { wanted, listed }| async move {
+        .map(|look| async move {
+            let Look {
+                wanted,
+                listed,
+                is_leftover,
+            } = look;
             let observed = match resource::of(wanted.id.kind) {
                 Some(kind) => {
                     let _place = limits.place(kind.service()).await;
@@ -160,16 +175,18 @@ async fn look_at_all(
                 }
                 None => Ok(Observed::Absent),
             };
-            (wanted.id.clone(), observed)
+            (wanted.id.clone(), is_leftover, observed)
         })
         .collect();
     let mut snapshot = Snapshot::new();
     let mut errors = Vec::new();
-    while let Some((id, observed)) = reads.next().await {
+    while let Some((id, is_leftover, observed)) = reads.next().await {
         match observed {
             Ok(observed) => {
                 snapshot.insert(id, observed);
             }
+            // Under our names, and not for us to read: it is not ours.
+            Err(error) if is_leftover && error.status == Some(403) => {}
             Err(error) => errors.push(ObserveError {
                 what: id.to_string(),
                 error,
@@ -187,9 +204,9 @@ fn all_or<T>(mut errors: Vec<ObserveError>, value: T) -> Result<T, Vec<ObserveEr
     Err(errors)
 }
 
-/// What lists told, by logical id.
+/// What lists told.
 #[derive(Default)]
-struct Lists(BTreeMap<LogicalId, Listed>);
+struct Lists(Vec<Listed>);
 
 impl Lists {
     fn extend(&mut self, more: Self) {
@@ -198,25 +215,49 @@ impl Lists {
 
     /// What may have others within it.
     fn parents(&self) -> Vec<Wanted> {
-        self.0
-            .values()
-            .map(|listed| listed.wanted.clone())
-            .collect()
+        self.0.iter().map(|listed| listed.wanted.clone()).collect()
     }
 
     /// What was listed and is not wanted.
     fn unwanted<'a>(&'a self, wanted: &[Wanted]) -> impl Iterator<Item = &'a Wanted> + use<'a> {
         let ids: BTreeSet<LogicalId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
         self.0
-            .values()
+            .iter()
             .map(|listed| &listed.wanted)
             .filter(move |listed| !ids.contains(&listed.id))
     }
 
     /// How to look at something; none for what is not listed.
     fn look<'a>(&'a self, wanted: &'a Wanted) -> Option<Look<'a>> {
-        let listed = self.0.get(&wanted.id)?.live.as_ref();
-        Some(Look { wanted, listed })
+        let listed = self.0.iter().find(|listed| listed.wanted.id == wanted.id)?;
+        Some(Look {
+            wanted,
+            listed: listed.live.as_ref(),
+            is_leftover: std::ptr::eq(&raw const listed.wanted, wanted),
+        })
+    }
+
+    /// Names that are joined by `-` come to the same for different pairs: what was listed under a wanted id
+    /// and is something else gets an id that nothing wanted has, and so does the second of two.
+    fn tell_apart(&mut self, wanted: &[Wanted]) {
+        let wanted: BTreeMap<&LogicalId, &Wanted> = wanted.iter().map(|w| (&w.id, w)).collect();
+        let mut taken: BTreeSet<LogicalId> = BTreeSet::new();
+        for listed in &mut self.0 {
+            let id = &listed.wanted.id;
+            let is_other = wanted.get(id).is_some_and(|wanted| {
+                wanted.identity.name != listed.wanted.identity.name
+                    || wanted.within != listed.wanted.within
+            });
+            if is_other || taken.contains(id) {
+                let of = listed.wanted.within.as_ref();
+                let of = of.map_or_else(
+                    || listed.wanted.identity.name.clone(),
+                    |parent| format!("{} of {parent}", id.name),
+                );
+                listed.wanted.id = LogicalId::new(id.kind, of);
+            }
+            taken.insert(listed.wanted.id.clone());
+        }
     }
 }
 
@@ -225,7 +266,6 @@ async fn lists(
     cx: &Context,
     limits: &Limits,
     parents: Option<&[Wanted]>,
-    wanted: &[Wanted],
 ) -> Result<Lists, Vec<ObserveError>> {
     let mut asked: Vec<(&'static dyn resource::ResourceKind, Option<&Wanted>)> = Vec::new();
     for kind in KINDS.iter().copied() {
@@ -249,41 +289,35 @@ async fn lists(
     let mut errors = Vec::new();
     while let Some((kind, found)) = reads.next().await {
         match found {
-            Ok(found) => {
-                for listed in found {
-                    lists.0.insert(listed.wanted.id.clone(), listed);
-                }
-            }
+            Ok(found) => lists.0.extend(found),
             Err(error) => errors.push(ObserveError {
                 what: format!("the list of {}", kind.section()),
                 error,
             }),
         }
     }
-    lists.rename(wanted);
     all_or(errors, lists)
 }
 
-impl Lists {
-    /// Two names that are joined by `-` can be read in more than one way: a listed mapping goes by the id
-    /// of the wanted one of the same queue and function.
-    fn rename(&mut self, wanted: &[Wanted]) {
-        for wanted in wanted.iter().filter(|w| w.id.kind == Kind::Mapping) {
-            let same = self.0.iter().find(|(id, listed)| {
-                id.kind == Kind::Mapping && listed.wanted.identity == wanted.identity
-            });
-            if let Some(found) = same.map(|(id, _)| id.clone())
-                && found != wanted.id
-                && let Some(listed) = self.0.remove(&found)
-            {
-                self.0.insert(wanted.id.clone(), listed);
-            }
+/// What carries no tags belongs to whom the things belong that it is of: it is not ours when one of them is
+/// somebody else's.
+fn disown<'a>(observed: &mut Snapshot, all: impl Iterator<Item = &'a Wanted>) {
+    for wanted in all {
+        let foreign = |id: &LogicalId| matches!(observed.get(id), Some(Observed::Unowned(_)));
+        let of_others = wanted.belongs_to.iter().any(foreign);
+        if of_others
+            && let Some(Observed::Owned(live)) = observed.get(&wanted.id)
+            && live.owner() == Owner::Nobody
+        {
+            let live = live.clone();
+            observed.insert(wanted.id.clone(), Observed::Unowned(live));
         }
     }
 }
 
 /// Of the leftovers those that are ours remain, and with them what was observed of them.
-fn sorted_out(observed: Snapshot, wanted: &[Wanted], mut leftovers: Vec<Wanted>) -> Survey {
+fn sorted_out(mut observed: Snapshot, wanted: &[Wanted], mut leftovers: Vec<Wanted>) -> Survey {
+    disown(&mut observed, wanted.iter().chain(&leftovers));
     leftovers.retain(|leftover| match observed.get(&leftover.id) {
         Some(Observed::Owned(live)) => is_ours(leftover, live, &observed),
         _ => false,
@@ -293,54 +327,40 @@ fn sorted_out(observed: Snapshot, wanted: &[Wanted], mut leftovers: Vec<Wanted>)
         .chain(&leftovers)
         .map(|wanted| &wanted.id)
         .collect();
-    let mut observed = observed;
     observed.retain(|id, _| known.contains(id));
-    uses_of_leftovers(&mut leftovers);
+    uses_of_leftovers(&mut leftovers, wanted);
     Survey {
         observed,
         leftovers,
     }
 }
 
-/// A leftover without tags is ours only if what it belongs to is: another stack's name may begin with
-/// the name of this one.
+/// A leftover without tags is ours only if something that it is of is: another stack's name may begin with
+/// the name of this one, and other people's names, too.
 fn is_ours(leftover: &Wanted, live: &Live, observed: &Snapshot) -> bool {
-    if live.owner() != resource::Owner::Nobody {
-        return true;
-    }
-    let mut of = leftover.depends_on.iter().filter_map(|id| observed.get(id));
-    let (mut owned, mut foreign) = (false, false);
-    for observed in &mut of {
-        owned |= matches!(observed, Observed::Owned(_));
-        foreign |= matches!(observed, Observed::Unowned(_));
-    }
-    owned && !foreign
+    let owned = |id: &LogicalId| matches!(observed.get(id), Some(Observed::Owned(_)));
+    live.owner() != Owner::Nobody || leftover.belongs_to.iter().any(owned)
 }
 
 /// What a leftover works with is not known any more: a function may have used every store, and a
-/// notification every permission.
-fn uses_of_leftovers(leftovers: &mut [Wanted]) {
-    let permissions: Vec<LogicalId> = leftovers
-        .iter()
-        .map(|leftover| leftover.id.clone())
-        .filter(|id| matches!(id.kind, Kind::Permission | Kind::Function))
-        .collect();
-    let stores: Vec<LogicalId> = leftovers
-        .iter()
-        .map(|leftover| leftover.id.clone())
-        .filter(|id| {
-            matches!(
-                id.kind,
-                Kind::Bucket | Kind::Queue | Kind::Table | Kind::LogGroup
-            )
-        })
-        .collect();
+/// notification every function.
+fn uses_of_leftovers(leftovers: &mut [Wanted], wanted: &[Wanted]) {
+    let all = || {
+        wanted
+            .iter()
+            .chain(leftovers.iter())
+            .map(|one| one.id.clone())
+    };
+    let of = |kinds: &[Kind]| -> Vec<LogicalId> {
+        all().filter(|id| kinds.contains(&id.kind)).collect()
+    };
+    let stores = of(&[Kind::Bucket, Kind::Queue, Kind::Table, Kind::LogGroup]);
+    let started = of(&[Kind::Permission, Kind::Function]);
     for leftover in leftovers {
-        if leftover.id.kind == Kind::Function {
-            leftover.uses.extend(stores.iter().cloned());
-        }
-        if leftover.id.kind == Kind::Notification {
-            leftover.uses.extend(permissions.iter().cloned());
+        match leftover.id.kind {
+            Kind::Function => leftover.uses.extend(stores.iter().cloned()),
+            Kind::Notification => leftover.uses.extend(started.iter().cloned()),
+            _ => {}
         }
     }
 }
@@ -368,8 +388,8 @@ mod tests {
         let queue = leftover(Kind::Queue, "pipeline-jobs");
         let function = leftover(Kind::Function, "pipeline-worker");
         let mapping = leftover(Kind::Mapping, "pipeline-jobs-pipeline-worker")
-            .after(queue.id.clone())
-            .after(function.id.clone());
+            .belonging_to(queue.id.clone())
+            .belonging_to(function.id.clone());
         let old = leftover(Kind::Queue, "old");
         let observed = Snapshot::from([
             (
@@ -389,16 +409,63 @@ mod tests {
     }
 
     #[test]
-    fn a_leftover_function_goes_before_every_leftover_store() {
+    fn what_has_no_tags_is_not_ours_when_what_it_is_of_is_not() {
+        let function = leftover(Kind::Function, "f");
+        let group = leftover(Kind::LogGroup, "f").belonging_to(function.id.clone());
+        let of = |function_is: Observed, tags: Option<&str>| {
+            let mut observed = Snapshot::from([
+                (function.id.clone(), function_is),
+                (group.id.clone(), Observed::Owned(live(tags))),
+            ]);
+            disown(&mut observed, [&function, &group].into_iter());
+            matches!(observed[&group.id], Observed::Owned(_))
+        };
+        assert!(!of(Observed::Unowned(live(None)), None));
+        assert!(of(Observed::Owned(live(Some("s"))), None));
+        assert!(of(Observed::Absent, None), "late deliveries of our own");
+        assert!(
+            of(Observed::Unowned(live(None)), Some("s")),
+            "it says so itself"
+        );
+    }
+
+    #[test]
+    fn what_is_listed_under_a_wanted_id_and_is_something_else_is_told_apart() {
+        let named = |id: &str, name: &str, within: Option<&str>| {
+            let mut wanted = leftover(Kind::Permission, id);
+            wanted.identity.name = name.to_owned();
+            wanted.within = within.map(|name| LogicalId::new(Kind::Function, name));
+            wanted
+        };
+        let listed = |wanted: Wanted| Listed { wanted, live: None };
+        let wanted = [named("a-b-c", "sid", Some("c"))];
+        let mut lists = Lists(vec![
+            listed(named("a-b-c", "sid", Some("b-c"))),
+            listed(named("a-b-c", "sid", Some("c"))),
+        ]);
+        lists.tell_apart(&wanted);
+        let unwanted: Vec<_> = lists
+            .unwanted(&wanted)
+            .map(|w| w.id.name.as_str())
+            .collect();
+        assert_eq!(unwanted, ["a-b-c of functions.b-c"]);
+        assert!(lists.look(&wanted[0]).is_some());
+    }
+
+    #[test]
+    fn a_leftover_function_goes_before_every_store() {
         let mut leftovers = [
             leftover(Kind::Function, "f"),
             leftover(Kind::Table, "t"),
             leftover(Kind::LogGroup, "f"),
             leftover(Kind::Notification, "b"),
         ];
-        uses_of_leftovers(&mut leftovers);
-        assert!(leftovers[3].needs(&leftovers[0].id), "and is started no more");
-        assert!(leftovers[0].needs(&leftovers[1].id) && leftovers[0].needs(&leftovers[2].id));
+        let wanted = [leftover(Kind::Queue, "q"), leftover(Kind::Function, "g")];
+        uses_of_leftovers(&mut leftovers, &wanted);
+        for store in [&leftovers[1], &leftovers[2], &wanted[0]] {
+            assert!(leftovers[0].needs(&store.id));
+        }
+        assert!(leftovers[3].needs(&leftovers[0].id) && leftovers[3].needs(&wanted[1].id));
         assert!(leftovers[1].uses.is_empty());
     }
 }

@@ -154,7 +154,7 @@ fn on_live(step: &Step, request: &Request<'_>) -> Vec<Violation> {
     {
         violations.push(Violation::Foreign { id: id() });
     }
-    let agreed = step.lose_data && request.consent.lose_data;
+    let agreed = step.lose_data && request.consent.losses.cover(&step.id);
     let empty = step
         .live
         .as_ref()
@@ -165,18 +165,21 @@ fn on_live(step: &Step, request: &Request<'_>) -> Vec<Violation> {
     violations
 }
 
-/// Nothing that is to be kept is deleted; an `up` deletes nothing that is wanted.
+/// Nothing that is to be kept is deleted or replaced; an `up` deletes nothing that is wanted.
 fn kept(plan: &Plan, request: &Request<'_>, purpose: Purpose) -> Vec<Violation> {
-    let keeps = |wanted: &&Wanted| wanted.retain || purpose == Purpose::Up;
-    let kept: BTreeSet<&LogicalId> = request
+    let wanted: BTreeMap<&LogicalId, &Wanted> = request
         .wanted
         .iter()
-        .filter(keeps)
-        .map(|wanted| &wanted.id)
+        .map(|wanted| (&wanted.id, wanted))
         .collect();
     plan.steps
         .iter()
-        .filter(|step| step.action == Action::Delete && kept.contains(&step.id))
+        .filter(|step| {
+            wanted.get(&step.id).is_some_and(|wanted| {
+                let deletes = step.action == Action::Delete;
+                (step.action.removes() && wanted.retain) || (deletes && purpose == Purpose::Up)
+            })
+        })
         .map(|step| Violation::Kept {
             id: step.id.clone(),
         })

@@ -108,16 +108,27 @@ pub struct Step {
     pub live: Option<Live>,
 }
 
-/// What would make a plan possible that is refused.
+/// What would make possible what is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
     /// Take it over: `--adopt`.
     Adopt,
-    /// Agree to lose its data: `--force`.
+    /// Agree to lose its data, `--force`, or keep it, `retain: true`.
     LoseData,
+    /// Agree to lose its data, `--force`, or save it elsewhere first.
+    SaveData,
+    /// Take `retain: true` out of the stack.
+    Release,
     /// Give it another name in the stack, or remove what is in the way.
     Rename,
+}
+
+impl Remedy {
+    /// Would it help to agree to lose data?
+    pub fn is_about_data(self) -> bool {
+        matches!(self, Self::LoseData | Self::SaveData)
+    }
 }
 
 /// A resource that stands in the way, or that must not be lost.
@@ -166,20 +177,14 @@ impl Plan {
     pub fn at_risk(&self) -> BTreeSet<LogicalId> {
         self.refusals
             .iter()
-            .filter(|refusal| refusal.remedy == Remedy::LoseData)
+            .filter(|refusal| refusal.remedy.is_about_data())
             .map(|refusal| refusal.id.clone())
             .collect()
     }
 
     /// The steps as a graph, each with those it waits for.
     pub fn graph(&self) -> Graph<LogicalId> {
-        let ids: BTreeSet<LogicalId> = self.steps.iter().map(|step| step.id.clone()).collect();
-        let edges = self.steps.iter().flat_map(|step| {
-            let present = step.after.iter().filter(|id| ids.contains(id));
-            present.map(|id| (step.id.clone(), id.clone()))
-        });
-        let edges: Vec<_> = edges.collect();
-        Graph::new(ids, edges)
+        order::graph(&self.steps)
     }
 }
 
@@ -192,17 +197,40 @@ pub struct Traits {
     pub stores_data: bool,
 }
 
+/// Whose data may be lost.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Losses {
+    /// Nobody's.
+    #[default]
+    None,
+    /// That of the stores that somebody was asked about.
+    Of(BTreeSet<LogicalId>),
+    /// That of every store.
+    Any,
+}
+
+impl Losses {
+    /// May the data of this store be lost?
+    pub fn cover(&self, id: &LogicalId) -> bool {
+        match self {
+            Self::None => false,
+            Self::Of(ids) => ids.contains(id),
+            Self::Any => true,
+        }
+    }
+}
+
 /// What somebody agreed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Consent {
     /// Resources that belong to nobody are taken over.
     pub adopt: bool,
     /// Data of stores that are deleted or replaced may be lost.
-    pub lose_data: bool,
+    pub losses: Losses,
 }
 
 /// All that a plan is made from.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Request<'a> {
     /// Name of the stack.
     pub stack: &'a str,
@@ -215,7 +243,7 @@ pub struct Request<'a> {
     /// What the kinds say about their fields.
     pub traits: fn(Kind) -> Traits,
     /// What somebody agreed to.
-    pub consent: Consent,
+    pub consent: &'a Consent,
 }
 
 /// A step, or the reason why there is none.
@@ -233,13 +261,17 @@ pub fn up(request: &Request<'_>) -> Plan {
         let why = "it is not in the stack any more";
         if let Some(decision) = delete(request, leftover, why, &request.survey.leftovers) {
             let decision = decision.map(|mut step| {
-                // Whatever used it must have stopped.
-                step.after.extend(before.iter().cloned());
+                // Whatever used it must have stopped. A mapping uses others, and binds their settings to
+                // one another: it goes first.
+                if leftover.id.kind != Kind::Mapping {
+                    step.after.extend(before.iter().cloned());
+                }
                 step
             });
             push(&mut plan, decision);
         }
     }
+    order::mappings_before_functions(&mut plan.steps, &request.survey.leftovers);
     order::keep_at_least(&mut plan.steps, request.wanted);
     plan.steps = order::in_order(plan.steps);
     plan
@@ -254,6 +286,7 @@ pub fn down(request: &Request<'_>) -> Plan {
         .chain(&request.survey.leftovers)
         .cloned()
         .collect();
+    let all = retained_with_what_they_need(all);
     let mut plan = Plan::default();
     for wanted in &all {
         if let Some(decision) = delete(request, wanted, "the stack is taken down", &all) {
@@ -262,6 +295,27 @@ pub fn down(request: &Request<'_>) -> Plan {
     }
     plan.steps = order::in_order(plan.steps);
     plan
+}
+
+/// What is kept keeps what it cannot be without: a queue its dead letter queue.
+fn retained_with_what_they_need(mut all: Vec<Wanted>) -> Vec<Wanted> {
+    loop {
+        let needed: BTreeSet<LogicalId> = all
+            .iter()
+            .filter(|wanted| wanted.retain)
+            .flat_map(|wanted| wanted.depends_on.clone())
+            .collect();
+        let mut grown = false;
+        for wanted in &mut all {
+            if needed.contains(&wanted.id) && !wanted.retain {
+                wanted.retain = true;
+                grown = true;
+            }
+        }
+        if !grown {
+            return all;
+        }
+    }
 }
 
 fn push(plan: &mut Plan, decision: Decision) {
@@ -319,16 +373,20 @@ fn decide(request: &Request<'_>, wanted: &Wanted) -> Decision {
                 step.changes = changes;
                 return Ok(on(step, live));
             };
+            if wanted.retain {
+                let why = format!("`{field}` cannot be changed in place, and it is to be kept");
+                return Err(refuse(live, why, Remedy::Release));
+            }
             if !may_go(request, wanted, live) {
                 let why = format!(
                     "`{field}` cannot be changed in place, and replacing it would lose its data"
                 );
-                return Err(refuse(live, why, Remedy::LoseData));
+                return Err(refuse(live, why, Remedy::SaveData));
             }
             let why = format!("`{field}` cannot be changed in place");
             let mut step = step(wanted, Action::Replace, &why);
             step.changes = changes;
-            step.lose_data = request.consent.lose_data;
+            step.lose_data = request.consent.losses.cover(&wanted.id);
             Ok(on(step, live))
         }
     }
@@ -341,18 +399,26 @@ fn delete(request: &Request<'_>, wanted: &Wanted, why: &str, all: &[Wanted]) -> 
         return None;
     };
     if wanted.retain {
-        return Some(Ok(on(step(wanted, Action::Keep, "`retain: true`"), live)));
+        let why = "it is to be kept, as `retain: true` says";
+        let mut step = on(step(wanted, Action::Keep, why), live);
+        step.after.clear();
+        return Some(Ok(step));
     }
     if !may_go(request, wanted, live) {
+        let is_wanted = request.wanted.iter().any(|one| one.id == wanted.id);
         return Some(Err(Refusal {
             id: wanted.id.clone(),
             name: live.identity.name.clone(),
             why: "there is still data in it".to_owned(),
-            remedy: Remedy::LoseData,
+            remedy: if is_wanted {
+                Remedy::LoseData
+            } else {
+                Remedy::SaveData
+            },
         }));
     }
     let mut step = on(step(wanted, Action::Delete, why), live);
-    step.lose_data = request.consent.lose_data;
+    step.lose_data = request.consent.losses.cover(&wanted.id);
     step.after = all
         .iter()
         .filter(|other| other.needs(&wanted.id) && !other.retain)
@@ -365,7 +431,7 @@ fn delete(request: &Request<'_>, wanted: &Wanted, why: &str, all: &[Wanted]) -> 
 /// May it be deleted, as far as its data goes? A store that nobody looked into counts as full.
 fn may_go(request: &Request<'_>, wanted: &Wanted, live: &Live) -> bool {
     !(request.traits)(wanted.id.kind).stores_data
-        || request.consent.lose_data
+        || request.consent.losses.cover(&wanted.id)
         || live.holds_data == Some(false)
 }
 

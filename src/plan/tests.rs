@@ -105,7 +105,8 @@ impl Case {
     }
 
     fn consent(mut self, adopt: bool, lose_data: bool) -> Self {
-        self.consent = Consent { adopt, lose_data };
+        let losses = if lose_data { Losses::Any } else { Losses::None };
+        self.consent = Consent { adopt, losses };
         self
     }
 
@@ -116,7 +117,7 @@ impl Case {
             survey: &self.survey,
             identities: &self.identities,
             traits: self.traits,
-            consent: self.consent,
+            consent: &self.consent,
         }
     }
 
@@ -265,7 +266,7 @@ fn a_store_with_data_is_replaced_with_consent_only() {
         let plan = case(holds_data).up();
         let (why, remedy) = refusal(&plan);
         assert!(why.contains("would lose its data"), "{why}");
-        assert_eq!(remedy, Remedy::LoseData);
+        assert_eq!(remedy, Remedy::SaveData);
         assert_eq!(plan.at_risk(), [id("q")].into());
         let plan = case(holds_data).consent(false, true).up();
         assert_eq!(only(&plan).0, Action::Replace);
@@ -366,7 +367,7 @@ fn a_leftover_store_with_data_is_deleted_with_consent_only() {
     let plan = case().up();
     assert_eq!(
         refusal(&plan),
-        ("there is still data in it", Remedy::LoseData)
+        ("there is still data in it", Remedy::SaveData)
     );
     let plan = case().consent(false, true).up();
     assert_eq!(only(&plan).0, Action::Delete);
@@ -437,6 +438,88 @@ fn down_refuses_to_lose_data_without_consent() {
     let plan = one(full(Some(false))).traits(store).down();
     assert_eq!(only(&plan).0, Action::Delete);
     assert!(!plan.steps[0].lose_data);
+}
+
+#[test]
+fn only_what_somebody_was_asked_about_may_be_lost() {
+    let full = |name: &str| {
+        Observed::Owned(Live {
+            holds_data: Some(true),
+            ..live(name, 1, "k")
+        })
+    };
+    let mut case = Case::new(vec![wanted("a", &[]), wanted("b", &[])])
+        .seen("a", full("a"))
+        .seen("b", full("b"))
+        .traits(store);
+    case.consent.losses = Losses::Of([id("a")].into());
+    let plan = case.down();
+    assert_eq!(actions(&plan), ["a delete"]);
+    assert_eq!(plan.at_risk(), [id("b")].into());
+}
+
+#[test]
+fn what_is_retained_keeps_what_it_needs_and_is_not_replaced() {
+    let mut kept = wanted("kept", &["needed"]);
+    kept.retain = true;
+    let all = vec![kept.clone(), wanted("needed", &[]), wanted("other", &[])];
+    let case = all.iter().fold(Case::new(all.clone()), |case, one| {
+        let name = one.id.name.as_str();
+        case.seen(name, Observed::Owned(live(name, 1, "k")))
+    });
+    let down = ["kept keep", "needed keep", "other delete"];
+    assert_eq!(actions(&case.down()), down);
+    // And when what it needed has gone all the same.
+    let case = Case::new(all).seen("kept", Observed::Owned(live("kept", 1, "k")));
+    assert_eq!(actions(&case.down()), ["kept keep"]);
+
+    let mut kept = wanted("q", &[]);
+    kept.retain = true;
+    let plan = Case::new(vec![kept])
+        .seen("q", Observed::Owned(live("q", 1, "x")))
+        .traits(fixed_key)
+        .consent(false, true)
+        .up();
+    assert_eq!(refusal(&plan).1, Remedy::Release);
+}
+
+#[test]
+fn a_leftover_mapping_goes_before_its_function_is_changed() {
+    let mut mapping = Wanted::new(LogicalId::new(Kind::Mapping, "old"), Identity::default());
+    mapping = mapping.after(id("function")).after(id("gone"));
+    let plan = Case::new(vec![wanted("function", &[])])
+        .seen("function", Observed::Owned(live("function", 2, "k")))
+        .leftover(mapping, live("old", 1, "k"))
+        .leftover(wanted("gone", &[]), live("gone", 1, "k"))
+        .up();
+    assert_eq!(
+        actions(&plan),
+        ["old delete", "function update", "gone delete"]
+    );
+}
+
+/// An order that would close a ring by way of a third resource is not asked for.
+#[test]
+fn the_order_of_two_changes_never_closes_a_ring() {
+    let mut mapping = wanted("mapping", &["jobs", "worker"]);
+    mapping.at_least = Some(AtLeast {
+        high: (id("jobs"), "size"),
+        low: (id("worker"), "size"),
+    });
+    let jobs = wanted("jobs", &[]).with("size", 30);
+    let all = vec![
+        jobs,
+        wanted("retry", &["jobs"]),
+        wanted("worker", &["retry"]).with("size", 10),
+        mapping,
+    ];
+    let plan = Case::new(all)
+        .seen("jobs", Observed::Owned(live("jobs", 300, "k")))
+        .seen("retry", Observed::Owned(live("retry", 1, "k")))
+        .seen("worker", Observed::Owned(live("worker", 10, "k")))
+        .seen("mapping", Observed::Owned(live("mapping", 1, "k")))
+        .up();
+    assert_eq!(plan.changes().count(), 1);
 }
 
 /// (live size of queue and function) → (wanted) → which goes first

@@ -76,7 +76,9 @@ impl Board {
             Event::StepRetried { id, cause, .. } => {
                 self.note(id, format!("waiting for {}", cause.waiting_for()));
             }
-            Event::StepFinished { id, .. } | Event::StepFailed { id, .. } => {
+            Event::StepFinished { id, .. }
+            | Event::StepFailed { id, .. }
+            | Event::StepInterrupted { id, .. } => {
                 self.running.remove(id);
                 self.ended += 1;
             }

@@ -87,6 +87,9 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             bad(action.sign()),
             bad("failed:")
         )),
+        Event::StepInterrupted { id, what } => {
+            Some(format!("{} {id}, which waited for {what}", warn("stopped")))
+        }
         Event::StepSkipped { id, because } => Some(format!(
             "{} {id}, because {because} failed",
             warn("skipped")

@@ -1,7 +1,5 @@
 //! The only folder that prints. stdout is data, stderr is talk; with `--output json` stdout is one
 //! envelope and stderr a stream of event lines.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 mod board;
 pub mod human;
 mod json;
@@ -83,7 +81,7 @@ impl Renderer {
     pub fn failure<T: Serialize>(&self, failure: &Failure, data: Option<&T>) {
         self.progress.finish();
         match self.format {
-            Format::Human => eprintln!("{:?}", failure.report),
+            Format::Human => to_stderr(&format!("{:?}", failure.report)),
             Format::Json => to_stdout(&json::envelope(self.command, data, Some(failure))),
         }
     }
@@ -95,11 +93,12 @@ impl Renderer {
             && std::io::stderr().is_terminal()
     }
 
-    /// Asks for a line of text.
-    pub fn ask(&self, question: &str) -> std::io::Result<String> {
+    /// Asks for a line of text. An interruption is seen while the answer is waited for.
+    pub async fn ask(&self, question: &str) -> std::io::Result<String> {
         self.progress.finish();
         console::Term::stderr().write_str(question)?;
-        console::Term::stderr().read_line()
+        let answer = tokio::task::spawn_blocking(|| console::Term::stderr().read_line());
+        answer.await.map_err(std::io::Error::other)?
     }
 }
 
@@ -109,7 +108,7 @@ impl Sink for Renderer {
             Format::Human => self.progress.event(&event),
             Format::Json => {
                 let at_ms = (self.begun.elapsed().as_secs_f64() * 1_000_000.0).round() / 1_000.0;
-                eprintln!("{}", json::line(&Line { at_ms, event }));
+                to_stderr(&json::line(&Line { at_ms, event }));
             }
         }
     }
@@ -118,6 +117,11 @@ impl Sink for Renderer {
 /// Writes text for the shell (`eval`) or a file: no envelope, no style.
 pub fn raw(text: &str) {
     to_stdout(text);
+}
+
+/// Nobody may read the talk any more: what is being done goes on.
+fn to_stderr(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// A reader that closes the pipe early (`head`) is not a failure.

@@ -57,8 +57,8 @@ impl Progress {
     /// Prints a line above what is drawn.
     pub fn line(&self, line: &str) {
         match &*self.bar.lock().expect("no holder panics") {
-            Some(bar) => bar.inner().suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.inner().suspend(|| super::to_stderr(line)),
+            None => super::to_stderr(line),
         }
     }
 

@@ -7,8 +7,8 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag
 use super::bucket_settings::GONE;
 use super::error::{absent, failed};
 use super::{
-    Attrs, CallError, Context, Listed, Live, Observed, Place, Resolved, ResourceKind, Service,
-    Tags, Wanted, bucket_contents, bucket_settings,
+    Attrs, CallError, Context, Listed, Live, Observed, Owner, Place, Resolved, ResourceKind,
+    Service, Tags, Wanted, bucket_contents, bucket_settings,
 };
 use crate::stack::model::{Kind, LogicalId, Stack};
 
@@ -73,25 +73,15 @@ impl ResourceKind for BucketKind {
         _listed: Option<&Live>,
     ) -> Result<Observed, CallError> {
         let name = &wanted.identity.name;
-        let tags = async {
-            let answer = cx.clients.s3.get_bucket_tagging().bucket(name).send().await;
-            answer.map_err(failed("GetBucketTagging"))
-        };
-        let (tags, attrs) = futures::join!(tags, bucket_settings::read(cx, name));
-        let (Some(tags), Some(attrs)) = (absent(absent(tags, &["NoSuchTagSet"]), GONE)?, attrs?)
-        else {
+        let (tags, attrs) = futures::join!(read_tags(cx, name), bucket_settings::read(cx, name));
+        let (Some(tags), Some(attrs)) = (absent(tags, GONE)?, attrs?) else {
             return Ok(Observed::Absent);
         };
-        let tags = tags.map(|answer| answer.tag_set).unwrap_or_default();
         Ok(cx.owned_by_tags(Live {
             identity: wanted.identity.clone(),
             attrs,
             state: "Available".to_owned(),
-            tags: Some(
-                tags.into_iter()
-                    .map(|tag| (tag.key, tag.value))
-                    .collect::<Tags>(),
-            ),
+            tags: Some(tags),
             ..Live::default()
         }))
     }
@@ -121,16 +111,17 @@ impl ResourceKind for BucketKind {
             .send()
             .await
             .map_err(failed("CreateBucket"))?;
+        // Some endpoints, and us-east-1, answer so for one that is there already; its tags stay then.
         let live = Live {
             identity: wanted.identity.clone(),
             attrs,
-            tags: Some(tags),
+            tags: Some(read_tags(cx, &wanted.identity.name).await?),
             ..Live::default()
         };
-        if !cx.place.target.capabilities().tags_new_buckets {
-            put_tags(cx, &live, &Tags::new()).await?;
+        match live.owner() {
+            Owner::Stack(stack) if stack == cx.stack => Ok(live),
+            other => Err(CallError::foreign("CreateBucket", other)),
         }
-        Ok(live)
     }
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
@@ -142,7 +133,7 @@ impl ResourceKind for BucketKind {
     }
 
     async fn tag(&self, cx: &Context, live: &Live, tags: &Tags) -> Result<(), CallError> {
-        put_tags(cx, live, tags).await
+        put_tags(cx, &live.identity.name, tags).await
     }
 
     async fn delete(&self, cx: &Context, live: &Live, lose_data: bool) -> Result<(), CallError> {
@@ -167,9 +158,25 @@ fn tag_set(operation: &'static str, tags: &Tags) -> Result<Vec<Tag>, CallError> 
         .map_err(|error| CallError::local(operation, error.to_string()))
 }
 
-/// Adds tags to those that are there: a write replaces all. // aws-behaviours S18
-async fn put_tags(cx: &Context, live: &Live, tags: &Tags) -> Result<(), CallError> {
-    let mut all = live.tags.clone().unwrap_or_default();
+async fn read_tags(cx: &Context, bucket: &str) -> Result<Tags, CallError> {
+    let answer = cx
+        .clients
+        .s3
+        .get_bucket_tagging()
+        .bucket(bucket)
+        .send()
+        .await;
+    let found = absent(
+        answer.map_err(failed("GetBucketTagging")),
+        &["NoSuchTagSet"],
+    )?;
+    let tags = found.map(|answer| answer.tag_set).unwrap_or_default();
+    Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+}
+
+/// Adds tags to those that are there at this moment: a write replaces all. // aws-behaviours S18
+async fn put_tags(cx: &Context, bucket: &str, tags: &Tags) -> Result<(), CallError> {
+    let mut all = read_tags(cx, bucket).await?;
     all.retain(|key, _| !key.starts_with("aws:"));
     all.extend(tags.clone());
     let tagging = Tagging::builder()
@@ -179,7 +186,7 @@ async fn put_tags(cx: &Context, live: &Live, tags: &Tags) -> Result<(), CallErro
     cx.clients
         .s3
         .put_bucket_tagging()
-        .bucket(&live.identity.name)
+        .bucket(bucket)
         .tagging(tagging)
         .send()
         .await

@@ -25,6 +25,7 @@ pub(super) async fn holds_any(cx: &Context, bucket: &str) -> Result<bool, CallEr
 /// because writers may still have been at work. // aws-behaviours S16
 pub(super) async fn empty(cx: &Context, bucket: &str) -> Result<(), CallError> {
     let mut deleted = 0;
+    let mut before: Vec<ObjectIdentifier> = Vec::new();
     loop {
         // A page is at most 1,000, which is as many as one deletion takes.
         let answer = cx.clients.s3.list_object_versions().bucket(bucket).send();
@@ -36,7 +37,14 @@ pub(super) async fn empty(cx: &Context, bucket: &str) -> Result<(), CallError> {
         if objects.is_empty() {
             break;
         }
+        if objects == before {
+            return Err(CallError::local(
+                "DeleteObjects",
+                "what was deleted is still listed: the endpoint does not delete it",
+            ));
+        }
         deleted += objects.len() as u64;
+        before.clone_from(&objects);
         delete_page(cx, bucket, objects).await?;
         cx.note(Note::Emptied { objects: deleted });
         if cx.stop.is_cancelled() {

@@ -171,7 +171,12 @@ async fn put_policy(cx: &Context, wanted: &Resolved) -> Result<(), CallError> {
     let mut all = statements(&found);
     all.retain(|statement| statement["Sid"] != TLS_SID);
     all.push(tls_statement(cx, name));
-    let policy = json!({ "Version": "2012-10-17", "Statement": all });
+    // Everything else of the document stays: its version decides how statements of others are read.
+    let mut policy = found;
+    if !policy.is_object() {
+        policy = json!({ "Version": "2012-10-17" });
+    }
+    policy["Statement"] = all.into();
     cx.clients
         .s3
         .put_bucket_policy()

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::CallError;
 
 /// Why a failure passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The name is there already: somebody was faster, or an answer was lost.
@@ -66,6 +66,8 @@ const PROPAGATING: &[&str] = &[
     "Invalid principal in policy",
     "PrincipalNotFound",
     "Unable to validate the following destination configurations",
+    // A queue's new visibility timeout takes up to a minute to be seen. // aws-behaviours Q4, Q10
+    "is less than Function timeout",
 ];
 
 /// Codes of a change that is going on. // aws-behaviours S6, E3, C4, I7, D8, L3
@@ -75,7 +77,7 @@ const BUSY: &[&str] = &[
     "ResourceInUseException",
     "DeleteConflict",
     "TransactionInProgressException",
-    "ConcurrentModification",
+    "ConcurrentModificationException",
     // A writer put something in while it was being emptied. // aws-behaviours S16
     "BucketNotEmpty",
 ];
@@ -87,6 +89,9 @@ const TAKEN: &[&str] = &[
     "QueueAlreadyExists",
     "ResourceAlreadyExistsException",
 ];
+
+/// Codes of a service's own failure.
+const SERVER_FAULTS: &[&str] = &["InternalError", "InternalFailure", "ServiceUnavailable"];
 
 /// Codes of what is not there. // aws-behaviours S7, Q5
 const VANISHED: &[&str] = &[
@@ -136,6 +141,10 @@ pub fn cause(error: &CallError) -> Option<Cause> {
     }
     if is_any(VANISHED) {
         return Some(Cause::Vanished);
+    }
+    // Of one object of many there is no status. // aws-behaviours S16
+    if is_any(SERVER_FAULTS) {
+        return Some(Cause::ServerFault);
     }
     // 501 is an operation that the endpoint does not know: no wait makes it learn.
     match error.status {

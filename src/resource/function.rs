@@ -27,6 +27,8 @@ const GONE: &[&str] = &["ResourceNotFoundException"];
 /// The OS-only runtime: what runs a `bootstrap`. // aws-behaviours L17
 const RUNTIME: &str = "provided.al2023";
 
+/// Field that is there when the function, or its last update, failed at the target.
+const STATE: &str = "state";
 /// Fields that `UpdateFunctionConfiguration` carries.
 const CONFIGURATION: &[&str] = &["memory", "timeout", "runtime", "handler", "role"];
 
@@ -157,13 +159,15 @@ impl ResourceKind for FunctionKind {
         let environment_changed = changes
             .iter()
             .any(|field| field.starts_with("environment."));
+        // What failed at the target is sent again. // aws-behaviours L1, L3
+        let failed_there = changed(&[STATE]);
         let updates = changed(&["code", "architecture"]) || changed(CONFIGURATION);
         // One that was made a moment ago takes no update yet. // aws-behaviours L1, L3
         if live.state == "Pending" && (updates || environment_changed) {
             wait_updated(cx, &wanted.identity.name).await?;
         }
         // Code before configuration, each waited for: updates do not overlap. // aws-behaviours L3
-        if changed(&["code", "architecture"]) {
+        if changed(&["code", "architecture"]) || failed_there {
             let (code, place) = code(cx, wanted).await?;
             cx.clients
                 .lambda
@@ -179,7 +183,7 @@ impl ResourceKind for FunctionKind {
             drop(place);
             wait_updated(cx, &wanted.identity.name).await?;
         }
-        if changed(CONFIGURATION) || environment_changed {
+        if changed(CONFIGURATION) || environment_changed || failed_there {
             cx.clients
                 .lambda
                 .update_function_configuration()
@@ -311,7 +315,11 @@ async fn code<'a>(
         .ok_or_else(|| CallError::local("package", format!("{} was not packaged", wanted.id)))?;
     let megabytes = artifact.zip_bytes.div_ceil(1_000_000) as u32;
     // Nobody closes it: there always is one.
-    let place = cx.code.acquire_many(megabytes.clamp(1, CODE_AT_ONCE)).await.ok();
+    let place = cx
+        .code
+        .acquire_many(megabytes.clamp(1, CODE_AT_ONCE))
+        .await
+        .ok();
     let bytes = tokio::fs::read(&artifact.zip).await.map_err(|error| {
         CallError::local(
             "package",
@@ -434,6 +442,11 @@ fn live(function: &GetFunctionOutput, with_code: bool) -> Live {
         .and_then(|e| e.variables.as_ref());
     for (name, value) in variables.into_iter().flatten() {
         put(&format!("environment.{name}"), Some(value.clone().into()));
+    }
+    if configuration.last_update_status == Some(LastUpdateStatus::Failed)
+        || configuration.state == Some(State::Failed)
+    {
+        put(STATE, Some("failed".into()));
     }
     live.identity = Identity {
         name: configuration.function_name.clone().unwrap_or_default(),

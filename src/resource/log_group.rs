@@ -35,7 +35,8 @@ impl ResourceKind for LogGroupKind {
                 let name = format!("{FOLDER}{}", place.name(stack, &function.name));
                 let id = LogicalId::new(Kind::LogGroup, &function.name);
                 let mut wanted = Wanted::new(id, place.log_group_named(name))
-                    .with("retention_days", function.log_retention.0);
+                    .with("retention_days", function.log_retention.0)
+                    .belonging_to(LogicalId::new(Kind::Function, &function.name));
                 wanted.tagged = true;
                 wanted
             })
@@ -48,7 +49,8 @@ impl ResourceKind for LogGroupKind {
             let function = physical.strip_prefix(FOLDER)?;
             let name = cx.place.name_in_stack(&cx.stack, function)?;
             let id = LogicalId::new(Kind::LogGroup, name);
-            let wanted = Wanted::new(id, cx.place.log_group_named(physical.clone()));
+            let wanted = Wanted::new(id, cx.place.log_group_named(physical.clone()))
+                .belonging_to(LogicalId::new(Kind::Function, name));
             let live = live(&wanted, attrs);
             Some(Listed {
                 wanted,
@@ -81,7 +83,7 @@ impl ResourceKind for LogGroupKind {
         };
         group.tags = Some(tags);
         // A group that names nobody is one that late log deliveries of a deleted function made again
-        // under our function's name. // aws-behaviours C2
+        // under our function's name; whose that is, is seen by the function. // aws-behaviours C2
         Ok(match group.owner() {
             Owner::Nobody => Observed::Owned(group),
             _ => cx.owned_by_tags(group),

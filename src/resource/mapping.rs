@@ -31,9 +31,13 @@ fn mapping(queue: &Identity, function: &Identity, names: (&str, &str)) -> Wanted
     let id = LogicalId::new(Kind::Mapping, format!("{}-{}", names.0, names.1));
     let mut wanted = Wanted::new(id, identity)
         .with("queue", queue.arn.clone().unwrap_or_default())
-        .with("function", function.name.clone())
-        .after(LogicalId::new(Kind::Queue, names.0))
-        .after(LogicalId::new(Kind::Function, names.1));
+        .with("function", function.name.clone());
+    for id in [
+        LogicalId::new(Kind::Queue, names.0),
+        LogicalId::new(Kind::Function, names.1),
+    ] {
+        wanted = wanted.belonging_to(id.clone()).after(id);
+    }
     wanted.tagged = true;
     wanted
 }
@@ -86,11 +90,8 @@ impl ResourceKind for MappingKind {
             BTreeMap::new();
         for mapping in found.into_iter().filter(lasts) {
             let source = mapping.event_source_arn().unwrap_or_default().to_owned();
-            let target = mapping.function_arn().unwrap_or_default();
-            let target = target.split(":function:").nth(1).unwrap_or_default();
-            // Of a version or an alias: not of ours, which go to the function itself.
-            if !target.is_empty() && !target.contains(':') {
-                let pair = (source, target.to_owned());
+            if let Some(function) = function_of(&mapping) {
+                let pair = (source, function.to_owned());
                 pairs.entry(pair).or_default().push(mapping);
             }
         }
@@ -227,6 +228,12 @@ impl ResourceKind for MappingKind {
     }
 }
 
+/// Name of the function that it feeds; none where that is a version or an alias, which ours never are.
+fn function_of(mapping: &EventSourceMappingConfiguration) -> Option<&str> {
+    let name = mapping.function_arn()?.split(":function:").nth(1)?;
+    (!name.contains(':')).then_some(name)
+}
+
 /// Is it there to stay?
 fn lasts(mapping: &EventSourceMappingConfiguration) -> bool {
     mapping.state() != Some("Deleting")
@@ -236,12 +243,13 @@ fn lasts(mapping: &EventSourceMappingConfiguration) -> bool {
 async fn find(cx: &Context, wanted: &Wanted) -> Result<Option<Live>, CallError> {
     let resolved = wanted.resolve(&super::Identities::new());
     let queue = resolved.text("queue").unwrap_or_default();
+    let function = resolved.text("function").unwrap_or_default();
     let answer = cx
         .clients
         .lambda
         .list_event_source_mappings()
         .event_source_arn(queue)
-        .function_name(resolved.text("function").unwrap_or_default())
+        .function_name(function)
         .send()
         .await
         .map_err(failed("ListEventSourceMappings"));
@@ -249,7 +257,12 @@ async fn find(cx: &Context, wanted: &Wanted) -> Result<Option<Live>, CallError> 
         .and_then(|answer| answer.event_source_mappings)
         .unwrap_or_default()
         .into_iter()
-        .filter(|mapping| mapping.event_source_arn() == Some(queue) && lasts(mapping))
+        // Endpoints that look like Lambda may take the filters for parts of names.
+        .filter(|mapping| {
+            mapping.event_source_arn() == Some(queue)
+                && function_of(mapping) == Some(function)
+                && lasts(mapping)
+        })
         .collect();
     Ok(live(wanted, found))
 }

@@ -82,7 +82,7 @@ impl ResourceKind for NotificationKind {
                 "prefix": notification.prefix,
                 "suffix": notification.suffix,
             });
-            let permission = permission_name(&notification.bucket, &notification.function);
+            let (permission, _) = permission_name(stack, notification);
             let wanted = all[position].clone();
             // Names keep letters and digits of prefixes only: two wirings may come to the same.
             let name = notification.name();

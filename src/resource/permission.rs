@@ -10,16 +10,41 @@ use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
     Service, Wanted,
 };
-use crate::stack::model::{Kind, LogicalId, Stack};
+use crate::stack::model::{Kind, LogicalId, Notification, Stack};
 
 /// Permissions of buckets to invoke functions.
 pub struct PermissionKind;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
 
-/// Name of the permission that wires a bucket to a function; one serves several notifications.
-pub(super) fn permission_name(bucket: &str, function: &str) -> String {
-    format!("{bucket}-{function}")
+/// Name of the permission that wires a bucket to a function; one serves several notifications. True when an
+/// earlier notification has it already. Two pairs whose names come to the same when they are joined are
+/// numbered.
+pub(super) fn permission_name(stack: &Stack, notification: &Notification) -> (String, bool) {
+    let joined = |one: &Notification| format!("{}-{}", one.bucket, one.function);
+    let pair = |one: &Notification| (one.bucket.clone(), one.function.clone());
+    let own = pair(notification);
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut again = false;
+    for other in &stack.notifications {
+        if std::ptr::eq(other, notification) {
+            break;
+        }
+        again |= pair(other) == own;
+        if joined(other) == joined(notification) && !pairs.contains(&pair(other)) {
+            pairs.push(pair(other));
+        }
+    }
+    let number = pairs
+        .iter()
+        .position(|pair| *pair == own)
+        .unwrap_or(pairs.len())
+        + 1;
+    let name = match number {
+        1 => joined(notification),
+        number => format!("{}-{number}", joined(notification)),
+    };
+    (name, again)
 }
 
 /// What the StatementIds of our statements begin with.
@@ -44,11 +69,11 @@ impl ResourceKind for PermissionKind {
     fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
         let mut all: Vec<Wanted> = Vec::new();
         for notification in &stack.notifications {
-            let name = permission_name(&notification.bucket, &notification.function);
-            let id = LogicalId::new(Kind::Permission, &name);
-            if all.iter().any(|wanted| wanted.id == id) {
+            let (name, again) = permission_name(stack, notification);
+            if again {
                 continue;
             }
+            let id = LogicalId::new(Kind::Permission, &name);
             let identity = Identity {
                 name: format!("{}{name}", sid_prefix(&stack.name)),
                 ..Identity::default()

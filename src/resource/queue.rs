@@ -243,8 +243,11 @@ async fn tags(cx: &Context, url: &str) -> Result<Tags, CallError> {
     Ok(answer.tags.unwrap_or_default().into_iter().collect())
 }
 
-/// Messages in any state.
+/// Messages in any state. An endpoint that does not tell how many are visible may have any number.
 fn messages(attributes: &HashMap<QueueAttributeName, String>) -> i64 {
+    if !attributes.contains_key(&QueueAttributeName::ApproximateNumberOfMessages) {
+        return i64::MAX;
+    }
     [
         QueueAttributeName::ApproximateNumberOfMessages,
         QueueAttributeName::ApproximateNumberOfMessagesNotVisible,

@@ -132,6 +132,7 @@ impl ResourceKind for TableKind {
             .dynamodb
             .scan()
             .table_name(&live.identity.name)
+            .consistent_read(true)
             .limit(1)
             .send()
             .await;

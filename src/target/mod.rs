@@ -33,8 +33,6 @@ pub struct Capabilities {
     pub current_lists: bool,
     /// A second mapping of one queue to one function is refused.
     pub one_mapping_per_pair: bool,
-    /// A bucket is made with the tags that come along.
-    pub tags_new_buckets: bool,
 }
 
 /// How many steps or reads may be on their way to each service at once.
@@ -153,7 +151,6 @@ pub const ROWS: &[TargetRow] = &[
             runs_functions_on_host: true,
             current_lists: true,
             one_mapping_per_pair: true,
-            tags_new_buckets: true,
         },
         deadlines: Deadlines::LOCAL,
         parallel: Parallel::LOCAL,
@@ -177,7 +174,6 @@ pub const ROWS: &[TargetRow] = &[
             runs_functions_on_host: true,
             current_lists: true,
             one_mapping_per_pair: false,
-            tags_new_buckets: false,
         },
         deadlines: Deadlines::LOCAL,
         parallel: Parallel::LOCAL,

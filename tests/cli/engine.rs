@@ -74,10 +74,15 @@ fn plan_says_what_up_does() {
     let changed = STORES
         .replace("versioning: true", "versioning: true, expire_after: 9d")
         .replace("max_receives: 3", "max_receives: 4")
-        .replace("expires_at }", "expires_at, indexes: { by_day: { partition_key: day } } }");
+        .replace(
+            "expires_at }",
+            "expires_at, indexes: { by_day: { partition_key: day } } }",
+        );
     env.write("stacks/demo.yaml", changed);
     let pending = env.pipectl(&["plan", "--detailed-exitcode"]).expect_code(2);
-    let mermaid = env.pipectl(&["plan", "--graph", "mermaid"]).expect_success();
+    let mermaid = env
+        .pipectl(&["plan", "--graph", "mermaid"])
+        .expect_success();
     let json = |arguments: &[&str]| env.pipectl(arguments).expect_success().json();
     let planned = json(&["plan", "--output", "json"]);
     assert_eq!(planned["data"]["changes"], 3);
@@ -96,7 +101,11 @@ fn a_plan_leaves_a_stopped_target_stopped() {
     let (env, _) = stores();
     env.stop_emulator();
     let plan = env.pipectl(&["plan"]).expect_success();
-    assert!(plan.stdout.contains("nothing to do"), "{}", plan.unredacted());
+    assert!(
+        plan.stdout.contains("nothing to do"),
+        "{}",
+        plan.unredacted()
+    );
     assert!(env.emulator().is_none(), "{}", plan.unredacted());
     succeed(&env, &["down"]);
 }
@@ -109,7 +118,10 @@ fn drift_is_told_and_repaired() {
         "SetQueueAttributes",
         &json!({ "QueueUrl": url, "Attributes": { "VisibilityTimeout": "99" } }),
     ));
-    expect(probe.sqs("UntagQueue", &json!({ "QueueUrl": url, "TagKeys": ["pipectl:id"] })));
+    expect(probe.sqs(
+        "UntagQueue",
+        &json!({ "QueueUrl": url, "TagKeys": ["pipectl:id"] }),
+    ));
     assert_eq!(s3(&probe, "DELETE", "/demo-files?policy", "").0, 204);
     expect(probe.dynamodb(
         "UpdateTimeToLive",
@@ -127,7 +139,10 @@ fn drift_is_told_and_repaired() {
     let nothing = env
         .pipectl(&["plan", "--detailed-exitcode"])
         .expect_success();
-    assert_snapshot!("drift_is_told_and_repaired", all(&[told, repaired, nothing]));
+    assert_snapshot!(
+        "drift_is_told_and_repaired",
+        all(&[told, repaired, nothing])
+    );
     succeed(&env, &["down"]);
 }
 
@@ -181,7 +196,10 @@ fn a_foreign_bucket_is_refused_then_adopted() {
         tags.contains("<Key>team</Key>") && tags.contains("<Key>pipectl:stack</Key>"),
         "{tags}"
     );
-    assert_eq!(s3(&probe, "GET", "/demo-files/theirs", ""), (200, "1".to_owned()));
+    assert_eq!(
+        s3(&probe, "GET", "/demo-files/theirs", ""),
+        (200, "1".to_owned())
+    );
     let kept = env.pipectl(&["down"]).expect_code(77);
     assert!(kept.stderr.contains("demo-files"), "{}", kept.unredacted());
     succeed(&env, &["down", "--force"]);
@@ -202,9 +220,17 @@ fn a_resource_of_another_stack_is_never_adopted() {
         squeezed(&refused.to_string())
     );
     let down = env.pipectl(&["down", "--stack", "other.yaml"]);
-    assert!(down.stdout.contains("nothing to delete"), "{}", down.unredacted());
+    assert!(
+        down.stdout.contains("nothing to delete"),
+        "{}",
+        down.unredacted()
+    );
     let again = env.pipectl(&["up"]).expect_success();
-    assert!(again.stderr.contains("nothing to do"), "{}", again.unredacted());
+    assert!(
+        again.stderr.contains("nothing to do"),
+        "{}",
+        again.unredacted()
+    );
     succeed(&env, &["down"]);
 }
 
@@ -224,7 +250,11 @@ fn a_foreign_notification_is_kept() {
     );
     assert_eq!(s3(&probe, "PUT", path, &both).0, 200, "{both}");
     let nothing = env.pipectl(&["up"]).expect_success();
-    assert!(nothing.stderr.contains("nothing to do"), "{}", nothing.unredacted());
+    assert!(
+        nothing.stderr.contains("nothing to do"),
+        "{}",
+        nothing.unredacted()
+    );
 
     let file = "stacks/log-pipeline.yaml";
     let text = std::fs::read_to_string(env.root().join(file)).expect("the stack");
@@ -232,7 +262,10 @@ fn a_foreign_notification_is_kept() {
     let changed = env.pipectl(&["up"]).expect_success();
     assert_snapshot!("a_foreign_notification_is_kept", all(&[changed]));
     let (_, now) = s3(&probe, "GET", path, "");
-    assert!(now.contains("<Id>theirs</Id>") && now.contains("new/"), "{now}");
+    assert!(
+        now.contains("<Id>theirs</Id>") && now.contains("new/"),
+        "{now}"
+    );
     assert!(!now.contains("logs/"), "{now}");
 
     // Without any wiring of ours only theirs is left.
@@ -243,7 +276,10 @@ fn a_foreign_notification_is_kept() {
     env.write(file, text);
     succeed(&env, &["up"]);
     let (_, now) = s3(&probe, "GET", path, "");
-    assert!(now.contains("<Id>theirs</Id>") && !now.contains("pipectl"), "{now}");
+    assert!(
+        now.contains("<Id>theirs</Id>") && !now.contains("pipectl"),
+        "{now}"
+    );
     succeed(&env, &["down", "--force"]);
 }
 
@@ -297,7 +333,11 @@ fn interrupted(env: &TestEnv, proxy: &FaultProxy, operation: &str, again: usize)
         .start();
     pid.store(started.pid(), Ordering::SeqCst);
     let transcript = started.finish();
-    assert!(signals.load(Ordering::SeqCst) > 0, "{}", transcript.unredacted());
+    assert!(
+        signals.load(Ordering::SeqCst) > 0,
+        "{}",
+        transcript.unredacted()
+    );
     proxy.on_call(|_| {});
     transcript
 }
@@ -306,23 +346,40 @@ fn interrupted(env: &TestEnv, proxy: &FaultProxy, operation: &str, again: usize)
 fn an_interrupted_up_goes_on() {
     let (env, _serving, proxy) = behind_proxy(STORES);
     // The first queue is on its way for a while; the one that needs it is never begun.
-    proxy.arm(Fault::new("CreateQueue", FaultKind::Delay(Duration::from_millis(700))));
+    proxy.arm(Fault::new(
+        "CreateQueue",
+        FaultKind::Delay(Duration::from_millis(700)),
+    ));
     let interrupted = interrupted(&env, &proxy, "CreateQueue", 0).expect_code(75);
-    let status = ["status", "--target", "localstack", "--endpoint", proxy.url()];
+    let status = [
+        "status",
+        "--target",
+        "localstack",
+        "--endpoint",
+        proxy.url(),
+    ];
     let status = env.pipectl(&status).expect_success();
     let on = ["up", "--target", "localstack", "--endpoint", proxy.url()];
     let on = env.pipectl(&on).expect_success();
     assert_snapshot!("an_interrupted_up_goes_on", all(&[interrupted, status, on]));
-    succeed(&env, &["down", "--target", "localstack", "--endpoint", proxy.url()]);
+    succeed(
+        &env,
+        &["down", "--target", "localstack", "--endpoint", proxy.url()],
+    );
 }
 
 #[test]
 fn a_second_interruption_ends_at_once() {
     let (env, _serving, proxy) = behind_proxy(STORES);
-    proxy.arm(Fault::new("CreateQueue", FaultKind::Delay(Duration::from_mins(1))));
+    proxy.arm(Fault::new(
+        "CreateQueue",
+        FaultKind::Delay(Duration::from_mins(1)),
+    ));
     let aborted = interrupted(&env, &proxy, "CreateQueue", 1).expect_code(130);
     assert!(
-        aborted.stderr.contains("ended at once; run the same command again"),
+        aborted
+            .stderr
+            .contains("ended at once; run the same command again"),
         "{}",
         aborted.unredacted()
     );
@@ -336,7 +393,10 @@ fn a_second_interruption_ends_at_once() {
 #[test]
 fn an_interruption_before_the_plan_ends_at_once() {
     let (env, _serving, proxy) = behind_proxy(STORES);
-    proxy.arm(Fault::new("ListTables", FaultKind::Delay(Duration::from_mins(1))));
+    proxy.arm(Fault::new(
+        "ListTables",
+        FaultKind::Delay(Duration::from_mins(1)),
+    ));
     let early = interrupted(&env, &proxy, "ListTables", 0).expect_code(75);
     assert_snapshot!(
         "an_interruption_before_the_plan_ends_at_once",
@@ -347,7 +407,11 @@ fn an_interruption_before_the_plan_ends_at_once() {
 #[test]
 fn a_failure_tells_what_was_done_and_what_not() {
     let (env, _serving, proxy) = behind_proxy(STORES);
-    let denied = FaultKind::answer(403, "AccessDenied", "not authorized to perform: sqs:CreateQueue");
+    let denied = FaultKind::answer(
+        403,
+        "AccessDenied",
+        "not authorized to perform: sqs:CreateQueue",
+    );
     proxy.arm(Fault::new("CreateQueue", denied).times(usize::MAX));
     let arguments = ["up", "--target", "localstack", "--endpoint", proxy.url()];
     let failed = env.pipectl(&arguments).expect_code(1);
@@ -364,5 +428,8 @@ fn a_failure_tells_what_was_done_and_what_not() {
     assert!(message.contains("(request fault-"), "{message}");
     proxy.disarm();
     succeed(&env, &arguments);
-    succeed(&env, &["down", "--target", "localstack", "--endpoint", proxy.url()]);
+    succeed(
+        &env,
+        &["down", "--target", "localstack", "--endpoint", proxy.url()],
+    );
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use pipectl::plan::{Consent, Purpose, Remedy};
+use pipectl::plan::{Consent, Losses, Purpose, Remedy};
 use pipectl::resource::Context;
 
 use super::world::{World, down, propose, run, under_names, up, whole};
@@ -107,7 +107,7 @@ async fn a_bucket_with_more_than_a_thousand_objects_is_emptied() {
     let heard = super::world::Heard::default();
     let consent = Consent {
         adopt: false,
-        lose_data: true,
+        losses: Losses::Any,
     };
     let proposal = propose(&stack, &cx, Purpose::Down, consent)
         .await
@@ -142,7 +142,7 @@ async fn what_the_stack_retains_stays_and_is_ours_again() {
     whole(up(&stack, &cx).await).expect("up again");
     let consent = Consent {
         adopt: false,
-        lose_data: true,
+        losses: Losses::Any,
     };
     let stack = world.stack(STORES);
     whole(run(&stack, &cx, Purpose::Down, consent).await).expect("down");

@@ -138,9 +138,7 @@ async fn fifty_kills_end_as_one_undisturbed_up() {
         } else {
             over += 1;
         }
-        let _ = env
-            .pipectl(&up(proxy.url()))
-            .expect_success();
+        let _ = env.pipectl(&up(proxy.url())).expect_success();
         let found = told_of(&stack, &cx).await;
         assert_eq!(found, end, "round {round}, {moment:?}, seed {seed}");
         let mappings = cx.clients.lambda.list_event_source_mappings().send().await;

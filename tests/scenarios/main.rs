@@ -4,6 +4,7 @@
 
 mod concurrent;
 mod data;
+mod foreign;
 mod killed;
 mod matrix;
 mod property;

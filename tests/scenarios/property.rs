@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use pipectl::plan::{Consent, Purpose};
+use pipectl::plan::{Consent, Losses, Purpose};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -314,7 +314,7 @@ async fn lives(world: &World, first: &str, second: &str) -> Result<(), String> {
     let cx = world.context(&after, world.endpoint(), "two");
     let consent = Consent {
         adopt: false,
-        lose_data: true,
+        losses: Losses::Any,
     };
     whole(run(&after, &cx, Purpose::Up, consent).await)?;
     let left = leftovers(&after, &cx).await;

@@ -14,10 +14,10 @@ use pipectl::converge::{self, Proposal};
 use pipectl::event::{Event, Sink};
 use pipectl::observe;
 use pipectl::package::Artifact;
-use pipectl::plan::{Consent, Purpose};
+use pipectl::plan::{Consent, Losses, Purpose};
 use pipectl::resource::{Context, KINDS, Observed, Place, Survey};
 use pipectl::stack::model::{Architecture, Stack};
-use pipectl::target::{Deadlines, EMBEDDED, Target, TargetRow, row};
+use pipectl::target::{Capabilities, Deadlines, EMBEDDED, Target, TargetRow, row};
 use pipectl_emulator::{Config, Emulator};
 use sha2::{Digest as _, Sha256};
 
@@ -48,6 +48,11 @@ impl Sink for Heard {
 impl World {
     /// A running emulator with nothing in it.
     pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same, taken for a target with other capabilities.
+    pub async fn with(change: impl FnOnce(&mut Capabilities)) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let emulator = Emulator::start(Config::new(directory.path().join("data")))
             .await
@@ -73,10 +78,12 @@ impl World {
             ..Deadlines::LOCAL
         };
         let embedded = row(EMBEDDED).expect("the row").clone();
-        let row = Box::leak(Box::new(TargetRow {
+        let mut row = TargetRow {
             deadlines,
             ..embedded
-        }));
+        };
+        change(&mut row.capabilities);
+        let row = Box::leak(Box::new(row));
         Self {
             emulator,
             directory,
@@ -87,6 +94,11 @@ impl World {
     /// Where the emulator answers.
     pub fn endpoint(&self) -> &str {
         self.emulator.endpoint()
+    }
+
+    /// The artifact called `name`.
+    pub fn zip(&self, name: &str) -> PathBuf {
+        zip_path(self.directory.path(), name)
     }
 
     /// How many resources there are, of all stacks.
@@ -163,7 +175,7 @@ pub async fn up(stack: &Stack, cx: &Context) -> Result<Outcome, String> {
 pub async fn down(stack: &Stack, cx: &Context) -> Result<Outcome, String> {
     let consent = Consent {
         adopt: false,
-        lose_data: true,
+        losses: Losses::Any,
     };
     run(stack, cx, Purpose::Down, consent).await
 }

@@ -95,6 +95,8 @@ pub struct Wanted {
     pub uses: BTreeSet<LogicalId>,
     /// What this is a part of: it goes when that goes.
     pub within: Option<LogicalId>,
+    /// Whose it is goes by theirs, as long as no tag of its own says.
+    pub belongs_to: BTreeSet<LogicalId>,
     /// An order that changes of others must keep because of this.
     pub at_least: Option<AtLeast>,
     /// Does the kind have tags? Then ours belong to what is wanted.
@@ -113,6 +115,7 @@ impl Wanted {
             depends_on: BTreeSet::new(),
             uses: BTreeSet::new(),
             within: None,
+            belongs_to: BTreeSet::new(),
             at_least: None,
             tagged: false,
             retain: false,
@@ -162,7 +165,14 @@ impl Wanted {
     #[must_use]
     pub fn within(mut self, id: LogicalId) -> Self {
         self.within = Some(id.clone());
-        self.after(id)
+        self.belonging_to(id.clone()).after(id)
+    }
+
+    /// Names whose it is, as long as no tag of its own says.
+    #[must_use]
+    pub fn belonging_to(mut self, id: LogicalId) -> Self {
+        self.belongs_to.insert(id);
+        self
     }
 
     /// Does it need the other one in any way?

@@ -5,8 +5,41 @@ use serde_json::Value;
 
 /// Parts of names, in capitals, that secrets commonly have.
 const NAMES: &[&str] = &[
-    "SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PWD", "CREDENTIAL", "PRIVATE",
-    "APIKEY", "API_KEY", "ACCESS_KEY", "AUTH", "SIGNATURE", "SALT", "COOKIE", "SESSION",
+    "SECRET",
+    "TOKEN",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "PASS",
+    "PWD",
+    "CREDENTIAL",
+    "PRIVATE",
+    "APIKEY",
+    "API_KEY",
+    "ACCESS_KEY",
+    "AUTH",
+    "SIGNATURE",
+    "SALT",
+    "COOKIE",
+    "SESSION",
+    "DSN",
+    "WEBHOOK",
+    "JWT",
+    "CONNECTION",
+    "_PW",
+    "CERT",
+];
+/// Parts of values, in small letters, that carry a secret.
+const VALUES: &[&str] = &[
+    "-----begin",
+    "password=",
+    "passwd=",
+    "pwd=",
+    "secret=",
+    "token=",
+    "accountkey=",
+    "apikey=",
+    "sig=",
 ];
 /// What is shown instead.
 const HIDDEN: &str = "(hidden)";
@@ -20,24 +53,20 @@ pub(super) fn shown(field: &str, value: &Value) -> Value {
     let text = value.as_str().unwrap_or_default();
     let hides = NAMES.iter().any(|part| name.contains(part))
         || name.ends_with("KEY")
-        || carries_password(text)
-        || text.contains("-----BEGIN");
-    if hides {
-        HIDDEN.into()
-    } else {
-        value.clone()
-    }
+        || carries_user(text)
+        || VALUES
+            .iter()
+            .any(|part| text.to_ascii_lowercase().contains(part));
+    if hides { HIDDEN.into() } else { value.clone() }
 }
 
-/// `scheme://user:password@host`
-fn carries_password(text: &str) -> bool {
+/// `scheme://user:password@host`, or a key in the place of both.
+fn carries_user(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("://") else {
         return false;
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority
-        .rsplit_once('@')
-        .is_some_and(|(user, _)| user.contains(':'))
+    authority.contains('@')
 }
 
 #[cfg(test)]
@@ -51,10 +80,17 @@ mod tests {
             ("environment.api_token", "x", true),
             ("environment.STRIPE_KEY", "x", true),
             ("environment.DATABASE_URL", "postgres://me:pw@host/db", true),
+            ("environment.SENTRY", "https://key@host/1", true),
+            ("environment.SLACK_WEBHOOK", "x", true),
+            ("environment.STORE", "Account=a;AccountKey=b", true),
             ("environment.PEM", "-----BEGIN PRIVATE KEY-----", true),
             ("environment.RESULTS_TABLE", "log-pipeline-results", false),
-            ("environment.QUEUE_URL", "http://127.0.0.1:1/000000000000/jobs", false),
-            ("environment.MAIL", "mailto://me@host", false),
+            (
+                "environment.QUEUE_URL",
+                "http://127.0.0.1:1/000000000000/jobs",
+                false,
+            ),
+            ("environment.MAIL", "me@host", false),
             ("tags.TOKEN", "x", false),
             ("key", "id:S", false),
         ];
