@@ -28,8 +28,8 @@ fn pause(cause: Cause, nth: u32, deadlines: &Deadlines) -> Duration {
             let first = deadlines.poll.0.max(Duration::from_millis(50));
             (first, Duration::from_secs(8))
         }
-        // aws-behaviours Q1
-        Cause::NameKept => (Duration::from_secs(5), Duration::from_secs(5)),
+        // Every 5 s where the bound is 90 s. // aws-behaviours Q1
+        Cause::NameKept => (deadlines.queue_name / 18, deadlines.queue_name / 18),
     };
     first.saturating_mul(2_u32.saturating_pow(nth)).min(longest)
 }

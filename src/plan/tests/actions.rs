@@ -1,0 +1,208 @@
+use super::*;
+
+#[test]
+fn what_is_absent_is_created() {
+    let plan = one(Observed::Absent).up();
+    assert_eq!(only(&plan), (Action::Create, "it is not there"));
+}
+
+#[test]
+fn what_is_as_wanted_is_kept() {
+    let plan = one(Observed::Owned(live("q", 1, "k"))).up();
+    assert_eq!(only(&plan), (Action::Keep, "it is as wanted"));
+    assert!(plan.is_empty());
+}
+
+#[test]
+fn a_change_in_the_stack_is_an_update_field_by_field() {
+    let plan = one(Observed::Owned(live("q", 2, "x"))).up();
+    assert_eq!(only(&plan), (Action::Update, "the stack was changed"));
+    let fields: Vec<_> = plan.steps[0]
+        .changes
+        .iter()
+        .map(|change| (change.field.as_str(), change.origin))
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("key", Origin::Stack),
+            ("size", Origin::Stack),
+            ("tags.pipectl:applied", Origin::Stack)
+        ]
+    );
+}
+
+#[test]
+fn a_change_outside_is_told_as_such() {
+    let drifted = live_after("q", (2, "k"), (1, "k"));
+    let plan = one(Observed::Owned(drifted)).up();
+    assert_eq!(
+        only(&plan),
+        (Action::Update, "it was changed outside pipectl")
+    );
+    let [change] = &plan.steps[0].changes[..] else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(
+        (change.origin, change.from.clone(), change.to.clone()),
+        (Origin::Outside, Some(2.into()), Some(1.into()))
+    );
+}
+
+#[test]
+fn changes_on_both_sides_are_told_as_such() {
+    let plan = one(Observed::Owned(live_after("q", (3, "k"), (2, "k")))).up();
+    let why = "the stack was changed, and it was changed outside pipectl";
+    assert_eq!(only(&plan), (Action::Update, why));
+    assert_eq!(plan.steps[0].changes[0].origin, Origin::Both);
+}
+
+#[test]
+fn without_a_record_of_what_was_applied_nobody_is_blamed() {
+    let mut unrecorded = live("q", 2, "k");
+    unrecorded.tags = Some([(TAG_STACK.to_owned(), "s".to_owned())].into());
+    let plan = one(Observed::Owned(unrecorded)).up();
+    assert_eq!(only(&plan), (Action::Update, "it is not as wanted"));
+}
+
+#[test]
+fn an_old_record_of_what_was_applied_is_renewed() {
+    let plan = one(Observed::Owned(live_after("q", (1, "k"), (2, "k")))).up();
+    let why = "the record of what was applied is missing or old";
+    assert_eq!(only(&plan), (Action::Update, why));
+}
+
+#[test]
+fn a_kind_without_tags_is_compared_by_its_fields_alone() {
+    let mut untagged = live("q", 1, "k");
+    untagged.tags = None;
+    let plan = one(Observed::Owned(untagged)).up();
+    assert_eq!(only(&plan).0, Action::Keep);
+}
+
+#[test]
+fn a_field_that_cannot_be_changed_in_place_is_a_replacement() {
+    let plan = one(Observed::Owned(live("q", 1, "x")))
+        .traits(fixed_key)
+        .up();
+    let why = "`key` cannot be changed in place";
+    assert_eq!(only(&plan), (Action::Replace, why));
+}
+
+#[test]
+fn a_store_with_data_is_replaced_with_consent_only() {
+    let full = |holds_data| Live {
+        holds_data,
+        ..live("q", 1, "x")
+    };
+    let case = |holds_data| one(Observed::Owned(full(holds_data))).traits(store);
+    for holds_data in [None, Some(true)] {
+        let plan = case(holds_data).up();
+        let (why, remedy) = refusal(&plan);
+        assert!(why.contains("would lose its data"), "{why}");
+        assert_eq!(remedy, Remedy::SaveData);
+        assert_eq!(plan.at_risk(), [id("q")].into());
+        let plan = case(holds_data).consent(false, true).up();
+        assert_eq!(only(&plan).0, Action::Replace);
+        assert!(plan.steps[0].lose_data);
+    }
+    let plan = case(Some(false)).up();
+    assert_eq!(only(&plan).0, Action::Replace, "an empty one loses nothing");
+    assert!(!plan.steps[0].lose_data, "what comes meanwhile is not lost");
+}
+
+#[test]
+fn what_is_within_a_replaced_resource_is_made_anew() {
+    let part = wanted("part", &[]).within(id("q"));
+    let plan = Case::new(vec![wanted("q", &[]), part])
+        .seen("q", Observed::Owned(live("q", 1, "x")))
+        .seen("part", Observed::Owned(live("part", 1, "k")))
+        .traits(|_| Traits {
+            fixed_fields: &["key"],
+            stores_data: false,
+        })
+        .up();
+    assert_eq!(actions(&plan), ["q replace", "part create"]);
+}
+
+#[test]
+fn a_foreign_resource_is_refused() {
+    let plan = one(Observed::Unowned(foreign(1, &[("team", "x")]))).up();
+    let why = "a resource of that name is there and does not belong to this stack";
+    assert_eq!(refusal(&plan), (why, Remedy::Adopt));
+}
+
+#[test]
+fn a_resource_of_nobody_is_adopted_when_asked() {
+    let plan = one(Observed::Unowned(foreign(2, &[("team", "x")])))
+        .consent(true, false)
+        .up();
+    assert_eq!(only(&plan).0, Action::Adopt);
+    let changes = &plan.steps[0].changes;
+    assert_eq!((changes.len(), changes[0].field.as_str()), (1, "size"));
+}
+
+#[test]
+fn what_cannot_be_changed_in_place_is_not_adopted() {
+    let mut other = foreign(1, &[]);
+    other.attrs.insert("key".to_owned(), "x".into());
+    let plan = one(Observed::Unowned(other))
+        .traits(fixed_key)
+        .consent(true, true)
+        .up();
+    assert_eq!(refusal(&plan).1, Remedy::Rename);
+}
+
+#[test]
+fn a_resource_of_another_stack_is_never_adopted() {
+    let tags = [
+        (TAG_STACK, "other", "belongs to the stack `other`"),
+        (
+            "aws:cloudformation:stack-name",
+            "cfn",
+            "belongs to the CloudFormation stack `cfn`",
+        ),
+    ];
+    for (tag, owner, words) in tags {
+        let plan = one(Observed::Unowned(foreign(1, &[(tag, owner)])))
+            .consent(true, true)
+            .up();
+        let (why, remedy) = refusal(&plan);
+        assert!(why.ends_with(words), "{why}");
+        assert_eq!(remedy, Remedy::Rename);
+    }
+}
+
+#[test]
+fn what_is_not_in_the_stack_any_more_is_deleted_after_everything_else() {
+    let case = Case::new(vec![wanted("new", &[])])
+        .leftover(wanted("old", &[]), live("old", 1, "k"))
+        .leftover(wanted("older", &["old"]), live("older", 1, "k"));
+    let plan = case.up();
+    assert_eq!(
+        actions(&plan),
+        ["new create", "older delete", "old delete"],
+        "and what works with another goes before it"
+    );
+    assert_eq!(plan.steps[1].why, "it is not in the stack any more");
+}
+
+#[test]
+fn a_leftover_store_with_data_is_deleted_with_consent_only() {
+    let full = Live {
+        holds_data: Some(true),
+        ..live("old", 1, "k")
+    };
+    let case = || {
+        Case::new(Vec::new())
+            .leftover(wanted("old", &[]), full.clone())
+            .traits(store)
+    };
+    let plan = case().up();
+    assert_eq!(
+        refusal(&plan),
+        ("there is still data in it", Remedy::SaveData)
+    );
+    let plan = case().consent(false, true).up();
+    assert_eq!(only(&plan).0, Action::Delete);
+}
