@@ -152,7 +152,7 @@ fn applied(event: &Event, verbose: bool) -> String {
     for (count, word) in [
         (*failed, "failed"),
         (*skipped, "not tried because of that"),
-        (*not_started, "not begun"),
+        (*not_started, "left to do"),
     ] {
         if count > 0 {
             text.push_str(&format!(", {count} {word}"));

@@ -8,7 +8,9 @@ mod plan;
 mod progress;
 pub mod style;
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -121,13 +123,30 @@ pub fn raw(text: &str) {
 
 /// Nobody may read the talk any more: what is being done goes on.
 fn to_stderr(text: &str) {
+    let text = coloured(text, |colours| colours.stderr);
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Which streams show colours. One may be a terminal and the other a file.
+struct Colours {
+    stdout: bool,
+    stderr: bool,
+}
+
+static COLOURS: OnceLock<Colours> = OnceLock::new();
+
+/// The text as a stream takes it: without colours where it has none.
+fn coloured(text: &str, stream: impl Fn(&Colours) -> bool) -> Cow<'_, str> {
+    match COLOURS.get() {
+        Some(colours) if !stream(colours) => console::strip_ansi_codes(text),
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// A reader that closes the pipe early (`head`) is not a failure.
 fn to_stdout(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let text = text.trim_end_matches('\n');
+    let text = coloured(text.trim_end_matches('\n'), |colours| colours.stdout);
     if !text.is_empty() {
         let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
     }
@@ -135,12 +154,17 @@ fn to_stdout(text: &str) {
 
 /// Sets how diagnostics and colours look, once per process.
 pub fn set_up(no_color: bool) {
-    let color = !no_color && std::env::var_os("NO_COLOR").is_none();
-    if !color {
-        console::set_colors_enabled(false);
-        console::set_colors_enabled_stderr(false);
-    }
-    let color = color && console::colors_enabled_stderr();
+    let wanted = !no_color && std::env::var_os("NO_COLOR").is_none();
+    let colours = Colours {
+        stdout: wanted && console::colors_enabled(),
+        stderr: wanted && console::colors_enabled_stderr(),
+    };
+    // Styles know one switch: it is on when any stream shows colours, and the other one is stripped.
+    console::set_colors_enabled(colours.stdout || colours.stderr);
+    console::set_colors_enabled_stderr(colours.stderr);
+    let color = colours.stderr;
+    // The first call in one process counts.
+    let _ = COLOURS.set(colours);
     // The hook is set once; a second call in one process (tests) keeps the first.
     let _ = miette::set_hook(Box::new(move |_| {
         Box::new(
