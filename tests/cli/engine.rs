@@ -135,6 +135,13 @@ fn drift_is_told_and_repaired() {
         &json!({ "QueueUrl": probe.queue_url("demo-jobs-dlq") }),
     ));
     let told = env.pipectl(&["plan"]).expect_success();
+    // The README shows this very plan.
+    let readme = include_str!("../../README.md");
+    let block = readme
+        .split("<!-- plan -->\n```text\n$ pipectl plan\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    assert_eq!(block, Some(told.stdout.as_str()));
     let repaired = env.pipectl(&["up"]).expect_success();
     let nothing = env
         .pipectl(&["plan", "--detailed-exitcode"])
@@ -377,9 +384,7 @@ fn a_second_interruption_ends_at_once() {
     ));
     let aborted = interrupted(&env, &proxy, "CreateQueue", 1).expect_code(130);
     assert!(
-        aborted
-            .stderr
-            .contains("ended at once; run the same command again"),
+        aborted.stderr.contains("command::aborted"),
         "{}",
         aborted.unredacted()
     );

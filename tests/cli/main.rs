@@ -24,10 +24,13 @@ fn settled(text: &str) -> String {
         .lines()
         .filter(|line| !line.trim_start().starts_with("Compiling "))
         .collect();
-    for sign in ["+ ", "- ", "~ ", "= ", "packaged ", "skipped "] {
-        let positions: Vec<usize> = (0..lines.len())
-            .filter(|at| lines[*at].starts_with(sign))
-            .collect();
+    let of_step = |line: &str| {
+        let signs = ["+ ", "- ", "~ ", "= ", "± "];
+        signs.iter().any(|sign| line.starts_with(sign)) || line.contains(", because ")
+    };
+    let of_package = |line: &str| line.starts_with("packaged ");
+    for group in [&of_step as &dyn Fn(&str) -> bool, &of_package] {
+        let positions: Vec<usize> = (0..lines.len()).filter(|at| group(lines[*at])).collect();
         let mut sorted: Vec<&str> = positions.iter().map(|at| lines[*at]).collect();
         sorted.sort_unstable();
         for (at, line) in positions.into_iter().zip(sorted) {
