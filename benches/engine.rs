@@ -19,8 +19,8 @@ const LARGE: usize = 100;
 
 fn main() {
     println!(
-        "{:<44} {:>9} {:>9} {:>9}   {:<22} {}",
-        "figure", "median", "min", "max", "calls", "aim"
+        "{:<44} {:>9} {:>9} {:>9}   {:<22} aim",
+        "figure", "median", "min", "max", "calls"
     );
     log_pipeline();
     code_only_change();

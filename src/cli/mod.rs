@@ -143,7 +143,8 @@ pub fn run() -> std::process::ExitCode {
             return dispatch(cli, &renderer, &Cancel::default()).await;
         }
         let cancel = Cancel::default();
-        interrupt::watched(dispatch(cli, &renderer, &cancel), &renderer, &cancel).await
+        let command = Box::pin(dispatch(cli, &renderer, &cancel));
+        interrupt::watched(command, &renderer, &cancel).await
     });
     // What still runs in the background (an idle connection) must not hold the process.
     runtime.shutdown_background();

@@ -38,7 +38,7 @@ fn what_another_stack_has_under_a_longer_name_is_no_leftover() {
         (old.id.clone(), Observed::Owned(live(Some("log")))),
     ]);
     let survey = sorted_out(observed, &[], vec![queue, function, mapping, old.clone()]);
-    assert_eq!(survey.leftovers, [old.clone()]);
+    assert_eq!(survey.leftovers, std::slice::from_ref(&old));
     assert_eq!(survey.observed.keys().collect::<Vec<_>>(), [&old.id]);
 }
 

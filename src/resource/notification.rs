@@ -86,13 +86,12 @@ impl ResourceKind for NotificationKind {
             let wanted = all[position].clone();
             // Names keep letters and digits of prefixes only: two wirings may come to the same.
             let name = notification.name();
-            let field = (1..)
-                .map(|number| match number {
-                    1 => format!("rules.{name}"),
-                    number => format!("rules.{name}-{number}"),
-                })
-                .find(|field| !wanted.attrs.contains_key(field))
-                .unwrap_or_default();
+            let mut field = format!("rules.{name}");
+            let mut number = 1;
+            while wanted.attrs.contains_key(&field) {
+                number += 1;
+                field = format!("rules.{name}-{number}");
+            }
             all[position] = wanted
                 .with(field, rule)
                 .after(LogicalId::new(Kind::Function, &notification.function))

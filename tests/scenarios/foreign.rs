@@ -135,7 +135,7 @@ async fn stacks_whose_names_begin_alike_do_not_see_each_other() {
         losses: Losses::Any,
     };
     let refused = run(&short, &cx_short, Purpose::Up, consent).await;
-    let error = refused.err().expect("refused");
+    let error = refused.expect_err("refused");
     assert!(
         error.contains("belongs to the stack `log-pipeline`"),
         "{error}"

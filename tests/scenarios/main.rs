@@ -2,6 +2,8 @@
 //! `down` goes wrong once and for good, and the next run converges; random stacks come up whole and go
 //! without a trace; several at once end as one.
 
+#![allow(clippy::print_stdout)]
+
 mod concurrent;
 mod data;
 mod foreign;

@@ -289,7 +289,7 @@ async fn cell(
 }
 
 async fn every_call(run: Run) {
-    every(run, World::new().await, "at once", |call| Way::all(call)).await;
+    every(run, World::new().await, "at once", Way::all).await;
 }
 
 /// With AWS's states and waits a lost answer leaves things half way: functions that are Pending, tables that

@@ -5,7 +5,7 @@ mod checks;
 mod order;
 
 use super::*;
-use crate::resource::attrs::{AtLeast, Identity, Observed, Origin, TAG_STACK, Tags, our_tags};
+use crate::resource::attrs::{AtLeast, Attrs, Identity, Observed, Origin, TAG_STACK, Tags, our_tags};
 
 fn id(name: &str) -> LogicalId {
     LogicalId::new(Kind::Queue, name)
@@ -27,7 +27,7 @@ fn wanted(name: &str, after: &[&str]) -> Wanted {
 /// What is live with these values, after these were applied.
 fn live_after(name: &str, (size, key): (i64, &str), applied: (i64, &str)) -> Live {
     let attrs = |size: i64, key: &str| {
-        crate::resource::Attrs::from([
+        Attrs::from([
             ("size".to_owned(), size.into()),
             ("key".to_owned(), key.into()),
         ])
