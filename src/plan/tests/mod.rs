@@ -5,7 +5,9 @@ mod checks;
 mod order;
 
 use super::*;
-use crate::resource::attrs::{AtLeast, Attrs, Identity, Observed, Origin, TAG_STACK, Tags, our_tags};
+use crate::resource::attrs::{
+    AtLeast, Attrs, Identity, Observed, Origin, TAG_STACK, Tags, our_tags,
+};
 
 fn id(name: &str) -> LogicalId {
     LogicalId::new(Kind::Queue, name)
