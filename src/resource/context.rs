@@ -65,7 +65,7 @@ pub struct Context {
 
 /// Megabytes of code on their way at once. A request holds its zip about three times (as read, in base64,
 /// and in its body), so this bounds the memory of an `up` however many functions there are.
-pub(super) const CODE_AT_ONCE: u32 = 16;
+pub(super) const CODE_AT_ONCE: u32 = 8;
 
 impl Context {
     /// For the stack called `stack`; nobody listens and nobody interrupts.
