@@ -86,6 +86,12 @@ impl Lists {
     /// and is something else gets an id that nothing wanted has, and so does the second of two.
     pub(super) fn tell_apart(&mut self, wanted: &[Wanted]) {
         let wanted: BTreeMap<&LogicalId, &Wanted> = wanted.iter().map(|w| (&w.id, w)).collect();
+        // A page boundary may name the same thing twice: it is one thing.
+        let mut seen: BTreeSet<(LogicalId, String, Option<LogicalId>)> = BTreeSet::new();
+        self.0.retain(|Listed { wanted, .. }| {
+            let name = wanted.identity.name.clone();
+            seen.insert((wanted.id.clone(), name, wanted.within.clone()))
+        });
         let mut taken: BTreeSet<LogicalId> = BTreeSet::new();
         for listed in &mut self.0 {
             let id = &listed.wanted.id;

@@ -76,6 +76,8 @@ fn what_is_listed_under_a_wanted_id_and_is_something_else_is_told_apart() {
     let mut lists = Lists(vec![
         listed(named("a-b-c", "sid", Some("b-c"))),
         listed(named("a-b-c", "sid", Some("c"))),
+        // Named twice, as at a boundary between two pages.
+        listed(named("a-b-c", "sid", Some("c"))),
     ]);
     lists.tell_apart(&wanted);
     let unwanted: Vec<_> = lists

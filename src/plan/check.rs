@@ -209,7 +209,7 @@ fn ordered<'a>(
                 }
             } else if known.depends_on.contains(id)
                 && matches!(other.action, Action::Create | Action::Replace)
-                && step.action != Action::Keep
+                && !matches!(step.action, Action::Keep | Action::Delete)
                 && !step.after.contains(id)
             {
                 violations.push(Violation::Unordered {

@@ -125,6 +125,17 @@ fn a_leftover_mapping_goes_before_its_function_is_changed() {
     );
 }
 
+/// Its function was deleted by hand, and is made anew while its old mapping goes.
+#[test]
+fn a_leftover_mapping_of_something_that_is_gone_goes_all_the_same() {
+    let mut mapping = Wanted::new(LogicalId::new(Kind::Mapping, "old"), Identity::default());
+    mapping = mapping.after(id("function"));
+    let plan = Case::new(vec![wanted("function", &[])])
+        .leftover(mapping, live("old", 1, "k"))
+        .up();
+    assert_eq!(actions(&plan), ["old delete", "function create"]);
+}
+
 /// An order that would close a ring by way of a third resource is not asked for.
 #[test]
 fn the_order_of_two_changes_never_closes_a_ring() {
