@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::package::Why;
 use crate::plan::Action;
 use crate::resource::{CallError, Cause};
 use crate::stack::model::LogicalId;
@@ -33,14 +34,22 @@ pub enum Event {
         /// One line, as cargo wrote it.
         line: String,
     },
+    /// Cargo drew its bar.
+    CargoProgressed {
+        /// The bar.
+        line: String,
+    },
     /// An artifact is ready.
     ArtifactReady {
         /// Function name.
         function: String,
         /// Size of the zip, bytes.
         zip_bytes: u64,
-        /// Was it built now, or was the one at hand still right?
+        /// Is it another one than before?
         built: bool,
+        /// Why it was looked at or made.
+        #[serde(flatten)]
+        why: Why,
         /// Milliseconds since packaging started.
         #[serde(rename = "elapsed_ms", with = "millis")]
         elapsed: Duration,
@@ -240,14 +249,17 @@ impl From<crate::package::PackageEvent> for Event {
         match event {
             PackageEvent::Started { functions } => Self::PackagingStarted { functions },
             PackageEvent::Cargo { line } => Self::CargoSaid { line },
+            PackageEvent::Progress { line } => Self::CargoProgressed { line },
             PackageEvent::Finished {
                 artifact,
                 built,
+                why,
                 elapsed,
             } => Self::ArtifactReady {
                 function: artifact.function,
                 zip_bytes: artifact.zip_bytes,
                 built,
+                why,
                 elapsed,
             },
         }

@@ -93,6 +93,17 @@ pub enum CommandError {
         /// What the system said.
         cause: String,
     },
+    /// The stack has no function of that name.
+    #[error("the stack `{stack}` has no function `{name}`")]
+    #[diagnostic(code(stack::no_such_function), help("its functions are: {known}"))]
+    NoSuchFunction {
+        /// As given.
+        name: String,
+        /// Stack name.
+        stack: String,
+        /// Names of its functions.
+        known: String,
+    },
     /// The stack is not up.
     #[error("the stack `{stack}` is not up on the target `{target}`: {missing} is not there")]
     #[diagnostic(code(stack::not_up), help("run `pipectl up{flag}` first"))]
@@ -226,7 +237,7 @@ pub enum CommandError {
 impl Dressed for CommandError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Unreadable { .. } => Exit::Usage,
+            Self::Unreadable { .. } | Self::NoSuchFunction { .. } => Exit::Usage,
             Self::NotUp { .. } => Exit::Unreachable,
             Self::NotConfirmed { .. } | Self::PlanRefused { .. } => Exit::Refused,
             Self::Interrupted { .. } | Self::InterruptedEarly => Exit::Interrupted,

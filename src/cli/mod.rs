@@ -5,6 +5,7 @@ mod down;
 mod emulator;
 mod env;
 mod interrupt;
+mod package;
 mod plan;
 mod results;
 mod schema;
@@ -70,6 +71,7 @@ pub struct Global {
 enum Command {
     Up(up::UpArgs),
     Plan(plan::PlanArgs),
+    Package(package::PackageArgs),
     Down(down::DownArgs),
     Status(status::StatusArgs),
     Send(send::SendArgs),
@@ -84,6 +86,7 @@ impl Command {
         match self {
             Self::Up(_) => "up",
             Self::Plan(_) => "plan",
+            Self::Package(_) => "package",
             Self::Down(_) => "down",
             Self::Status(_) => "status",
             Self::Send(_) => "send",
@@ -159,6 +162,7 @@ async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
             Ok(exit) => return exit,
             Err(stop) => Err(stop),
         },
+        Command::Package(args) => package::run(global, args, renderer).await,
         Command::Down(args) => down::run(global, args, renderer, cancel).await,
         Command::Status(args) => status::run(global, args, renderer).await,
         Command::Send(args) => send::run(global, args, renderer).await,

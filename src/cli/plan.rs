@@ -96,7 +96,8 @@ async fn make(
         None
     } else {
         let tell = |event: package::PackageEvent| renderer.emit(event.into());
-        Some(package::package(stack, &tell).await?)
+        let options = session::packaging(row, renderer);
+        Some(package::package(stack, options, &tell).await?)
     };
     let consent = args.consent.consent();
     let Some((target, started)) = reach(global, stack, row, renderer).await? else {

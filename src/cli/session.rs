@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::{Global, Stop};
 use crate::event::{Event, Sink};
 use crate::failure::CommandError;
-use crate::package::Artifact;
+use crate::package::{self, Artifact, RunsOn};
+use crate::render::Renderer;
 use crate::resource::{Context, Place};
 use crate::stack::{self, model::Stack};
 use crate::target::{self, EMBEDDED, Target, TargetError, TargetRow, clients, embedded, record};
@@ -156,6 +157,14 @@ pub(super) fn served(row: &'static TargetRow, endpoint: String) -> Target {
         row,
         endpoint,
         account: pipectl_emulator::config::ACCOUNT.to_owned(),
+    }
+}
+
+/// How functions are packaged for a target.
+pub(super) fn packaging(row: &TargetRow, renderer: &Renderer) -> package::Options {
+    package::Options {
+        progress: renderer.live_width(),
+        ..package::Options::new(RunsOn::of(&row.capabilities))
     }
 }
 

@@ -59,7 +59,8 @@ pub(super) async fn run(
     }
     // Starting the target and building need not wait for each other.
     let tell = |event: package::PackageEvent| renderer.emit(event.into());
-    let build = package::package(&stack, &tell);
+    let options = session::packaging(row, renderer);
+    let build = package::package(&stack, options, &tell);
     let reach = session::reach(global, &stack, row, true, renderer);
     let (artifacts, target) = futures::join!(build, reach);
     let (artifacts, target) = (artifacts?, target?);

@@ -3,6 +3,7 @@
 
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,8 +14,15 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter};
 /// Name of the program in an artifact, as `provided.*` runtimes want it.
 pub const BOOTSTRAP: &str = "bootstrap";
 
-/// Raised whenever the same entries would give other bytes: artifacts at hand are then made anew.
-pub const RECIPE: u32 = 1;
+/// Largest zip that goes along with a call, bytes: 45 MB. AWS takes 50 MB that way, but its limit is on
+/// the request, in which the zip is base64. // aws-behaviours L7
+pub const MAX_DIRECT_BYTES: u64 = 45_000_000;
+
+/// Largest artifact unpacked, bytes. // aws-behaviours L7
+pub const MAX_UNZIPPED_BYTES: u64 = 262_144_000;
+
+/// Raised whenever the same program would give another artifact: those at hand are then made anew.
+pub const RECIPE: u32 = 2;
 
 /// Fixed, as another level would be another hash.
 const LEVEL: i64 = 6;
@@ -22,6 +30,10 @@ const LEVEL: i64 = 6;
 const MODE: u32 = 0o755;
 /// Hex digits of the hash in a file name.
 const PREFIX: usize = 12;
+/// How the names of files begin that are being written.
+const UNFINISHED: &str = ".unfinished-";
+/// Nobody writes a file for as long as this.
+const UNFINISHED_AGE: Duration = Duration::from_secs(3_600);
 
 /// A zip in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,10 +121,30 @@ fn is_artifact(file: &str, name: &str) -> bool {
 /// Writes a file so that readers see the old content or the new one, never a part.
 pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(directory)?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(directory)?;
     temporary.write_all(bytes)?;
     temporary.persist(path)?;
     Ok(())
+}
+
+/// Removes what processes left that were killed while they wrote here.
+pub fn sweep(directory: &Path) {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        let old = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > UNFINISHED_AGE));
+        if unfinished && old {
+            // Another process may be faster; and what cannot be removed harms nobody.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -197,7 +229,7 @@ mod tests {
     #[test]
     fn older_artifacts_of_this_function_go_and_others_stay() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let others = ["a-b-0123456789ab.zip", "a-notes.zip", "index.json"];
+        let others = ["a-b-0123456789ab.zip", "a-notes.zip", "a.json"];
         for name in others.iter().chain(&["a-0123456789ab.zip"]) {
             std::fs::write(directory.path().join(name), "x").expect("written");
         }
@@ -207,6 +239,26 @@ mod tests {
         expected.push(zip.file_name("a"));
         expected.sort();
         assert_eq!(names(directory.path()), expected);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_once_it_is_old() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = |name: &str, age: u64| {
+            let path = directory.path().join(name);
+            let modified = std::time::SystemTime::now() - Duration::from_secs(age);
+            std::fs::File::create(&path)
+                .and_then(|file| file.set_modified(modified))
+                .expect("a file");
+        };
+        file(".unfinished-old", 7_200);
+        file(".unfinished-new", 60);
+        file("a-0123456789ab.zip", 7_200);
+        sweep(directory.path());
+        assert_eq!(
+            names(directory.path()),
+            [".unfinished-new", "a-0123456789ab.zip"]
+        );
     }
 
     #[test]

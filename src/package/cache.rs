@@ -1,19 +1,18 @@
-//! Remembers which binary became which zip, so that an unchanged function is neither read nor zipped
-//! again. Only a shortcut: without the index, or with one that cannot be read, everything is made anew.
+//! Remembers of each function and variant from what its artifact was made, so that an unchanged one
+//! costs a look at its files. Only a shortcut: without a record, or with one that cannot be read,
+//! everything is made anew. One file per artifact, so that several stacks and processes do not meet.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use super::archive;
-use crate::stack::model::Architecture;
+use super::inputs::Inputs;
+use super::inspect::Content;
+use super::variant::Variant;
 
-/// File name of the index, beside the artifacts.
-const FILE: &str = "index.json";
-
-/// What identifies a binary without reading it.
+/// What identifies a file without reading it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Absolute path.
@@ -40,125 +39,133 @@ impl Stamp {
     }
 }
 
-/// One function's binary and the zip that it became.
+/// What was asked for. Two alike give the same artifact from the same inputs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// The binary.
-    pub binary: Stamp,
-    /// SHA-256 of the binary, hex: a rebuild may touch the file without changing it.
-    pub binary_sha256: String,
-    /// Instruction set it was checked for.
-    pub architecture: Architecture,
-    /// File name of the zip.
-    pub zip: String,
+pub struct Asked {
+    /// How artifacts are made of programs.
+    pub recipe: u32,
+    /// Manifest of the function's crate; the zip itself where it was made elsewhere.
+    pub source: PathBuf,
+    /// What it is built for.
+    pub variant: Variant,
+    /// Cargo's profile.
+    pub profile: String,
+    /// Manifests of all function crates of the stack: features are resolved for them together.
+    pub together: Vec<PathBuf>,
+}
+
+/// A zip and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// File name of the zip beside the record, or the path of one that was made elsewhere.
+    pub zip: PathBuf,
     /// SHA-256 of the zip, base64.
-    pub zip_sha256: String,
+    pub sha256: String,
     /// Size of the zip, bytes.
     pub zip_bytes: u64,
+    /// Size of everything in it, bytes.
+    pub unzipped_bytes: u64,
+    /// Size of its program, bytes.
+    pub program_bytes: u64,
+    /// What its program is.
+    pub content: Content,
 }
 
-/// The index of one artifact directory.
+/// What is known of one artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Index {
-    recipe: u32,
-    artifacts: BTreeMap<String, Entry>,
-    #[serde(skip)]
-    changed: bool,
+pub struct Record {
+    /// What was asked for.
+    pub asked: Asked,
+    /// What it was made from; none when that was not settled.
+    pub inputs: Option<Inputs>,
+    /// The program as built, with its symbols; or the zip that was made elsewhere.
+    pub original: Stamp,
+    /// SHA-256 of the program as built, hex: a rebuild may touch the file without changing it.
+    pub original_sha256: String,
+    /// The artifact.
+    pub stored: Stored,
 }
 
-impl Default for Index {
-    fn default() -> Self {
-        Self {
-            recipe: archive::RECIPE,
-            artifacts: BTreeMap::new(),
-            changed: false,
-        }
-    }
-}
-
-impl Index {
-    /// The index of `directory`; empty when there is none, or one of another recipe or version.
-    pub fn load(directory: &Path) -> Self {
-        std::fs::read(directory.join(FILE))
-            .ok()
-            .and_then(|text| serde_json::from_slice::<Self>(&text).ok())
-            .filter(|index| index.recipe == archive::RECIPE)
-            .unwrap_or_default()
+impl Record {
+    /// The record called `name`, if its zip is still there at its full size.
+    pub fn load(directory: &Path, name: &str) -> Option<Self> {
+        let text = std::fs::read(file(directory, name)).ok()?;
+        let record: Self = serde_json::from_slice(&text).ok()?;
+        let whole = std::fs::metadata(directory.join(&record.stored.zip))
+            .is_ok_and(|found| found.len() == record.stored.zip_bytes);
+        (whole && record.asked.recipe == archive::RECIPE).then_some(record)
     }
 
-    /// Writes it in one step, if there is anything new in it.
-    pub fn save(&self, directory: &Path) -> Result<(), (PathBuf, std::io::Error)> {
-        if !self.changed {
-            return Ok(());
-        }
-        let path = directory.join(FILE);
-        serde_json::to_vec_pretty(self)
+    /// Writes it in one step.
+    pub fn save(&self, directory: &Path, name: &str) -> Result<(), (PathBuf, std::io::Error)> {
+        let path = file(directory, name);
+        serde_json::to_vec(self)
             .map_err(std::io::Error::from)
             .and_then(|text| archive::replace(&path, &text))
             .map_err(|error| (path, error))
     }
+}
 
-    /// What is known of `name`, if its zip is still there at its full size.
-    pub fn get(&self, directory: &Path, name: &str, architecture: Architecture) -> Option<&Entry> {
-        self.artifacts
-            .get(name)
-            .filter(|entry| entry.architecture == architecture)
-            .filter(|entry| {
-                std::fs::metadata(directory.join(&entry.zip))
-                    .is_ok_and(|found| found.len() == entry.zip_bytes)
-            })
-    }
-
-    /// Remembers.
-    pub fn insert(&mut self, name: String, entry: Entry) {
-        self.changed |= self.artifacts.get(&name) != Some(&entry);
-        self.artifacts.insert(name, entry);
-    }
+fn file(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!("{name}.json"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry() -> Entry {
-        Entry {
-            binary: Stamp {
-                path: PathBuf::from("target/release/trigger"),
+    fn record() -> Record {
+        Record {
+            asked: Asked {
+                recipe: archive::RECIPE,
+                source: PathBuf::from("/w/f/Cargo.toml"),
+                variant: Variant::Host,
+                profile: "release".to_owned(),
+                together: Vec::new(),
+            },
+            inputs: None,
+            original: Stamp {
+                path: PathBuf::from("target/release/f"),
                 len: 3,
                 modified_ns: 1,
             },
-            binary_sha256: "00".to_owned(),
-            architecture: Architecture::X86_64,
-            zip: "trigger-0123456789ab.zip".to_owned(),
-            zip_sha256: "AA==".to_owned(),
-            zip_bytes: 4,
+            original_sha256: "00".to_owned(),
+            stored: Stored {
+                zip: PathBuf::from("s.f.host-0123456789ab.zip"),
+                sha256: "AA==".to_owned(),
+                zip_bytes: 4,
+                unzipped_bytes: 3,
+                program_bytes: 3,
+                content: Content::Script("/bin/sh".to_owned()),
+            },
         }
     }
 
     #[test]
     fn it_comes_back_as_it_was_saved_while_the_zip_is_whole() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut index = Index::load(directory.path());
-        index.insert("trigger".to_owned(), entry());
-        index.save(directory.path()).expect("saved");
-        let index = Index::load(directory.path());
-        let get = |architecture| index.get(directory.path(), "trigger", architecture);
-
-        assert_eq!(get(Architecture::X86_64), None, "no zip");
-        let zip = directory.path().join(entry().zip);
+        record().save(directory.path(), "s.f.host").expect("saved");
+        let load = |name| Record::load(directory.path(), name);
+        assert_eq!(load("s.f.host"), None, "no zip");
+        let zip = directory.path().join(record().stored.zip);
         std::fs::write(&zip, "cut").expect("written");
-        assert_eq!(get(Architecture::X86_64), None, "half a zip");
+        assert_eq!(load("s.f.host"), None, "half a zip");
         std::fs::write(&zip, "full").expect("written");
-        assert_eq!(get(Architecture::X86_64), Some(&entry()));
-        assert_eq!(get(Architecture::Arm64), None, "another architecture");
+        assert_eq!(load("s.f.host"), Some(record()));
+        assert_eq!(load("s.f.lambda-arm64"), None, "another variant");
     }
 
     #[test]
-    fn a_damaged_or_foreign_index_counts_as_none() {
+    fn a_damaged_or_older_record_counts_as_none() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        for text in ["{", "{}", r#"{"recipe":0,"artifacts":{}}"#] {
-            std::fs::write(directory.path().join(FILE), text).expect("written");
-            assert_eq!(Index::load(directory.path()), Index::default());
+        std::fs::write(directory.path().join(record().stored.zip), "full").expect("written");
+        for text in ["{", "{}"] {
+            std::fs::write(file(directory.path(), "f"), text).expect("written");
+            assert_eq!(Record::load(directory.path(), "f"), None);
         }
+        let mut older = record();
+        older.asked.recipe -= 1;
+        older.save(directory.path(), "f").expect("saved");
+        assert_eq!(Record::load(directory.path(), "f"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! What cargo says during a build: JSON messages on stdout, progress and its own errors on stderr.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -8,11 +8,24 @@ use serde::Deserialize;
 use super::error::{CargoOutput, PackageError};
 use super::metadata::Workspace;
 
+/// A package that is a directory and not from a registry.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Local {
+    /// Its Cargo.toml.
+    pub manifest: PathBuf,
+    /// Its crates that were compiled, as in file names.
+    pub crates: BTreeSet<String>,
+}
+
 /// What cargo's JSON messages told.
 #[derive(Debug, Default)]
 pub struct Messages {
     /// By package id and binary name.
     pub executables: BTreeMap<(String, String), PathBuf>,
+    /// Packages that are directories, by package id.
+    pub local: BTreeMap<String, Local>,
+    /// Build scripts that have run, now or earlier: package id and the file with their output.
+    pub scripts: Vec<(String, PathBuf)>,
     /// Package id of the first compile error.
     pub broken: Option<String>,
     /// Compile errors as rendered by the compiler.
@@ -26,6 +39,8 @@ struct Message {
     package_id: Option<String>,
     target: Option<MessageTarget>,
     executable: Option<PathBuf>,
+    manifest_path: Option<PathBuf>,
+    out_dir: Option<PathBuf>,
     message: Option<Diagnostic>,
 }
 
@@ -48,6 +63,20 @@ impl Messages {
             return;
         };
         let package = message.package_id.unwrap_or_default();
+        if let (Some(manifest), Some(target), true) = (
+            message.manifest_path,
+            &message.target,
+            package.starts_with("path+"),
+        ) {
+            let local = self.local.entry(package.clone()).or_default();
+            local.manifest = manifest;
+            local.crates.insert(target.name.replace('-', "_"));
+        }
+        if let Some(out_dir) = message.out_dir {
+            // `build/NAME-HASH/out` is the script's own directory, and what it said is beside it.
+            self.scripts
+                .push((package.clone(), out_dir.with_file_name("output")));
+        }
         match (
             message.reason.as_str(),
             message.executable,
@@ -111,7 +140,11 @@ pub fn failed(
 
 /// Next step for what often stops cargo.
 fn hint(text: &str) -> &'static str {
-    if text.contains("--locked was passed") {
+    if text.contains("failed to parse lock file") {
+        "Cargo.lock there is damaged: restore it from version control, or remove it and run `cargo generate-lockfile`; "
+    } else if text.contains("Failed to find zig") {
+        "cargo-zigbuild finds no zig: `pip install ziglang`; "
+    } else if text.contains("--locked was passed") {
         "run `cargo update --workspace` there, so that Cargo.lock follows Cargo.toml again; "
     } else if text.contains("No space left on device") {
         "the disk is full: free some space; "
@@ -165,10 +198,10 @@ mod tests {
     fn executables_and_errors_are_taken_and_the_rest_is_left() {
         let mut messages = Messages::default();
         for line in [
-            r#"{"reason":"compiler-artifact","package_id":"p","target":{"kind":["lib"],"name":"w"},"executable":null,"fresh":true}"#,
+            r#"{"reason":"compiler-artifact","package_id":"path+file:///w#0.1.0","manifest_path":"/w/Cargo.toml","target":{"kind":["lib"],"name":"my-lib"},"executable":null,"fresh":true}"#,
             r#"{"reason":"compiler-artifact","package_id":"p","target":{"kind":["bin"],"name":"w"},"executable":"/w/target/debug/w"}"#,
             r#"{"reason":"compiler-message","package_id":"p","target":{"kind":["bin"],"name":"w"},"message":{"level":"warning","rendered":"warning: unused\n"}}"#,
-            r#"{"reason":"build-script-executed","package_id":"q"}"#,
+            r#"{"reason":"build-script-executed","package_id":"q","out_dir":"/w/target/debug/build/q-1/out"}"#,
             "not a message",
         ] {
             messages.take(line);
@@ -178,6 +211,21 @@ mod tests {
             PathBuf::from("/w/target/debug/w"),
         )]);
         assert_eq!(messages.executables, expected);
+        let local = Local {
+            manifest: PathBuf::from("/w/Cargo.toml"),
+            crates: BTreeSet::from(["my_lib".to_owned()]),
+        };
+        assert_eq!(
+            messages.local,
+            BTreeMap::from([("path+file:///w#0.1.0".to_owned(), local)])
+        );
+        assert_eq!(
+            messages.scripts,
+            [(
+                "q".to_owned(),
+                PathBuf::from("/w/target/debug/build/q-1/output")
+            )]
+        );
         assert_eq!((messages.broken, messages.errors), (None, String::new()));
     }
 

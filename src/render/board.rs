@@ -44,7 +44,7 @@ impl Board {
             Event::PackagingStarted { functions } => {
                 self.doing = Some((format!("building {}", functions.join(", ")), at));
             }
-            Event::CargoSaid { line } => {
+            Event::CargoSaid { line } | Event::CargoProgressed { line } => {
                 let began = self.doing.as_ref().map_or(at, |(_, began)| *began);
                 self.doing = Some((line.trim().to_owned(), began));
             }

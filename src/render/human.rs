@@ -11,6 +11,7 @@ use super::style::{bad, bytes, dim, duration, good, hint, plural, warn};
 use crate::operate::send::Sent;
 use crate::operate::status::StackStatus;
 
+pub use super::package::packaged;
 pub use super::plan::{plan, plan_graph, plan_in_short};
 
 /// How many characters of a job id are shown in lists.

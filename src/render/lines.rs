@@ -3,6 +3,7 @@
 
 use console::StyledObject;
 
+use super::package::because;
 use super::style::{bad, bytes, dim, duration, good, hint, plural, warn};
 use crate::event::{Event, Stretch};
 use crate::plan::Action;
@@ -29,18 +30,35 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             function,
             zip_bytes,
             built: true,
+            why,
             elapsed,
-        } => Some(format!(
-            "{} {function}, {} zipped, in {}",
-            good("packaged"),
-            bytes(*zip_bytes),
-            duration(*elapsed)
-        )),
+        } => {
+            let reason = if verbose {
+                format!(" {}", dim(because(why, true)))
+            } else {
+                String::new()
+            };
+            Some(format!(
+                "{} {function}, {} zipped, in {}{reason}",
+                good("packaged"),
+                bytes(*zip_bytes),
+                duration(*elapsed)
+            ))
+        }
         Event::ArtifactReady {
             function,
             zip_bytes,
+            built: false,
+            why,
             ..
-        } => verbose.then(|| format!("{} {function}, {}", dim("unchanged"), bytes(*zip_bytes))),
+        } => verbose.then(|| {
+            format!(
+                "{} {function}, {} {}",
+                dim("unchanged"),
+                bytes(*zip_bytes),
+                dim(because(why, false))
+            )
+        }),
         Event::EmbeddedStarted { endpoint, pid } => Some(format!(
             "{} the embedded target at {} (pid {pid})",
             good("started"),
@@ -118,6 +136,7 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             })
         }
         Event::PackagingStarted { .. }
+        | Event::CargoProgressed { .. }
         | Event::Planned { .. }
         | Event::StepStarted { .. }
         | Event::StepWaiting { .. }

@@ -4,6 +4,7 @@ mod board;
 pub mod human;
 mod json;
 mod lines;
+mod package;
 mod plan;
 mod progress;
 pub mod style;
@@ -53,6 +54,14 @@ impl Renderer {
             begun,
             progress: Progress::new(live, verbose, begun),
         }
+    }
+
+    /// Columns for something live besides the time at the end of its line; none without a terminal.
+    pub fn live_width(&self) -> Option<u16> {
+        const TIME: u16 = 10;
+        self.progress
+            .is_live()
+            .then(|| console::Term::stderr().size().1.saturating_sub(TIME))
     }
 
     /// Prints the command's data: `human` is used for people.

@@ -46,6 +46,11 @@ impl Progress {
         }
     }
 
+    /// Is there a terminal to draw on?
+    pub fn is_live(&self) -> bool {
+        self.detail.live
+    }
+
     /// Takes away what is drawn.
     pub fn finish(&self) {
         let bar = self.bar.lock().expect("no holder panics").take();

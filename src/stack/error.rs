@@ -101,6 +101,10 @@ codes! {
     NameCollision => "name_collision",
     /// There is no crate in the directory.
     CrateNotFound => "crate_not_found",
+    /// There is no zip at the path.
+    ArtifactNotFound => "artifact_not_found",
+    /// A function has both a crate and a zip.
+    TwoSources => "two_sources",
     /// There is no template file at the path.
     TemplateNotFound => "template_not_found",
     /// A target overrides something that the stack does not have.

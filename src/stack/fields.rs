@@ -195,7 +195,8 @@ pub(super) const FUNCTION: Section = Section {
     what: "a function",
     definition: "Function",
     fields: &[
-        required("crate"),
+        optional("crate"),
+        optional("artifact"),
         number("memory", Unit::Megabytes, (128, 10_240), Some(128)),
         number("timeout", Unit::Seconds, (1, 900), Some(3)),
         Field {

@@ -74,7 +74,7 @@ pub(super) fn resolve_all(
         .map_or(&[][..], |entry| entry.value.value.entries())
     {
         let applicable = overrides::applicable(&tree.value, over, &mut errors);
-        let (stack, found) = one(&overrides::merge(tree, &applicable));
+        let (stack, found) = one(&overrides::apply(tree, &applicable));
         if over.key.value == target && chosen.is_none() {
             chosen = Some(stack);
             errors.extend(found);

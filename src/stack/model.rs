@@ -368,13 +368,22 @@ pub struct Access {
     pub on: LogicalId,
 }
 
-/// Lambda function, built from a Rust crate.
+/// Where the code of a function comes from; paths are relative to [`Stack::root`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Directory of a Rust crate that pipectl builds.
+    Crate(PathBuf),
+    /// A zip that somebody else made, with a `bootstrap` in it.
+    Artifact(PathBuf),
+}
+
+/// Lambda function.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// Name in the stack.
     pub name: String,
-    /// Directory of its crate, relative to [`Stack::root`].
-    pub crate_dir: PathBuf,
+    /// Its code.
+    pub source: Source,
     /// Memory (128–10,240 MB).
     pub memory: Megabytes,
     /// Timeout (1–900 s).

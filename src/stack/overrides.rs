@@ -27,9 +27,47 @@ fn sections() -> impl Iterator<Item = &'static str> {
         .filter(|name| !matches!(*name, "stack" | "targets"))
 }
 
+/// Fields of a function of which one is written: an override of the one takes the other away.
+const SOURCES: [(&str, &str); 2] = [("crate", "artifact"), ("artifact", "crate")];
+
+/// The stack with the overrides of a target, as [`applicable`] gives them.
+pub(super) fn apply(stack: &Spanned<Node>, over: &Spanned<Node>) -> Spanned<Node> {
+    let mut stack = stack.clone();
+    let functions = |node: &Node| -> Vec<Entry> {
+        let section = node.get(Kind::Function.section());
+        section.map_or_else(Vec::new, |entry| entry.value.value.entries().to_vec())
+    };
+    for changed in functions(&over.value) {
+        for (written, other) in SOURCES {
+            let replaces = changed.value.value.get(written).is_some()
+                && changed.value.value.get(other).is_none();
+            if replaces {
+                let path = [Kind::Function.section(), &changed.key.value];
+                remove(&mut stack.value, &path, other);
+            }
+        }
+    }
+    merge(&stack, over)
+}
+
+/// Takes the entry `key` out of the map at `path`.
+fn remove(node: &mut Node, path: &[&str], key: &str) {
+    let Node::Map(entries) = node else {
+        return;
+    };
+    match path {
+        [] => entries.retain(|entry| entry.key.value != key),
+        [first, rest @ ..] => {
+            if let Some(entry) = entries.iter_mut().find(|entry| entry.key.value == *first) {
+                remove(&mut entry.value.value, rest, key);
+            }
+        }
+    }
+}
+
 /// `base` with `over` laid on top: maps by key, everything else as a whole. A key with nothing after
 /// it takes no map or list away.
-pub(super) fn merge(base: &Spanned<Node>, over: &Spanned<Node>) -> Spanned<Node> {
+fn merge(base: &Spanned<Node>, over: &Spanned<Node>) -> Spanned<Node> {
     if over.value == Node::Null && matches!(base.value, Node::Map(_) | Node::List(_)) {
         return base.clone();
     }

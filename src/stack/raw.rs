@@ -146,13 +146,15 @@ pub enum KeyType {
     Binary,
 }
 
-/// Lambda function, built from a Rust crate.
+/// Lambda function: a Rust crate, or a zip made elsewhere.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Function {
-    /// Directory of the crate, relative to the project.
+    /// Directory of the crate it is built from, relative to the project.
     #[serde(rename = "crate")]
-    pub crate_dir: String,
+    pub crate_dir: Option<String>,
+    /// Instead of a crate: a zip made elsewhere with a `bootstrap` in it, relative to the project.
+    pub artifact: Option<String>,
     /// Memory; processor time grows with it.
     pub memory: Option<Memory>,
     /// Longest run of one invocation.

@@ -4,6 +4,7 @@
 //! the service that owns it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -109,6 +110,13 @@ pub trait LogPort: Send + Sync + 'static {
     fn append(&self, group: &str, stream: &str, lines: &[LogLine]) -> Result<(), AwsError>;
 }
 
+/// What other services may do with objects.
+pub trait ObjectPort: Send + Sync + 'static {
+    /// Opens the current object under a key, or one version of it. The refusals are S3's own. What is
+    /// open can be read to its end, whatever becomes of the object meanwhile.
+    fn open(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<File, AwsError>;
+}
+
 /// The ports of one emulator.
 #[derive(Default)]
 pub struct Bus {
@@ -120,6 +128,7 @@ struct Lines {
     queues: Arc<dyn QueuePort>,
     functions: Arc<dyn FunctionPort>,
     logs: Arc<dyn LogPort>,
+    objects: Arc<dyn ObjectPort>,
     cut: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -130,18 +139,27 @@ impl Bus {
         queues: Arc<dyn QueuePort>,
         functions: Arc<dyn FunctionPort>,
         logs: Arc<dyn LogPort>,
+        objects: Arc<dyn ObjectPort>,
     ) {
-        let (queues, functions, logs) = (Line::to(queues), Line::to(functions), Line::to(logs));
-        let ends = (queues.clone(), functions.clone(), logs.clone());
+        let (queues, functions) = (Line::to(queues), Line::to(functions));
+        let (logs, objects) = (Line::to(logs), Line::to(objects));
+        let ends = (
+            queues.clone(),
+            functions.clone(),
+            logs.clone(),
+            objects.clone(),
+        );
         // A second call would be a bug of the start sequence; the first connection stays.
         let _ = self.lines.set(Lines {
             queues,
             functions,
             logs,
+            objects,
             cut: Box::new(move || {
                 ends.0.cut();
                 ends.1.cut();
                 ends.2.cut();
+                ends.3.cut();
             }),
         });
     }
@@ -172,6 +190,11 @@ impl Bus {
     /// The log service.
     pub fn logs(&self) -> &Arc<dyn LogPort> {
         &self.lines().logs
+    }
+
+    /// The object service.
+    pub fn objects(&self) -> &Arc<dyn ObjectPort> {
+        &self.lines().objects
     }
 }
 
@@ -266,6 +289,12 @@ impl LogPort for Line<dyn LogPort> {
     }
 }
 
+impl ObjectPort for Line<dyn ObjectPort> {
+    fn open(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<File, AwsError> {
+        self.on()?.open(bucket, key, version_id)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +304,12 @@ mod tests {
     impl LogPort for Service {
         fn append(&self, _: &str, _: &str, _: &[LogLine]) -> Result<(), AwsError> {
             Ok(())
+        }
+    }
+
+    impl ObjectPort for Service {
+        fn open(&self, _: &str, _: &str, _: Option<&str>) -> Result<File, AwsError> {
+            Err(AwsError::new(404, "NoSuchKey", "none"))
         }
     }
 
@@ -320,7 +355,12 @@ mod tests {
     fn services_end_with_the_bus_disconnected_and_callers_are_refused() {
         let service = Arc::new(Service);
         let bus = Bus::default();
-        bus.connect(service.clone(), service.clone(), service.clone());
+        bus.connect(
+            service.clone(),
+            service.clone(),
+            service.clone(),
+            service.clone(),
+        );
         let held = Arc::clone(bus.queues());
         assert!(held.describe("q").is_some());
         assert!(bus.logs().append("g", "s", &[]).is_ok());
@@ -330,5 +370,7 @@ mod tests {
         let refused = bus.functions().invoke_async("f", Bytes::new());
         assert_eq!(refused.map_err(|error| error.status), Err(503));
         assert!(held.send("q", "b", &BTreeMap::new()).is_err());
+        let refused = bus.objects().open("b", "k", None).map(|_| ());
+        assert_eq!(refused.map_err(|error| error.status), Err(503));
     }
 }

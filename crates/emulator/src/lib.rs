@@ -5,7 +5,8 @@
 //!            ┌───────────── gateway (one port; by SigV4 service, X-Amz-Target or path) ────────────┐
 //!            ▼            ▼              ▼               ▼             ▼             ▼
 //!           s3           sqs          lambda         dynamodb        logs           sts
-//!            └── put ──► bus ◄── receive ─┘ └── log lines ─► bus ──────┘
+//!            ├── put ──► bus ◄── receive ─┤ └── log lines ─► bus ──────┘
+//!            └── code ─► bus ◄── create ──┘
 //! ```
 //!
 //! Every service folder has the same files: `mod.rs` (purpose and wiring), `state.rs` (the durable
@@ -24,6 +25,7 @@ mod gateway;
 mod json_protocol;
 mod lambda;
 mod logs;
+pub mod programs;
 mod s3;
 mod server;
 mod service;

@@ -179,6 +179,7 @@ impl Emulator {
             services.sqs.clone(),
             services.lambda.clone(),
             services.logs.clone(),
+            services.s3.clone(),
         );
         // Receivers before senders: what S3 still has to deliver needs the functions running.
         services.logs.start();

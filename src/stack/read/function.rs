@@ -6,7 +6,7 @@ use crate::stack::checker::Checker;
 use crate::stack::error::{Code, StackError};
 use crate::stack::fields::{ACCESS, FUNCTION, LOG_RETENTION_DAYS};
 use crate::stack::model::{
-    Access, AccessAction, Architecture, Days, Function, Kind, LogicalId, Megabytes, Seconds,
+    Access, AccessAction, Architecture, Days, Function, Kind, LogicalId, Megabytes, Seconds, Source,
 };
 use crate::stack::names;
 use crate::stack::source::{Entry, Node, Spanned};
@@ -21,7 +21,7 @@ pub(super) fn read(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Fun
     ];
     let function = Function {
         name: entry.key.value.clone(),
-        crate_dir: reader.text("crate").unwrap_or_default().into(),
+        source: source(cx, &reader),
         memory: Megabytes(reader.number("memory").unwrap_or_default()),
         timeout: Seconds(reader.number("timeout").unwrap_or_default()),
         architecture: architectures[reader.word("architecture")],
@@ -36,6 +36,31 @@ pub(super) fn read(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Fun
     };
     reader.finish();
     Some(function)
+}
+
+/// A crate or a zip, and not both.
+fn source(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Source {
+    match (reader.get("crate"), reader.get("artifact")) {
+        (Some(of_crate), Some(of_zip)) => cx.push(
+            StackError::new(
+                Code::TwoSources,
+                "a function has either `crate` or `artifact`, not both",
+                "remove the one that is not meant",
+            )
+            .at(of_zip.mark(), "a zip made elsewhere")
+            .at(of_crate.mark(), "a crate to be built"),
+        ),
+        (None, None) => reader.missing(
+            "crate",
+            "add `crate: DIRECTORY` to have it built, or `artifact: FILE.zip` for one made elsewhere",
+        ),
+        (Some(_), None) | (None, Some(_)) => {}
+    }
+    match reader.text("artifact") {
+        Some(file) => Source::Artifact(file.into()),
+        // What was refused is empty.
+        None => Source::Crate(reader.text("crate").unwrap_or_default().into()),
+    }
 }
 
 fn on_failure(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Option<String> {

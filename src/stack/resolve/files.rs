@@ -4,13 +4,20 @@ use std::path::Path;
 
 use crate::stack::checker::Checker;
 use crate::stack::error::{Code, StackError};
-use crate::stack::model::Stack;
+use crate::stack::model::{Source, Stack};
 use crate::stack::suggest::did_you_mean;
 
 pub(super) fn check(cx: &Checker<'_>, stack: &Stack) {
     for function in &stack.functions {
-        let written = function.crate_dir.display().to_string();
-        let directory = cx.root.join(&function.crate_dir);
+        let crate_dir = match &function.source {
+            Source::Crate(directory) => directory,
+            Source::Artifact(file) => {
+                check_artifact(cx, &function.name, file);
+                continue;
+            }
+        };
+        let written = crate_dir.display().to_string();
+        let directory = cx.root.join(crate_dir);
         // A refused path is empty.
         if written.is_empty() || directory.join("Cargo.toml").is_file() {
             continue;
@@ -20,15 +27,13 @@ pub(super) fn check(cx: &Checker<'_>, stack: &Stack) {
         } else {
             format!("there is no directory `{written}`")
         };
-        let help = did_you_mean_path(cx.root, &function.crate_dir, |path| {
-            path.join("Cargo.toml").is_file()
-        })
-        .unwrap_or_else(|| {
-            format!(
-                "make it with `cargo new {written}`, or correct the path; it is relative to {}",
-                cx.root.display()
-            )
-        });
+        let help = did_you_mean_path(cx.root, crate_dir, |path| path.join("Cargo.toml").is_file())
+            .unwrap_or_else(|| {
+                format!(
+                    "make it with `cargo new {written}`, or correct the path; it is relative to {}",
+                    cx.root.display()
+                )
+            });
         cx.push(StackError::new(Code::CrateNotFound, message, help).at(
             cx.place(&["functions", &function.name, "crate"]),
             "no crate here",
@@ -57,6 +62,30 @@ pub(super) fn check(cx: &Checker<'_>, stack: &Stack) {
             ),
         );
     }
+}
+
+fn check_artifact(cx: &Checker<'_>, function: &str, file: &Path) {
+    if cx.root.join(file).is_file() {
+        return;
+    }
+    let written = file.display();
+    let help = did_you_mean_path(cx.root, file, Path::is_file).unwrap_or_else(|| {
+        format!(
+            "make the zip, or correct the path; it is relative to {}",
+            cx.root.display()
+        )
+    });
+    cx.push(
+        StackError::new(
+            Code::ArtifactNotFound,
+            format!("there is no file `{written}`"),
+            help,
+        )
+        .at(
+            cx.place(&["functions", function, "artifact"]),
+            "no file here",
+        ),
+    );
 }
 
 /// A neighbour with a name that is close, as help.

@@ -239,14 +239,47 @@ wiring: [{ from: queues.q, to: functions.f }, { from: queues.q, to: functions.g 
     let timeouts: Vec<_> = stack
         .functions
         .iter()
-        .map(|f| (f.crate_dir.to_str(), f.timeout.0))
+        .map(|f| (f.source.clone(), f.timeout.0))
         .collect();
     assert_eq!(
         timeouts,
         [
-            (Some("functions/trigger"), 10),
-            (Some("functions/worker"), 10)
+            (Source::Crate("functions/trigger".into()), 10),
+            (Source::Crate("functions/worker".into()), 10)
         ]
     );
     assert_eq!(stack.mappings.len(), 2);
+}
+
+#[test]
+fn a_target_may_take_a_zip_where_others_build_the_crate() {
+    let text = "stack: a
+functions:
+  f: { crate: functions/worker, environment: { crate: x } }
+targets:
+  aws: { functions: { f: { artifact: Cargo.toml, environment: { artifact: y } } } }
+";
+    let source = |target| {
+        let stack = resolve(text, target).expect("a valid stack");
+        let names: Vec<String> = stack.functions[0]
+            .environment
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect();
+        (stack.functions[0].source.clone(), names)
+    };
+    assert_eq!(
+        source("embedded"),
+        (
+            Source::Crate("functions/worker".into()),
+            vec!["crate".to_owned()]
+        )
+    );
+    assert_eq!(
+        source("aws"),
+        (
+            Source::Artifact("Cargo.toml".into()),
+            vec!["crate".to_owned(), "artifact".to_owned()]
+        )
+    );
 }

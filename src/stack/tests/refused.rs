@@ -239,6 +239,14 @@ const CASES: &[(&str, Wanted)] = &[
             ("bad_name", &["a_b"]),
         ],
     ),
+    (
+        "stack: a\nfunctions: { f: { artifact: dist/f.zip }, g: { crate: functions/worker, artifact: Cargo.toml }, h: { artifact: Cargo.tmol } }\n",
+        &[
+            ("artifact_not_found", &["dist/f.zip"]),
+            ("two_sources", &["Cargo.toml", "functions/worker"]),
+            ("artifact_not_found", &["Cargo.tmol"]),
+        ],
+    ),
     // Targets: also those that are not chosen
     (
         "stack: a\nqueues: { jobs: {} }\ntargets:\n  aws: { queues: { jbos: { delay: 1s }, jobs: { dealy: 1s, retention: 1 } }, stack: b }\n",

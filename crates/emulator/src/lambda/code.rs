@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Seek, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,8 @@ use sha2::{Digest as _, Sha256};
 use zip::ZipArchive;
 
 use crate::error::AwsError;
+use crate::programs::{self, Machine, Runner};
 
-/// Largest zip in a request, bytes. // aws-behaviours L7
-const MAX_ZIP_BYTES: usize = 52_428_800;
 /// Largest code unpacked, bytes. // aws-behaviours L7
 const MAX_UNZIPPED_BYTES: u64 = 262_144_000;
 /// Largest environment as JSON text, bytes. // aws-behaviours L8
@@ -58,25 +57,18 @@ fn invalid(message: impl Into<String>) -> AwsError {
 }
 
 /// Checks and unpacks a zip below `code`; content that is there already is not unpacked again.
-pub(super) fn unpack(code: &Path, zip: &[u8]) -> Result<Unpacked, AwsError> {
-    if zip.len() > MAX_ZIP_BYTES {
-        return Err(AwsError::new(
-            413,
-            "RequestEntityTooLargeException",
-            format!("Request must be smaller than {MAX_ZIP_BYTES} bytes for the zipped code"),
-        ));
-    }
-    let digest = Sha256::digest(zip);
+pub(super) fn unpack(code: &Path, mut zip: impl Read + Seek) -> Result<Unpacked, AwsError> {
+    let (digest, bytes) = digest(&mut zip)?;
     let unpacked = Unpacked {
         sha256: STANDARD.encode(digest),
         directory: hex::encode(digest),
-        bytes: zip.len() as u64,
+        bytes,
     };
     let target = code.join(&unpacked.directory);
     if target.join("bootstrap").is_file() {
         return Ok(unpacked);
     }
-    let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(|_| {
+    let mut archive = ZipArchive::new(zip).map_err(|_| {
         invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
     })?;
     fs::create_dir_all(code)?;
@@ -84,7 +76,7 @@ pub(super) fn unpack(code: &Path, zip: &[u8]) -> Result<Unpacked, AwsError> {
         .prefix(".unpacking-")
         .tempdir_in(code)?;
     write_all(&mut archive, temporary.path())?;
-    check_bootstrap(&temporary.path().join("bootstrap"))?;
+    check_bootstrap(&temporary.path().join("bootstrap"), programs::runner)?;
     let path = temporary.keep();
     if let Err(error) = fs::rename(&path, &target) {
         fs::remove_dir_all(&path)?;
@@ -96,7 +88,25 @@ pub(super) fn unpack(code: &Path, zip: &[u8]) -> Result<Unpacked, AwsError> {
     Ok(unpacked)
 }
 
-fn write_all(archive: &mut ZipArchive<Cursor<&[u8]>>, directory: &Path) -> Result<(), AwsError> {
+/// SHA-256 of everything a reader has, and how many bytes that is. In pieces: a zip from S3 may be
+/// larger than memory.
+fn digest(zip: &mut impl Read) -> Result<([u8; 32], u64), AwsError> {
+    let (mut sha256, mut bytes) = (Sha256::new(), 0);
+    let mut piece = vec![0; 256 * 1_024];
+    loop {
+        match zip.read(&mut piece) {
+            Ok(0) => return Ok((sha256.finalize().into(), bytes)),
+            Ok(read) => {
+                sha256.update(&piece[..read]);
+                bytes += read as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn write_all(archive: &mut ZipArchive<impl Read + Seek>, directory: &Path) -> Result<(), AwsError> {
     let mut left = MAX_UNZIPPED_BYTES;
     for index in 0..archive.len() {
         let mut entry = archive
@@ -137,34 +147,36 @@ fn write_all(archive: &mut ZipArchive<Cursor<&[u8]>>, directory: &Path) -> Resul
     Ok(())
 }
 
-/// There must be an executable `bootstrap` that this host can run.
-fn check_bootstrap(path: &Path) -> Result<(), AwsError> {
+/// There must be an executable `bootstrap` that this host can run; `runner` tells what runs the
+/// programs of an instruction set.
+fn check_bootstrap(
+    path: &Path,
+    runner: impl Fn(Machine) -> Option<Runner>,
+) -> Result<(), AwsError> {
     let metadata = fs::metadata(path)
         .map_err(|_| invalid("The zip has no file called bootstrap at its top level"))?;
     if metadata.permissions().mode() & 0o111 == 0 {
         return Err(invalid("bootstrap is not executable (mode 0755 is needed)"));
     }
-    let mut head = [0u8; 20];
-    let read = fs::File::open(path)?.read(&mut head)?;
-    if head[..read].starts_with(b"#!") {
+    let head = programs::head(path)?;
+    if head.starts_with(b"#!") {
         return Ok(());
     }
-    if !head[..read].starts_with(b"\x7fELF") || read < 20 {
-        return Err(invalid("bootstrap is neither an ELF binary nor a script"));
-    }
-    let machine = u16::from_le_bytes([head[18], head[19]]);
-    let (wanted, name) = if cfg!(target_arch = "aarch64") {
-        (183, "arm64")
-    } else {
-        (62, "x86_64")
+    let number = programs::elf_machine(&head)
+        .ok_or_else(|| invalid("bootstrap is neither an ELF binary nor a script"))?;
+    let Some(machine) = Machine::of(number) else {
+        return Err(invalid(format!(
+            "bootstrap is built for ELF machine {number}, and Lambda has only x86_64 (62) and arm64 (183); this host is {}: build it with architecture: host",
+            Machine::HOST.name()
+        )));
     };
-    if machine == wanted {
-        Ok(())
-    } else {
-        Err(invalid(format!(
-            "bootstrap is built for ELF machine {machine}; this host runs {name} ({wanted}): build it with architecture: host"
-        )))
+    if runner(machine).is_none() {
+        return Err(invalid(format!(
+            "bootstrap cannot run here: {}",
+            machine.way_out()
+        )));
     }
+    Ok(())
 }
 
 /// Checks variables of a function.
@@ -204,17 +216,21 @@ pub(super) fn check_environment(environment: &BTreeMap<String, String>) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
     use zip::write::{SimpleFileOptions, ZipWriter};
 
-    fn zip_of(entries: &[(&str, u32, &[u8])]) -> Vec<u8> {
+    fn zip_of(entries: &[(&str, u32, &[u8])]) -> Cursor<Vec<u8>> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, mode, bytes) in entries {
             zip.start_file(*name, SimpleFileOptions::default().unix_permissions(*mode))
                 .expect("started");
             zip.write_all(bytes).expect("written");
         }
-        zip.finish().expect("finished").into_inner()
+        let mut zip = zip.finish().expect("finished");
+        zip.rewind().expect("at its start");
+        zip
     }
 
     #[test]
@@ -224,8 +240,8 @@ mod tests {
             ("bootstrap", 0o755, b"#!/bin/sh\n"),
             ("lib/a.txt", 0o644, b"a"),
         ]);
-        let unpacked = unpack(directory.path(), &zip).expect("unpacked");
-        assert_eq!(unpack(directory.path(), &zip).expect("again"), unpacked);
+        let unpacked = unpack(directory.path(), zip.clone()).expect("unpacked");
+        assert_eq!(unpack(directory.path(), zip).expect("again"), unpacked);
         let path = directory.path().join(&unpacked.directory);
         assert!(path.join("lib/a.txt").is_file());
         let mode = fs::metadata(path.join("bootstrap"))
@@ -246,7 +262,7 @@ mod tests {
         foreign[..4].copy_from_slice(b"\x7fELF");
         foreign[18] = 8;
         for (zip, reason) in [
-            (b"no zip".to_vec(), "Could not unzip"),
+            (Cursor::new(b"no zip".to_vec()), "Could not unzip"),
             (
                 zip_of(&[("other", 0o755, b"#!")]),
                 "no file called bootstrap",
@@ -266,8 +282,28 @@ mod tests {
             ),
         ] {
             let directory = tempfile::tempdir().expect("a temporary directory");
-            let error = unpack(directory.path(), &zip).expect_err(reason);
+            let error = unpack(directory.path(), zip).expect_err(reason);
             assert!(error.message.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_program_for_another_instruction_set_needs_something_that_runs_it() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("bootstrap");
+        let mut program = [0u8; 64];
+        program[..4].copy_from_slice(b"\x7fELF");
+        program[18] = Machine::Arm64.elf_number().to_le_bytes()[0];
+        fs::write(&path, program).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o555)).expect("set");
+        check_bootstrap(&path, |machine| {
+            assert_eq!(machine, Machine::Arm64);
+            Some(Runner::ByKernel)
+        })
+        .expect("the kernel runs it");
+        let error = check_bootstrap(&path, |_| None).expect_err("nothing runs it");
+        for part in ["arm64", Machine::HOST.name(), "apt-get install qemu-user"] {
+            assert!(error.message.contains(part), "{error}");
         }
     }
 

@@ -1,13 +1,11 @@
 //! Functions: made, changed, listed, deleted.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::handlers::{Answer, Call, conflict, invalid, page_size};
 use super::state::{Function, function_name};
 use super::wire::{self, number, texts};
-use super::{LambdaService, code, handlers_mappings, handlers_settings};
+use super::{LambdaService, code, handlers_mappings, handlers_settings, source};
 use crate::error::AwsError;
 
 pub(super) fn list(lambda: &LambdaService, call: &Call) -> Answer {
@@ -47,21 +45,6 @@ fn refuse_unserved(body: &Value) -> Result<(), AwsError> {
     unserved.map_or(Ok(()), |what| {
         Err(AwsError::not_implemented("Lambda", what))
     })
-}
-
-fn zip_of(body: &Value) -> Result<Vec<u8>, AwsError> {
-    if !body["S3Bucket"].is_null() || !body["ImageUri"].is_null() {
-        return Err(AwsError::not_implemented(
-            "Lambda",
-            "code from S3 or an image registry (send ZipFile)",
-        ));
-    }
-    let text = body["ZipFile"]
-        .as_str()
-        .ok_or_else(|| invalid("Please provide a source for function code."))?;
-    STANDARD
-        .decode(text)
-        .map_err(|_| invalid("ZipFile is not base64"))
 }
 
 fn runtime_of(body: &Value) -> Result<Option<String>, AwsError> {
@@ -127,7 +110,7 @@ pub(super) fn create(lambda: &LambdaService, body: &Value) -> Answer {
         })?;
     let environment = texts(&body["Environment"]["Variables"]);
     code::check_environment(&environment)?;
-    let unpacked = code::unpack(&lambda.state.code, &zip_of(&body["Code"])?)?;
+    let unpacked = source::unpack(lambda, &body["Code"])?;
     let function = Function {
         name: name.to_owned(),
         runtime,
@@ -162,8 +145,7 @@ pub(super) fn update_code(lambda: &LambdaService, name: &str, body: &Value) -> A
     check_settled(lambda, &function)?;
     refuse_unserved(body)?;
     check_revision(&function, body)?;
-    let zip = zip_of(body)?;
-    let unpacked = code::unpack(&lambda.state.code, &zip)?;
+    let unpacked = source::unpack(lambda, body)?;
     let before = std::mem::replace(&mut function.code_dir, unpacked.directory);
     function.code_sha256 = unpacked.sha256;
     function.code_bytes = unpacked.bytes;

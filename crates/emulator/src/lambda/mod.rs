@@ -13,6 +13,7 @@ mod operations;
 mod policy;
 mod routes;
 mod runtime;
+mod source;
 mod state;
 #[cfg(test)]
 mod tests;

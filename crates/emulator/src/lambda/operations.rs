@@ -19,7 +19,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     ),
     Operation::partly(
         "CreateFunction",
-        "code as a zip in the request, runtimes provided.al2023 and provided.al2; layers, images, code from S3, published versions and JSON logs answer 501; VPC and file systems are ignored",
+        "code as a zip, in the request or from S3, for the runtimes provided.al2023 and provided.al2; a program for the other one of x86_64 and arm64 is run by the kernel's binfmt_misc or by qemu-user on the PATH (Debian: qemu-user and libc6-arm64-cross or libc6-amd64-cross), and refused where there is neither; layers, images, published versions and JSON logs answer 501; VPC and file systems are ignored",
     ),
     Operation::absent("CreateFunctionUrlConfig"),
     Operation::absent("DeleteAlias"),

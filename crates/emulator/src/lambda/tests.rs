@@ -4,6 +4,7 @@ mod fakes;
 mod faults;
 mod invocations;
 mod lifecycle;
+mod machines;
 mod mappings;
 mod refusals;
 mod times;
@@ -28,7 +29,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::server::Shared;
 use crate::service::Service as _;
-use fakes::{FakeLogs, FakeQueues};
+use fakes::{FakeLogs, FakeObjects, FakeQueues};
 
 /// An answer of the service.
 struct Got {
@@ -71,9 +72,12 @@ impl Fixture {
         let shared = Arc::new(Shared::new(&config, "http://127.0.0.1:1"));
         let stop = shared.stop.clone();
         let service = super::open(Arc::clone(&shared)).expect("opened");
-        shared
-            .bus
-            .connect(queues.clone(), service.clone(), logs.clone());
+        shared.bus.connect(
+            queues.clone(),
+            service.clone(),
+            logs.clone(),
+            Arc::new(FakeObjects),
+        );
         service.start();
         Self {
             dir,

@@ -91,8 +91,8 @@ fn seconds(date: &Timestamp) -> i64 {
 }
 
 /// What AWS says where a delete marker was found instead of an object.
-pub(super) fn marker_refusal(found: &Found, by_version: bool) -> S3Error {
-    let mut error = S3Error::from(if by_version {
+pub(super) fn marker_error(by_version: bool) -> AwsError {
+    if by_version {
         AwsError::new(
             405,
             "MethodNotAllowed",
@@ -100,7 +100,12 @@ pub(super) fn marker_refusal(found: &Found, by_version: bool) -> S3Error {
         )
     } else {
         no_such_key()
-    });
+    }
+}
+
+/// The same with the headers that tell of the marker.
+pub(super) fn marker_refusal(found: &Found, by_version: bool) -> S3Error {
+    let mut error = S3Error::from(marker_error(by_version));
     error.set_headers(marker_headers(found.version_id().as_deref()));
     error
 }

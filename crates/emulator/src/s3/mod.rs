@@ -1,4 +1,5 @@
-//! S3: buckets, objects with versions, listings, multipart uploads, notifications to functions.
+//! S3: buckets, objects with versions, listings, multipart uploads, notifications to functions, and
+//! code for functions.
 //!
 //! ```text
 //!   gateway ─► wire (credentials and framing off) ─► s3s (XML, headers, routing) ─► handlers
@@ -72,12 +73,16 @@ mod wire_target;
 #[cfg(test)]
 mod wire_tests;
 
+use std::fs::File;
 use std::sync::Arc;
 
 use s3s::service::S3ServiceBuilder;
 
 use self::handlers::{Api, Core};
+use self::handlers_read::marker_error;
 use self::state::Store;
+use crate::bus::ObjectPort;
+use crate::error::AwsError;
 use crate::server::{Shared, StartError};
 use crate::service::{Request, Response, Service};
 pub(crate) use operations::OPERATIONS;
@@ -117,6 +122,13 @@ impl S3Service {
             ),
         }
         tokio::spawn(Arc::clone(&self.core).retry());
+    }
+}
+
+impl ObjectPort for S3Service {
+    fn open(&self, bucket: &str, key: &str, version_id: Option<&str>) -> Result<File, AwsError> {
+        let found = self.core.store.find(bucket, key, version_id)?;
+        found.file.ok_or_else(|| marker_error(version_id.is_some()))
     }
 }
 

@@ -14,7 +14,8 @@ use serde_json::Value;
 use super::state_checksum::md5;
 use super::{S3Service, open};
 use crate::bus::{
-    FunctionPort, InvokePermission, LogLine, LogPort, QueueFacts, QueuePort, ReceivedMessage,
+    FunctionPort, InvokePermission, LogLine, LogPort, ObjectPort, QueueFacts, QueuePort,
+    ReceivedMessage,
 };
 use crate::clock::ManualClock;
 use crate::config::{Config, Durability};
@@ -96,6 +97,12 @@ impl LogPort for Unused {
     }
 }
 
+impl ObjectPort for Unused {
+    fn open(&self, _: &str, _: &str, _: Option<&str>) -> Result<std::fs::File, AwsError> {
+        Err(AwsError::internal("not for S3"))
+    }
+}
+
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -147,9 +154,12 @@ pub(super) fn service(
         ..Config::new(dir.path())
     };
     let shared = Shared::new(&config, "http://127.0.0.1:1");
-    shared
-        .bus
-        .connect(Arc::new(Unused), functions, Arc::new(Unused));
+    shared.bus.connect(
+        Arc::new(Unused),
+        functions,
+        Arc::new(Unused),
+        Arc::new(Unused),
+    );
     open(Arc::new(shared)).expect("opens")
 }
 

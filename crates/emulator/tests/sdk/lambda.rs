@@ -1,5 +1,7 @@
 //! Lambda's control plane by its SDK. Invocations are tested where the functions are.
 
+mod code_from_s3;
+
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{

@@ -1,6 +1,7 @@
 //! Environments: real `bootstrap` processes that ask the Runtime API for work, kept warm between
 //! invocations, ended when they run out of time or memory, replaced when their code or configuration
-//! changed. How many work at once is counted by claims.
+//! changed. How many work at once is counted by claims. A `bootstrap` for another instruction set than the
+//! host's is run by what `crate::programs` finds.
 
 mod api;
 mod claim;

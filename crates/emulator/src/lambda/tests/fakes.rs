@@ -1,11 +1,12 @@
-//! Queues and logs as far as functions see them.
+//! Queues, logs and objects as far as functions see them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::sync::Mutex;
 
 use tokio::sync::watch;
 
-use crate::bus::{LogLine, LogPort, QueueFacts, QueuePort, ReceivedMessage};
+use crate::bus::{LogLine, LogPort, ObjectPort, QueueFacts, QueuePort, ReceivedMessage};
 use crate::error::AwsError;
 
 /// A queue; receipt handles are message ids, and released messages do not come back.
@@ -193,5 +194,17 @@ impl LogPort for FakeLogs {
         let texts = lines.iter().map(|line| line.message.clone());
         self.0.lock().expect("no holder panics").extend(texts);
         Ok(())
+    }
+}
+
+/// Objects that cannot be read, in S3's words or for a trouble of the machine; there is no other.
+pub(super) struct FakeObjects;
+
+impl ObjectPort for FakeObjects {
+    fn open(&self, _bucket: &str, key: &str, _: Option<&str>) -> Result<File, AwsError> {
+        Err(match key {
+            "trouble" => AwsError::new(503, "SlowDown", "too many open files"),
+            _ => AwsError::new(404, "NoSuchKey", "The specified key does not exist."),
+        })
     }
 }

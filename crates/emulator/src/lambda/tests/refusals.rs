@@ -107,3 +107,27 @@ async fn a_change_of_another_revision_and_a_published_version_are_refused() {
     assert_eq!(got.status, 501);
     fixture.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_s3_cannot_read_now_is_no_mistake_of_the_caller() {
+    let fixture = Fixture::new();
+    fixture.make("f", "events", Value::Null).await;
+    let path = format!("{FUNCTION}/code");
+    for (key, status, words) in [
+        (
+            "trouble",
+            503,
+            "cannot be read from S3: too many open files",
+        ),
+        ("absent", 400, "S3 Error Code: NoSuchKey."),
+    ] {
+        let code = json!({ "S3Bucket": "b", "S3Key": key });
+        let got = fixture.request(Method::PUT, &path, &[], code).await;
+        assert_eq!(got.status, status, "{}", got.body);
+        let message = got.body["Message"].as_str().expect("a message");
+        assert!(message.contains(words), "{message}");
+    }
+    // The code of before is still the function's.
+    fixture.pid("f").await;
+    fixture.stop().await;
+}

@@ -1,9 +1,15 @@
-//! Why a function crate did not become an artifact.
+//! Why a function did not become an artifact.
+
+mod artifact;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
+
+use super::variant::LAMBDA_GLIBC;
+
+pub use artifact::ArtifactError;
 
 /// What cargo and the compiler said, in their own words and layout. It is the cause in an error
 /// chain, so that it is shown once, below the sentence that names the function.
@@ -193,16 +199,80 @@ pub enum PackageError {
         /// Shell command that was run.
         command: String,
     },
-    /// The stack wants an instruction set that this build does not make.
-    #[error(
-        "function `{function}` wants {wanted}, and functions are built for this machine: {host}"
-    )]
+    /// The crate lies below a workspace that does not know it.
+    #[error("function `{function}`: the crate {} is outside of the workspace above it", manifest.parent().unwrap_or(manifest).display())]
     #[diagnostic(
-        code(package::architecture),
+        code(package::outside_workspace),
         help(
-            "set `functions.{function}.architecture: host` for this target, or run pipectl on a machine with {wanted}"
+            "add it to `workspace.members` of the Cargo.toml above it, or give it a workspace of its own: an empty `[workspace]` in {}",
+            manifest.display()
         )
     )]
+    OutsideWorkspace {
+        /// Name in the stack.
+        function: String,
+        /// Its Cargo.toml.
+        manifest: PathBuf,
+        /// Cargo's error.
+        #[source]
+        output: CargoOutput,
+    },
+    /// Cargo's configuration cannot be read.
+    #[error(
+        "cargo's configuration cannot be used for {}",
+        list("function", functions)
+    )]
+    #[diagnostic(
+        code(package::configuration),
+        help(
+            "correct .cargo/config.toml of the workspace, of a directory above it, or in ~/.cargo"
+        )
+    )]
+    Configuration {
+        /// Functions that have no artifact because of it.
+        functions: Vec<String>,
+        /// What is wrong.
+        #[source]
+        output: CargoOutput,
+    },
+    /// The standard library of a target is not there and could not be installed.
+    #[error(
+        "{} cannot be built: Rust has no standard library for {triple} here",
+        list("function", functions)
+    )]
+    #[diagnostic(
+        code(package::target_missing),
+        help("run `rustup target add {triple}` (rustup: https://rustup.rs)")
+    )]
+    TargetMissing {
+        /// Functions that have no artifact because of it.
+        functions: Vec<String>,
+        /// Rust's name of the target.
+        triple: &'static str,
+        /// What was tried and what came of it.
+        #[source]
+        output: CargoOutput,
+    },
+    /// There is no zig where it is needed.
+    #[error(
+        "{} cannot be built: zig has to link for Lambda's glibc {LAMBDA_GLIBC}, and `cargo-zigbuild` is not on the PATH",
+        list("function", functions)
+    )]
+    #[diagnostic(
+        code(package::zig_missing),
+        help("run `{install}`, which brings zig along, then run this again")
+    )]
+    ZigMissing {
+        /// Functions that have no artifact because of it.
+        functions: Vec<String>,
+        /// The command that installs it.
+        install: &'static str,
+    },
+    /// This host cannot run the instruction set that the stack wants.
+    #[error(
+        "function `{function}` wants {wanted}, and this target runs functions on this host: {host}"
+    )]
+    #[diagnostic(code(package::architecture), help("{}", architecture_help(function, wanted, *by_qemu)))]
     Architecture {
         /// Name in the stack.
         function: String,
@@ -210,7 +280,13 @@ pub enum PackageError {
         wanted: &'static str,
         /// That of this machine.
         host: &'static str,
+        /// Would qemu-user help?
+        by_qemu: bool,
     },
+    /// An artifact is none that could run where it is meant to.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Artifact(#[from] ArtifactError),
     /// The binary cannot run on Lambda's Linux or is for another machine.
     #[error("function `{function}`: {} is {found}, not a 64-bit Linux program for {wanted}", path.display())]
     #[diagnostic(
@@ -257,12 +333,46 @@ pub enum PackageError {
 }
 
 impl PackageError {
+    /// What cargo says of a manifest that it cannot use.
+    pub(super) fn manifest(function: &str, manifest: &Path, said: &str) -> Self {
+        let (function, manifest) = (function.to_owned(), manifest.to_owned());
+        let output = CargoOutput::new(said);
+        if said.contains("current package believes it's in a workspace when it's not") {
+            Self::OutsideWorkspace {
+                function,
+                manifest,
+                output,
+            }
+        } else {
+            Self::Manifest {
+                function,
+                manifest,
+                output,
+            }
+        }
+    }
+
     /// One error as itself, more than one together. None when there are none.
     pub(super) fn collect(mut errors: Vec<Self>) -> Option<Self> {
         match errors.len() {
             0 | 1 => errors.pop(),
             _ => Some(Self::Several { errors }),
         }
+    }
+}
+
+fn architecture_help(function: &str, wanted: &str, by_qemu: bool) -> String {
+    let host = format!("set `functions.{function}.architecture: host` for this target");
+    match (by_qemu, wanted) {
+        (true, "arm64") => format!(
+            "{host}, or install what runs it here: `apt-get install qemu-user libc6-arm64-cross`"
+        ),
+        (true, _) => format!(
+            "{host}, or install what runs it here: `apt-get install qemu-user libc6-amd64-cross`"
+        ),
+        (false, _) => format!(
+            "{host}, or let the kernel run it: `apt-get install qemu-user-binfmt` (binfmt_misc)"
+        ),
     }
 }
 
@@ -275,6 +385,9 @@ fn file_help(source: &std::io::Error) -> &'static str {
     match source.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
             "the disk is full: free some space and run this again"
+        }
+        std::io::ErrorKind::FileTooLarge => {
+            "files may not be that large here: raise the limit (`ulimit -f`) and run this again"
         }
         std::io::ErrorKind::PermissionDenied => {
             "check who owns the file and its directory, and their permissions"
