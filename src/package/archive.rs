@@ -24,8 +24,25 @@ pub const MAX_UNZIPPED_BYTES: u64 = 262_144_000;
 /// Raised whenever the same program would give another artifact: those at hand are then made anew.
 pub const RECIPE: u32 = 2;
 
-/// Fixed, as another level would be another hash.
-const LEVEL: i64 = 6;
+/// How hard is tried to make a zip small. Fixed, as another level would be another hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// For a zip that goes to this machine only: most of the gain in a fraction of the time.
+    Quick,
+    /// For one that travels and is unpacked at each cold start.
+    Thorough,
+}
+
+impl Effort {
+    /// Of deflate.
+    fn level(self) -> i64 {
+        match self {
+            Self::Quick => 6,
+            Self::Thorough => 9,
+        }
+    }
+}
+
 /// Permissions of every entry: Lambda refuses a `bootstrap` that others may not run.
 const MODE: u32 = 0o755;
 /// Hex digits of the hash in a file name.
@@ -46,12 +63,12 @@ pub struct Zip {
 
 impl Zip {
     /// Compresses `entries` (name, content): sorted by name, dated 1980-01-01, mode 0755.
-    pub fn new(entries: &[(&str, &[u8])]) -> std::io::Result<Self> {
+    pub fn new(entries: &[(&str, &[u8])], effort: Effort) -> std::io::Result<Self> {
         let mut entries = entries.to_vec();
         entries.sort_unstable_by_key(|(name, _)| *name);
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(LEVEL))
+            .compression_level(Some(effort.level()))
             .last_modified_time(DateTime::DEFAULT)
             .system(System::Unix)
             .unix_permissions(MODE);
@@ -174,7 +191,7 @@ mod tests {
         let stored: Vec<Vec<u8>> = (0..2)
             .map(|_| {
                 let directory = tempfile::tempdir().expect("a temporary directory");
-                let zip = Zip::new(&[(BOOTSTRAP, &content)]).expect("zipped");
+                let zip = Zip::new(&[(BOOTSTRAP, &content)], Effort::Thorough).expect("zipped");
                 let path = zip.store(directory.path(), "trigger").expect("stored");
                 std::fs::read(path).expect("read back")
             })
@@ -185,10 +202,11 @@ mod tests {
 
     #[test]
     fn entries_are_sorted_executable_and_dated_1980() {
-        let zip = Zip::new(&[("z.json", b"{}"), (BOOTSTRAP, b"program")]).expect("zipped");
+        let zip =
+            Zip::new(&[("z.json", b"{}"), (BOOTSTRAP, b"program")], Effort::Quick).expect("zipped");
         assert_eq!(
             zip,
-            Zip::new(&[(BOOTSTRAP, b"program"), ("z.json", b"{}")]).expect("zipped")
+            Zip::new(&[(BOOTSTRAP, b"program"), ("z.json", b"{}")], Effort::Quick).expect("zipped")
         );
         let mut archive = zip::ZipArchive::new(Cursor::new(&zip.bytes)).expect("a zip");
         let mut seen = Vec::new();
@@ -219,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_that_of_the_file_in_base64() {
-        let zip = Zip::new(&[(BOOTSTRAP, b"program")]).expect("zipped");
+        let zip = Zip::new(&[(BOOTSTRAP, b"program")], Effort::Quick).expect("zipped");
         assert_eq!(
             STANDARD.decode(zip.code_sha256()).expect("base64"),
             Sha256::digest(&zip.bytes).to_vec()
@@ -233,7 +251,7 @@ mod tests {
         for name in others.iter().chain(&["a-0123456789ab.zip"]) {
             std::fs::write(directory.path().join(name), "x").expect("written");
         }
-        let zip = Zip::new(&[(BOOTSTRAP, b"one")]).expect("zipped");
+        let zip = Zip::new(&[(BOOTSTRAP, b"one")], Effort::Quick).expect("zipped");
         zip.store(directory.path(), "a").expect("stored");
         let mut expected: Vec<String> = others.iter().map(|&name| name.to_owned()).collect();
         expected.push(zip.file_name("a"));
@@ -265,7 +283,7 @@ mod tests {
     fn a_directory_that_cannot_be_written_is_an_error_with_its_path() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let missing = directory.path().join("missing");
-        let zip = Zip::new(&[(BOOTSTRAP, b"one")]).expect("zipped");
+        let zip = Zip::new(&[(BOOTSTRAP, b"one")], Effort::Quick).expect("zipped");
         let (path, error) = zip.store(&missing, "a").expect_err("there is no directory");
         assert_eq!(path, missing.join(zip.file_name("a")));
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);

@@ -205,7 +205,7 @@ pub struct Offer {
 
 impl Offer {
     /// Can the program run there?
-    pub fn fits(&self, content: &Content) -> Result<(), Misfit> {
+    pub fn fits(self, content: &Content) -> Result<(), Misfit> {
         let program = match content {
             Content::Elf(program) => program,
             // The system runs a script by what it names, and only the place knows whether that is there.
@@ -227,7 +227,7 @@ impl Offer {
         self.interpreter(program)
     }
 
-    fn glibc(&self, program: &Program) -> Result<(), Misfit> {
+    fn glibc(self, program: &Program) -> Result<(), Misfit> {
         let there = match self.runs_on {
             RunsOn::Lambda => Some(LAMBDA_GLIBC),
             // What is emulated brings a C library of its own.
@@ -244,7 +244,7 @@ impl Offer {
         }
     }
 
-    fn interpreter(&self, program: &Program) -> Result<(), Misfit> {
+    fn interpreter(self, program: &Program) -> Result<(), Misfit> {
         let Some(path) = &program.interpreter else {
             return Ok(());
         };

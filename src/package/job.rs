@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::archive::{self, BOOTSTRAP};
+use super::archive::{self, BOOTSTRAP, Effort};
 use super::cache::{Asked, Record, Stamp, Stored};
 use super::error::PackageError;
 use super::inputs::Inputs;
@@ -62,8 +62,12 @@ impl Job {
         if matches!(self.asked.variant, Variant::Lambda(_)) || cfg!(target_os = "linux") {
             self.is_program(&content, executable)?;
         }
+        let effort = match self.asked.variant {
+            Variant::Host => Effort::Quick,
+            Variant::Lambda(_) => Effort::Thorough,
+        };
         let small = symbols::stripped(&program).unwrap_or(program);
-        let zip = archive::Zip::new(&[(BOOTSTRAP, &small)])
+        let zip = archive::Zip::new(&[(BOOTSTRAP, &small)], effort)
             .map_err(|error| self.files("zip", executable, error))?;
         std::fs::create_dir_all(&self.directory)
             .map_err(|error| self.files("write", &self.directory, error))?;

@@ -155,7 +155,7 @@ mod tests {
     use zip::write::{SimpleFileOptions, ZipWriter};
 
     use super::*;
-    use crate::package::archive::Zip;
+    use crate::package::archive::{Effort, Zip};
 
     fn zip_of(entries: &[(&str, u32, &[u8])]) -> Vec<u8> {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
@@ -176,8 +176,11 @@ mod tests {
 
     #[test]
     fn our_own_zips_are_read_back() {
-        let zip =
-            Zip::new(&[(BOOTSTRAP, b"#!/bin/sh\nexec x\n"), ("a.txt", b"text")]).expect("zipped");
+        let zip = Zip::new(
+            &[(BOOTSTRAP, b"#!/bin/sh\nexec x\n"), ("a.txt", b"text")],
+            Effort::Quick,
+        )
+        .expect("zipped");
         let ready = look(&zip.bytes).expect("an artifact");
         assert_eq!(ready.sha256, zip.code_sha256());
         assert_eq!(ready.content, Content::Script("/bin/sh".to_owned()));
@@ -212,7 +215,7 @@ mod tests {
 
     #[test]
     fn every_damaged_byte_of_the_content_is_found() {
-        let zip = Zip::new(&[(BOOTSTRAP, &b"#!/bin/sh\n".repeat(50))])
+        let zip = Zip::new(&[(BOOTSTRAP, &b"#!/bin/sh\n".repeat(50))], Effort::Quick)
             .expect("zipped")
             .bytes;
         let mut damaged = 0;

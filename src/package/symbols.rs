@@ -74,6 +74,10 @@ fn crate_of(symbol: &str) -> String {
         return UNMANGLED.to_owned();
     };
     let text = format!("{demangled:#}");
+    // Dropping a value is the work of its type.
+    let text = text
+        .strip_prefix("core::ptr::drop_in_place<")
+        .unwrap_or(&text);
     // `<alloc::vec::Vec<T> as other::Trait>::method`: the first name that is not Rust's own, outside of
     // type parameters.
     let mut found = None;
@@ -135,6 +139,10 @@ mod tests {
             (
                 "_ZN61_$LT$alloc..vec..Vec$LT$T$GT$$u20$as$u20$core..fmt..Debug$GT$3fmt17h0123456789abcdefE",
                 "std",
+            ),
+            (
+                "_ZN4core3ptr45drop_in_place$LT$serde_json..value..Value$GT$17h0123456789abcdefE",
+                "serde_json",
             ),
             ("ring_core_0_17_14__aes_nohw_encrypt", UNMANGLED),
             ("memcpy", UNMANGLED),

@@ -7,6 +7,7 @@ use miette::Diagnostic as _;
 
 use super::*;
 use crate::stack::model::{Days, Function, Megabytes, Seconds, Source};
+use archive::Effort;
 use build::Profile;
 use variant::HOST;
 
@@ -52,7 +53,7 @@ impl Project {
     fn stack(&self, functions: &[(&str, &str)]) -> Stack {
         let function = |(name, crate_dir): &(&str, &str)| Function {
             name: (*name).to_owned(),
-            source: if crate_dir.ends_with(".zip") {
+            source: if crate_dir.contains(".zip") {
                 Source::Artifact(PathBuf::from(crate_dir))
             } else {
                 Source::Crate(PathBuf::from(crate_dir))
@@ -568,7 +569,7 @@ async fn one_function_of_several_is_built_with_the_features_of_all() {
     std::fs::remove_dir_all(project.root.path().join(".pipectl")).expect("removed");
     let alone = project
         .package_with(&functions, |options| {
-            options.only = Some(vec!["one".to_owned()])
+            options.only = Some(vec!["one".to_owned()]);
         })
         .await
         .expect("packaged");
@@ -620,10 +621,11 @@ async fn a_damaged_lock_file_has_a_next_step_of_its_own() {
 #[tokio::test]
 async fn zips_that_were_made_elsewhere_are_checked_like_our_own() {
     let project = Project::new(&[]);
-    let script = archive::Zip::new(&[(archive::BOOTSTRAP, b"#!/bin/sh\n")]).expect("zipped");
+    let script =
+        archive::Zip::new(&[(archive::BOOTSTRAP, b"#!/bin/sh\n")], Effort::Quick).expect("zipped");
     project.write("good.zip", &script.bytes);
     project.write("cut.zip", &script.bytes[..script.bytes.len() / 2]);
-    let named = archive::Zip::new(&[("worker", b"#!/bin/sh\n")]).expect("zipped");
+    let named = archive::Zip::new(&[("worker", b"#!/bin/sh\n")], Effort::Quick).expect("zipped");
     project.write("named.zip", named.bytes);
     let foreign_program = inspect::tests::header(
         2,
@@ -635,9 +637,11 @@ async fn zips_that_were_made_elsewhere_are_checked_like_our_own() {
             62
         },
     );
-    let other = archive::Zip::new(&[(archive::BOOTSTRAP, &foreign_program)]).expect("zipped");
+    let other = archive::Zip::new(&[(archive::BOOTSTRAP, &foreign_program)], Effort::Quick)
+        .expect("zipped");
     project.write("other.zip", other.bytes);
-    let windows = archive::Zip::new(&[(archive::BOOTSTRAP, b"MZ\x90")]).expect("zipped");
+    let windows =
+        archive::Zip::new(&[(archive::BOOTSTRAP, b"MZ\x90")], Effort::Quick).expect("zipped");
     project.write("windows.zip", windows.bytes);
 
     let good = project

@@ -1,6 +1,7 @@
 //! One run of packaging: which artifacts are right as they are, what has to be built for the others, in
 //! which cargo calls, and whether what came out can run where it is meant to.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -30,7 +31,7 @@ pub struct Workshop<'w> {
     directory: PathBuf,
     begun: Instant,
     /// glibc of this host, once it was asked for.
-    host_glibc: Option<Option<Glibc>>,
+    host_glibc: OnceCell<Option<Glibc>>,
     workspaces: Vec<Workspace>,
     artifacts: BTreeMap<String, Artifact>,
     /// With the place of the function in the stack, to be told in that order.
@@ -58,7 +59,7 @@ impl<'w> Workshop<'w> {
             events,
             directory: stack.root.join(".pipectl").join("artifacts"),
             begun: Instant::now(),
-            host_glibc: None,
+            host_glibc: OnceCell::new(),
             workspaces: Vec::new(),
             artifacts: BTreeMap::new(),
             errors: Vec::new(),
@@ -410,8 +411,8 @@ impl<'w> Workshop<'w> {
         Ok(())
     }
 
-    fn host_glibc(&mut self) -> Option<Glibc> {
-        *self.host_glibc.get_or_insert_with(host_glibc)
+    fn host_glibc(&self) -> Option<Glibc> {
+        *self.host_glibc.get_or_init(host_glibc)
     }
 
     /// Finds the package, binary and workspace of a function.

@@ -8,9 +8,9 @@ use super::bucket_settings::GONE;
 use super::error::{absent, failed};
 use super::{
     Attrs, CallError, Context, Listed, Live, Observed, Owner, Place, Resolved, ResourceKind,
-    Service, Tags, Wanted, bucket_contents, bucket_settings,
+    Service, Tags, Wanted, bucket_contents, bucket_settings, code,
 };
-use crate::stack::model::{Kind, LogicalId, Stack};
+use crate::stack::model::{Days, Kind, LogicalId, Stack};
 
 /// Buckets.
 pub struct BucketKind;
@@ -26,21 +26,28 @@ impl ResourceKind for BucketKind {
     }
 
     fn wanted(&self, stack: &Stack, place: &Place) -> Vec<Wanted> {
-        stack
-            .buckets
-            .iter()
-            .map(|bucket| {
-                let id = LogicalId::new(Kind::Bucket, &bucket.name);
-                let mut wanted = Wanted::new(id, place.bucket(stack, &bucket.name))
-                    .with("versioning", bucket.versioning)
-                    .with("public_access", "blocked")
-                    .with("tls_only", true)
-                    .with_some("expire_after_days", bucket.expire_after.map(|days| days.0));
-                wanted.tagged = true;
-                wanted.retain = bucket.retain;
-                wanted
-            })
-            .collect()
+        let wanted = |name: &str, versioning: bool, expire_after: Option<Days>, retain: bool| {
+            let id = LogicalId::new(Kind::Bucket, name);
+            let mut wanted = Wanted::new(id, place.bucket(stack, name))
+                .with("versioning", versioning)
+                .with("public_access", "blocked")
+                .with("tls_only", true)
+                .with_some("expire_after_days", expire_after.map(|days| days.0));
+            wanted.tagged = true;
+            wanted.retain = retain;
+            wanted
+        };
+        let of_the_stack = stack.buckets.iter().map(|bucket| {
+            wanted(
+                &bucket.name,
+                bucket.versioning,
+                bucket.expire_after,
+                bucket.retain,
+            )
+        });
+        let for_code = code::bucket_is_wanted(place)
+            .then(|| wanted(code::BUCKET, false, Some(code::EXPIRE_AFTER), false));
+        of_the_stack.chain(for_code).collect()
     }
 
     fn stores_data(&self) -> bool {
@@ -87,6 +94,10 @@ impl ResourceKind for BucketKind {
     }
 
     async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {
+        // What an interrupted `up` left there is no data of the user's.
+        if code::is_bucket(cx, &live.identity.name) {
+            return Ok(false);
+        }
         bucket_contents::holds_any(cx, &live.identity.name).await
     }
 
@@ -138,7 +149,7 @@ impl ResourceKind for BucketKind {
 
     async fn delete(&self, cx: &Context, live: &Live, lose_data: bool) -> Result<(), CallError> {
         let name = &live.identity.name;
-        if lose_data {
+        if lose_data || code::is_bucket(cx, name) {
             bucket_contents::empty(cx, name).await?;
         }
         let answer = cx.clients.s3.delete_bucket().bucket(name).send().await;

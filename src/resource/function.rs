@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture as LambdaArchitecture, DestinationConfig, Environment, FunctionCode,
     LastUpdateStatus, OnFailure, Runtime, State,
@@ -13,9 +12,8 @@ use aws_sdk_lambda::types::{
 use super::error::{absent, failed};
 use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
-    Service, Tags, Wanted, context::CODE_AT_ONCE,
+    Service, Tags, Wanted, code,
 };
-use tokio::sync::SemaphorePermit;
 
 use crate::stack::model::{Architecture, Function, Kind, LogicalId, Stack};
 use crate::wait::Look;
@@ -125,7 +123,12 @@ impl ResourceKind for FunctionKind {
             attrs.remove(field);
         }
         let tags = cx.tags_with(wanted, &attrs);
-        let (code, _place) = code(cx, wanted).await?;
+        let code = code::of(cx, wanted).await?;
+        let (bucket, key) = code.place();
+        let source = FunctionCode::builder()
+            .set_zip_file(code.zip())
+            .set_s3_bucket(bucket)
+            .set_s3_key(key);
         let answer = cx
             .clients
             .lambda
@@ -138,11 +141,12 @@ impl ResourceKind for FunctionKind {
             .memory_size(number(wanted, "memory"))
             .timeout(number(wanted, "timeout"))
             .environment(environment(wanted))
-            .code(FunctionCode::builder().zip_file(code).build())
+            .code(source.build())
             .set_tags(Some(tags.clone().into_iter().collect()))
             .send()
             .await
             .map_err(failed("CreateFunction"))?;
+        code.put_away(cx).await?;
         let mut live = Live {
             identity: wanted.identity.clone(),
             attrs,
@@ -168,19 +172,22 @@ impl ResourceKind for FunctionKind {
         }
         // Code before configuration, each waited for: updates do not overlap. // aws-behaviours L3
         if changed(&["code", "architecture"]) || failed_there {
-            let (code, place) = code(cx, wanted).await?;
+            let code = code::of(cx, wanted).await?;
+            let (bucket, key) = code.place();
             cx.clients
                 .lambda
                 .update_function_code()
                 .function_name(&wanted.identity.name)
-                .zip_file(code)
+                .set_zip_file(code.zip())
+                .set_s3_bucket(bucket)
+                .set_s3_key(key)
                 .architectures(LambdaArchitecture::from(
                     wanted.text("architecture").unwrap_or_default(),
                 ))
                 .send()
                 .await
                 .map_err(failed("UpdateFunctionCode"))?;
-            drop(place);
+            code.put_away(cx).await?;
             wait_updated(cx, &wanted.identity.name).await?;
         }
         if changed(CONFIGURATION) || environment_changed || failed_there {
@@ -257,6 +264,9 @@ fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted 
         .and_then(|artifacts| artifacts.get(&function.name))
     {
         wanted = wanted.with("code", artifact.sha256.clone());
+        if code::needs_bucket(artifact) {
+            wanted = wanted.after(code::bucket_id());
+        }
     }
     for access in &function.access {
         wanted = wanted.using(access.on.clone());
@@ -300,33 +310,6 @@ fn environment(wanted: &Resolved) -> Environment {
     Environment::builder()
         .set_variables(Some(variables))
         .build()
-}
-
-/// The bytes of the function's artifact, and a place for them to be kept until they are sent.
-async fn code<'a>(
-    cx: &'a Context,
-    wanted: &Resolved,
-) -> Result<(Blob, Option<SemaphorePermit<'a>>), CallError> {
-    let artifact = cx
-        .place
-        .artifacts
-        .as_ref()
-        .and_then(|artifacts| artifacts.get(&wanted.id.name))
-        .ok_or_else(|| CallError::local("package", format!("{} was not packaged", wanted.id)))?;
-    let megabytes = artifact.zip_bytes.div_ceil(1_000_000) as u32;
-    // Nobody closes it: there always is one.
-    let place = cx
-        .code
-        .acquire_many(megabytes.clamp(1, CODE_AT_ONCE))
-        .await
-        .ok();
-    let bytes = tokio::fs::read(&artifact.zip).await.map_err(|error| {
-        CallError::local(
-            "package",
-            format!("cannot read {}: {error}", artifact.zip.display()),
-        )
-    })?;
-    Ok((Blob::new(bytes), place))
 }
 
 /// The last update has been taken. // aws-behaviours L3

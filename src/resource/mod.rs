@@ -7,6 +7,7 @@ mod bucket;
 mod bucket_contents;
 mod bucket_settings;
 mod cause;
+mod code;
 mod context;
 pub mod error;
 mod function;
@@ -95,13 +96,14 @@ impl Place {
         }
     }
 
+    /// A bucket's name with what it has to end with.
+    pub fn with_bucket_suffix(&self, name: String) -> String {
+        name + &self.bucket_suffix()
+    }
+
     /// Identity of the bucket `name` of the stack.
     pub fn bucket(&self, stack: &Stack, name: &str) -> Identity {
-        self.bucket_named(format!(
-            "{}{}",
-            self.name(stack, name),
-            self.bucket_suffix()
-        ))
+        self.bucket_named(self.with_bucket_suffix(self.name(stack, name)))
     }
 
     /// Identity of a bucket by its physical name.

@@ -26,5 +26,6 @@ mod units;
 
 pub use error::{Code, StackError, StackErrors};
 pub use load::{discover, load};
+pub use names::ZIPS;
 pub use project::{EmbeddedSettings, Project, project};
 pub use schema::schema;

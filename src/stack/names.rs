@@ -7,6 +7,10 @@ use super::model::Kind;
 /// twelve digits, and regions like `ap-southeast-1`.
 const BUCKET_SUFFIX: usize = 1 + 12 + 1 + 14;
 
+/// Name in the stack of the bucket that pipectl makes for zips that are too large to go along with a call.
+/// Short enough for the longest name of a stack.
+pub const ZIPS: &str = "zips";
+
 /// What is wrong with a name, and the next step.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadName {
@@ -64,6 +68,12 @@ pub(super) fn resource(kind: Kind, stack: &str, id: &str) -> Result<(), BadName>
         return Err(bad(
             format!("`{character}` cannot be in the name of a {label}"),
             format!("use only {alphabet}"),
+        ));
+    }
+    if kind == Kind::Bucket && id == ZIPS {
+        return Err(bad(
+            format!("`{ZIPS}` is the bucket that pipectl makes for large zips of functions"),
+            "use another name",
         ));
     }
     let physical = format!("{stack}-{id}");

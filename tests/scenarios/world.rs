@@ -158,8 +158,12 @@ impl World {
                     zip: zip.clone(),
                     sha256: STANDARD.encode(Sha256::digest(&bytes)),
                     zip_bytes: bytes.len() as u64,
-                    binary_bytes: 0,
+                    unzipped_bytes: 0,
+                    program_bytes: 0,
                     architecture: Architecture::X86_64,
+                    glibc: None,
+                    libraries: Vec::new(),
+                    symbols: PathBuf::new(),
                 };
                 (function.name.clone(), artifact)
             })

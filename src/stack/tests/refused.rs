@@ -240,6 +240,10 @@ const CASES: &[(&str, Wanted)] = &[
         ],
     ),
     (
+        "stack: a\nbuckets: { zips: {} }\n",
+        &[("bad_name", &["zips"])],
+    ),
+    (
         "stack: a\nfunctions: { f: { artifact: dist/f.zip }, g: { crate: functions/worker, artifact: Cargo.toml }, h: { artifact: Cargo.tmol } }\n",
         &[
             ("artifact_not_found", &["dist/f.zip"]),
