@@ -56,6 +56,10 @@ impl From<ZipError> for Unready {
     fn from(error: ZipError) -> Self {
         match error {
             ZipError::Io(error) => Self::from(error),
+            ZipError::InvalidArchive(what) if what.contains("EOCD") => {
+                Self::Damaged("it does not end as a zip does".to_owned())
+            }
+            ZipError::InvalidArchive(what) => Self::Damaged(what.into_owned()),
             other => Self::Damaged(other.to_string()),
         }
     }

@@ -4,6 +4,7 @@ mod bad_input;
 mod embedded;
 mod engine;
 mod lifecycle;
+mod packaging;
 
 use pipectl_testkit::TestEnv;
 

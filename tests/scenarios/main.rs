@@ -8,6 +8,7 @@ mod concurrent;
 mod data;
 mod foreign;
 mod killed;
+mod large_code;
 mod matrix;
 mod property;
 mod world;

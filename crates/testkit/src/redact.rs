@@ -206,9 +206,11 @@ fn rules() -> Vec<Rule> {
             Some("[time]".to_owned())
         }),
         // Sizes of artifacts; the samples are smaller.
-        rule(r#""(?:zip|binary)_bytes":\s*(\d+)"#, Align::Left, |_, _| {
-            Some("[bytes]".to_owned())
-        }),
+        rule(
+            r#""(?:zip|unzipped|program)_bytes":\s*(\d+)"#,
+            Align::Left,
+            |_, _| Some("[bytes]".to_owned()),
+        ),
         rule(
             r"\b\d+(?:\.\d+) ?(?:MB|MiB|GB|GiB)\b",
             Align::Right,
