@@ -32,6 +32,8 @@ pub struct Workshop<'w> {
     begun: Instant,
     /// glibc of this host, once it was asked for.
     host_glibc: OnceCell<Option<Glibc>>,
+    /// Manifests of all function crates of the stack.
+    together: Vec<PathBuf>,
     workspaces: Vec<Workspace>,
     artifacts: BTreeMap<String, Artifact>,
     /// With the place of the function in the stack, to be told in that order.
@@ -60,6 +62,7 @@ impl<'w> Workshop<'w> {
             directory: stack.root.join(".pipectl").join("artifacts"),
             begun: Instant::now(),
             host_glibc: OnceCell::new(),
+            together: together(stack),
             workspaces: Vec::new(),
             artifacts: BTreeMap::new(),
             errors: Vec::new(),
@@ -138,7 +141,7 @@ impl<'w> Workshop<'w> {
                 source: source.clone(),
                 variant,
                 profile: self.cargo.profile(variant).to_owned(),
-                together: self.together(),
+                together: self.together.clone(),
             },
         };
         if !is_crate {
@@ -215,20 +218,6 @@ impl<'w> Workshop<'w> {
         let full = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let (path, root) = (full(path), full(&self.stack.root));
         path.strip_prefix(root).unwrap_or(&path).to_owned()
-    }
-
-    /// Manifests of all function crates of the stack; what is wrong with one is told where it is wanted.
-    fn together(&self) -> Vec<PathBuf> {
-        let crates = self.stack.functions.iter().filter_map(|function| {
-            let Source::Crate(directory) = &function.source else {
-                return None;
-            };
-            manifest(self.stack, function, directory).ok()
-        });
-        let mut manifests: Vec<PathBuf> = crates.collect();
-        manifests.sort();
-        manifests.dedup();
-        manifests
     }
 
     /// Can this host run programs of that instruction set, if it has to?
@@ -448,6 +437,20 @@ impl<'w> Workshop<'w> {
             package: package.clone(),
         })
     }
+}
+
+/// Manifests of all function crates of a stack; what is wrong with one is told where it is wanted.
+fn together(stack: &Stack) -> Vec<PathBuf> {
+    let crates = stack.functions.iter().filter_map(|function| {
+        let Source::Crate(directory) = &function.source else {
+            return None;
+        };
+        manifest(stack, function, directory).ok()
+    });
+    let mut manifests: Vec<PathBuf> = crates.collect();
+    manifests.sort();
+    manifests.dedup();
+    manifests
 }
 
 /// Runs something that reads and writes large files.
