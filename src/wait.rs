@@ -24,6 +24,15 @@ pub enum Look<T> {
     NotYet(String),
 }
 
+/// Runs something that reads and writes large files, or waits for another program, apart from what must
+/// not be held up. A panic in it goes on here.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
 /// Pauses for `duration`: the one sleep that other modules use.
 #[expect(clippy::disallowed_methods, reason = "this is the place")]
 pub async fn pause(duration: Duration) {

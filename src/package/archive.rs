@@ -94,12 +94,14 @@ impl Zip {
         format!("{name}-{prefix}.zip")
     }
 
-    /// Puts the zip under `directory` in one step and removes older artifacts of the same `name`.
-    /// An interrupted write leaves no half a zip under the final name.
+    /// Puts the zip under `directory` in one step and removes older artifacts of the same `name`, but for
+    /// the one `before` this: another process may be sending that. An interrupted write leaves no half a
+    /// zip under the final name.
     pub fn store(
         &self,
         directory: &Path,
         name: &str,
+        before: Option<&Path>,
     ) -> Result<PathBuf, (PathBuf, std::io::Error)> {
         let file_name = self.file_name(name);
         let path = directory.join(&file_name);
@@ -111,6 +113,7 @@ impl Zip {
             if other
                 .to_str()
                 .is_some_and(|other| other != file_name && is_artifact(other, name))
+                && before != Some(Path::new(&other))
             {
                 match std::fs::remove_file(entry.path()) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -122,6 +125,27 @@ impl Zip {
             }
         }
         Ok(path)
+    }
+}
+
+/// SHA-256 of a file in base64, read in pieces: AWS's `CodeSha256` of a zip.
+pub fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut hasher = Hashing(Sha256::new());
+    std::io::copy(&mut std::fs::File::open(path)?, &mut hasher)?;
+    Ok(STANDARD.encode(hasher.0.finalize()))
+}
+
+/// Hashes what is written to it.
+struct Hashing(Sha256);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -142,6 +166,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .prefix(UNFINISHED)
         .tempfile_in(directory)?;
     temporary.write_all(bytes)?;
+    // Some file systems may keep a name before its content.
+    temporary.as_file().sync_data()?;
     temporary.persist(path)?;
     Ok(())
 }
@@ -192,7 +218,9 @@ mod tests {
             .map(|_| {
                 let directory = tempfile::tempdir().expect("a temporary directory");
                 let zip = Zip::new(&[(BOOTSTRAP, &content)], Effort::Thorough).expect("zipped");
-                let path = zip.store(directory.path(), "trigger").expect("stored");
+                let path = zip
+                    .store(directory.path(), "trigger", None)
+                    .expect("stored");
                 std::fs::read(path).expect("read back")
             })
             .collect();
@@ -242,6 +270,9 @@ mod tests {
             STANDARD.decode(zip.code_sha256()).expect("base64"),
             Sha256::digest(&zip.bytes).to_vec()
         );
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = zip.store(directory.path(), "a", None).expect("stored");
+        assert_eq!(sha256_of(&path).expect("read"), zip.code_sha256());
     }
 
     #[test]
@@ -252,9 +283,12 @@ mod tests {
             std::fs::write(directory.path().join(name), "x").expect("written");
         }
         let zip = Zip::new(&[(BOOTSTRAP, b"one")], Effort::Quick).expect("zipped");
-        zip.store(directory.path(), "a").expect("stored");
+        let before = "a-aaaaaaaaaaaa.zip";
+        std::fs::write(directory.path().join(before), "x").expect("written");
+        zip.store(directory.path(), "a", Some(Path::new(before)))
+            .expect("stored");
         let mut expected: Vec<String> = others.iter().map(|&name| name.to_owned()).collect();
-        expected.push(zip.file_name("a"));
+        expected.extend([zip.file_name("a"), before.to_owned()]);
         expected.sort();
         assert_eq!(names(directory.path()), expected);
     }
@@ -284,7 +318,9 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let missing = directory.path().join("missing");
         let zip = Zip::new(&[(BOOTSTRAP, b"one")], Effort::Quick).expect("zipped");
-        let (path, error) = zip.store(&missing, "a").expect_err("there is no directory");
+        let (path, error) = zip
+            .store(&missing, "a", None)
+            .expect_err("there is no directory");
         assert_eq!(path, missing.join(zip.file_name("a")));
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     }

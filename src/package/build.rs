@@ -4,21 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::time::SystemTime;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use super::PackageEvent;
+use super::batches::{Batch, selection};
 use super::environment::scrub;
 use super::error::PackageError;
 use super::flags;
 use super::inputs::Reported;
 use super::messages::{Messages, failed};
-use super::metadata::{Package, Workspace};
+use super::metadata::Workspace;
+use super::output::run;
 use super::toolchain::Linker;
 use super::variant::{Glibc, LAMBDA_GLIBC, Variant};
+use crate::wait::blocking;
 
 /// Cargo profile of functions that run on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,39 +76,6 @@ pub struct Cargo {
     progress: Option<u16>,
 }
 
-/// One function with its place in a workspace.
-#[derive(Debug, Clone)]
-pub struct Located {
-    /// Name in the stack.
-    pub function: String,
-    /// What it is built for.
-    pub variant: Variant,
-    /// Root directory of its workspace.
-    pub root: PathBuf,
-    /// Its package.
-    pub package: Package,
-    /// The binary that is the function.
-    pub binary: String,
-    /// Does a build without `-p` at the root select it?
-    pub by_default: bool,
-}
-
-/// Functions that one cargo call builds: same workspace, variant and selection, distinct binary names.
-#[derive(Debug, Clone)]
-pub struct Batch {
-    /// Root directory of their workspace.
-    pub root: PathBuf,
-    /// What they are built for.
-    pub variant: Variant,
-    /// Are they selected without being named?
-    pub by_default: bool,
-    /// The functions.
-    pub functions: Vec<Located>,
-    /// Packages that are named, so that the features of dependencies do not depend on which of the
-    /// stack's functions are built: all of them, as far as their binaries have other names.
-    pub named: Vec<String>,
-}
-
 /// What a build gave.
 #[derive(Debug)]
 pub struct Built {
@@ -118,43 +87,60 @@ pub struct Built {
     pub began: SystemTime,
     /// Was there no lock file then?
     made_lock: bool,
+    /// zig, where it linked.
+    zig: Option<PathBuf>,
 }
 
 impl Built {
     /// What a program was made from, as far as cargo told.
-    pub fn reported<'r>(
-        &'r self,
-        workspace: &'r Workspace,
-        executable: &'r Path,
-        sysroot: PathBuf,
-    ) -> Reported<'r> {
-        let mut manifests: Vec<PathBuf> = workspace
+    pub fn reported(&self, workspace: &Workspace, executable: &Path, sysroot: PathBuf) -> Reported {
+        let members = workspace
             .packages
             .iter()
-            .map(|package| package.manifest_path.clone())
-            .collect();
+            .map(|package| package.manifest_path.clone());
         let local = &self.messages.local;
-        manifests.extend(local.values().map(|local| local.manifest.clone()));
+        let others = local.values().map(|local| local.manifest.clone());
         let script = |(package, output): &(String, PathBuf)| {
             let directory = local
                 .get(package)
                 .and_then(|local| local.manifest.parent().map(Path::to_owned));
             (output.clone(), directory)
         };
+        // Beside the program, or where that would be if intermediate files are kept apart.
+        let directory = executable.parent().unwrap_or(executable);
+        let mut lists = self.messages.lists.clone();
+        for made in workspace.made() {
+            if let Ok(below) = directory.strip_prefix(&workspace.target) {
+                lists.insert(made.join(below).join("deps"));
+            }
+        }
         Reported {
-            root: &workspace.root,
-            target: &workspace.target,
-            manifests,
-            executable,
+            root: workspace.root.clone(),
+            made: workspace.made(),
+            manifests: members.chain(others).collect(),
+            executable: executable.to_owned(),
+            lists,
             crates: local
                 .values()
                 .flat_map(|local| local.crates.iter().cloned())
                 .collect::<BTreeSet<_>>(),
             scripts: self.messages.scripts.iter().map(script).collect(),
             sysroot,
+            zig: self.zig.clone(),
             made_lock: self.made_lock,
         }
     }
+}
+
+/// A command that builds.
+struct BuildCommand {
+    command: Command,
+    /// As it is typed in a shell.
+    shown: String,
+    /// The program that is started instead of cargo.
+    zigbuild: Option<PathBuf>,
+    /// zig, where it links.
+    zig: Option<PathBuf>,
 }
 
 impl Cargo {
@@ -283,7 +269,12 @@ impl Cargo {
             .iter()
             .map(|located| located.function.clone())
             .collect();
-        let (mut command, shown) = self
+        let BuildCommand {
+            mut command,
+            shown,
+            zigbuild,
+            zig,
+        } = self
             .command(batch, workspace, host_glibc, &functions, events)
             .await?;
         if let Some(width) = self.progress {
@@ -297,7 +288,10 @@ impl Cargo {
         let mut said = String::new();
         let status = run(&mut command, &mut messages, &mut said, events)
             .await
-            .map_err(|source| self.missing(source))?;
+            .map_err(|source| match zigbuild {
+                Some(program) => PackageError::zig_broken(&functions, program, source),
+                None => self.missing(source),
+            })?;
         if !matches!(&status, Ok(status) if status.success()) {
             let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
             return Err(failed(
@@ -324,10 +318,10 @@ impl Cargo {
             messages,
             began,
             made_lock,
+            zig,
         })
     }
 
-    /// The command that builds a batch, and as it is typed in a shell.
     async fn command(
         &self,
         batch: &Batch,
@@ -335,98 +329,74 @@ impl Cargo {
         host_glibc: Option<Glibc>,
         functions: &[String],
         events: &dyn Fn(PackageEvent),
-    ) -> Result<(Command, String), PackageError> {
+    ) -> Result<BuildCommand, PackageError> {
+        let root = &workspace.root;
         let mut program = self.program.clone();
         let mut arguments = vec!["build".to_owned()];
-        let mut rustflags = None;
+        let (mut rustflags, mut zigbuild, mut zig) = (None, None, None);
         if let Some(triple) = batch.variant.triple() {
-            self.ensure_target(&workspace.root, triple, functions, events)
-                .await?;
+            self.ensure_target(root, triple, functions, events).await?;
             let mut target = triple.to_owned();
             if Linker::of(batch.variant, host_glibc) == Linker::Zig {
-                program = self.zigbuild(functions)?.into_os_string();
+                let found = self.zigbuild(functions)?;
+                program = found.clone().into_os_string();
+                zigbuild = Some(found);
+                zig = self.zig(root).await;
                 "zigbuild".clone_into(&mut arguments[0]);
                 target = format!("{triple}.{LAMBDA_GLIBC}");
             }
-            arguments.extend(flags::profile(&workspace.root));
+            let environment = self.scrubbed(Some(&workspace.target));
+            arguments.extend(flags::profile(root, &environment));
             arguments.extend(["--target".to_owned(), target]);
-            rustflags = Some(flags::rustflags(self, workspace, triple, functions)?);
+            let local = self.local(workspace).await;
+            let (workspace, functions) = (workspace.clone(), functions.to_vec());
+            // It asks the compiler, and waits for its answer.
+            let resolved = blocking(move || {
+                flags::rustflags(&workspace, &local, environment, triple, &functions)
+            });
+            rustflags = Some(resolved.await?);
         } else {
             arguments.extend(self.profile.arguments());
         }
         arguments.extend(selection(batch, workspace));
-        let mut command = self.program(&program, &workspace.root, Some(&workspace.target));
+        let mut command = self.program(&program, root, Some(&workspace.target));
         command
             .args(&arguments)
             .args(["--message-format=json", "--color=never"]);
+        if zigbuild.is_some() {
+            // The cargo that it calls in turn.
+            command.env("CARGO", &self.program);
+        }
         if let Some(rustflags) = rustflags {
             command.env("CARGO_ENCODED_RUSTFLAGS", rustflags);
         }
-        Ok((command, shown(&workspace.root, &arguments)))
+        Ok(BuildCommand {
+            command,
+            shown: shown(root, &arguments),
+            zigbuild,
+            zig,
+        })
     }
-}
 
-/// Runs a command whose output is cargo's. The outer error is that it did not start.
-async fn run(
-    command: &mut Command,
-    messages: &mut Messages,
-    said: &mut String,
-    events: &dyn Fn(PackageEvent),
-) -> std::io::Result<std::io::Result<ExitStatus>> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let reading = async {
-        tokio::try_join!(
-            lines(stdout, |line| messages.take(&line)),
-            lines(stderr, |line| {
-                if is_progress(&line) {
-                    events(PackageEvent::Progress { line });
-                } else if !line.trim().is_empty() {
-                    said.push_str(&line);
-                    said.push('\n');
-                    events(PackageEvent::Cargo { line });
-                }
-            })
-        )
-    };
-    let read = reading.await;
-    let status = child.wait().await;
-    Ok(read.and(status))
-}
-
-/// Is this cargo's bar, which is drawn again and again?
-fn is_progress(line: &str) -> bool {
-    let line = line.trim_start();
-    ["Building [", "Fetch [", "Fetch ", "Downloading ["]
-        .iter()
-        .any(|begin| line.starts_with(begin))
-}
-
-/// Arguments that select what is built.
-fn selection(batch: &Batch, workspace: &Workspace) -> Vec<String> {
-    let mut arguments = Vec::new();
-    // A user's lock file is theirs to change: packaging never rewrites it.
-    if workspace.root.join("Cargo.lock").exists() {
-        arguments.push("--locked".to_owned());
+    /// Directories of all packages that are no downloads. Where cargo cannot tell, the build says why.
+    async fn local(&self, workspace: &Workspace) -> Vec<PathBuf> {
+        let arguments = ["metadata", "--format-version", "1", "--color", "never"];
+        let answer = self
+            .program(&self.program, &workspace.root, None)
+            .args(arguments)
+            .output()
+            .await;
+        let whole = answer
+            .ok()
+            .filter(|answer| answer.status.success())
+            .and_then(|answer| Workspace::parse(&answer.stdout).ok());
+        let packages = whole.map_or_else(|| workspace.packages.clone(), |whole| whole.packages);
+        packages
+            .iter()
+            .filter(|package| package.source.is_none())
+            .map(|package| package.directory().to_owned())
+            .collect()
     }
-    // Naming packages resolves features for these alone, which differs from the selection that built
-    // pipectl: every shared dependency would be compiled again. For Lambda nothing is shared, and what
-    // pipectl alone needs of a dependency must not get into a function.
-    for package in &batch.named {
-        arguments.extend(["-p".to_owned(), package.clone()]);
-    }
-    let binaries: BTreeSet<&String> = batch
-        .functions
-        .iter()
-        .map(|located| &located.binary)
-        .collect();
-    for binary in binaries {
-        arguments.extend(["--bin".to_owned(), binary.clone()]);
-    }
-    arguments
 }
 
 /// The command as typed in a shell; without the options that only a program needs.
@@ -434,7 +404,11 @@ fn shown(directory: &Path, arguments: &[String]) -> String {
     format!(
         "(cd {} && cargo {})",
         quoted(&directory.to_string_lossy()),
-        arguments.join(" ")
+        arguments
+            .iter()
+            .map(|argument| quoted(argument))
+            .collect::<Vec<_>>()
+            .join(" ")
     )
 }
 
@@ -446,94 +420,4 @@ fn quoted(text: &str) -> String {
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
-}
-
-/// Groups the functions that are to be built into as few cargo calls as possible; `all` are those of the
-/// stack. Two binaries of one name would be written to the same file, so they are built one after the
-/// other, each zipped before the next build.
-pub fn batches(wanted: Vec<Located>, all: &[Located]) -> Vec<Batch> {
-    let mut batches: Vec<Batch> = Vec::new();
-    for function in wanted {
-        let by_default = function.by_default && function.variant == Variant::Host;
-        let fits = |batch: &&mut Batch| {
-            batch.root == function.root
-                && batch.variant == function.variant
-                && batch.by_default == by_default
-                && batch.functions.iter().all(|other| {
-                    other.binary != function.binary || other.package.id == function.package.id
-                })
-        };
-        match batches.iter_mut().find(fits) {
-            Some(batch) => batch.functions.push(function),
-            None => batches.push(Batch {
-                root: function.root.clone(),
-                variant: function.variant,
-                by_default,
-                functions: vec![function],
-                named: Vec::new(),
-            }),
-        }
-    }
-    for batch in &mut batches {
-        if !batch.by_default {
-            batch.named = named(batch, all);
-        }
-    }
-    batches
-}
-
-/// Names of the packages to select for a batch.
-fn named(batch: &Batch, all: &[Located]) -> Vec<String> {
-    let own = |candidate: &Located| {
-        batch
-            .functions
-            .iter()
-            .any(|function| function.package.id == candidate.package.id)
-    };
-    let clashes = |candidate: &Located| {
-        batch.functions.iter().any(|function| {
-            candidate
-                .package
-                .binaries()
-                .any(|name| name == function.binary)
-        })
-    };
-    let selected = all.iter().filter(|candidate| {
-        candidate.root == batch.root && (own(candidate) || !clashes(candidate))
-    });
-    let names: BTreeSet<String> = selected
-        .map(|candidate| candidate.package.name.clone())
-        .collect();
-    names.into_iter().collect()
-}
-
-/// Calls `each` with every line; a bar ends with a carriage return. Bytes that are not UTF-8 become
-/// replacement characters.
-async fn lines<R: AsyncRead + Unpin>(
-    stream: Option<R>,
-    mut each: impl FnMut(String),
-) -> std::io::Result<()> {
-    let Some(stream) = stream else {
-        return Ok(());
-    };
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    loop {
-        let bytes = reader.fill_buf().await?;
-        if bytes.is_empty() {
-            break;
-        }
-        let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-        let taken = end.map_or(bytes.len(), |at| at + 1);
-        line.extend_from_slice(&bytes[..end.unwrap_or(taken)]);
-        reader.consume(taken);
-        if end.is_some() {
-            each(String::from_utf8_lossy(&line).into_owned());
-            line.clear();
-        }
-    }
-    if !line.is_empty() {
-        each(String::from_utf8_lossy(&line).into_owned());
-    }
-    Ok(())
 }

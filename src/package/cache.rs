@@ -3,41 +3,14 @@
 //! everything is made anew. One file per artifact, so that several stacks and processes do not meet.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use super::archive;
 use super::inputs::Inputs;
 use super::inspect::Content;
+use super::marks::Stamp;
 use super::variant::Variant;
-
-/// What identifies a file without reading it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    /// Absolute path.
-    pub path: PathBuf,
-    /// Size, bytes.
-    pub len: u64,
-    /// Last change, nanoseconds since the Unix epoch.
-    pub modified_ns: u64,
-}
-
-impl Stamp {
-    /// Looks at the file.
-    pub fn of(path: &Path) -> std::io::Result<Self> {
-        let metadata = std::fs::metadata(path)?;
-        let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Ok(Self {
-            path: path.to_owned(),
-            len: metadata.len(),
-            modified_ns: modified
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_nanos() as u64,
-        })
-    }
-}
 
 /// What was asked for. Two alike give the same artifact from the same inputs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +52,9 @@ pub struct Record {
     /// What it was made from; none when that was not settled.
     pub inputs: Option<Inputs>,
     /// The program as built, with its symbols; or the zip that was made elsewhere.
-    pub original: Stamp,
+    pub original: PathBuf,
+    /// How that file was then.
+    pub stamp: Stamp,
     /// SHA-256 of the program as built, hex: a rebuild may touch the file without changing it.
     pub original_sha256: String,
     /// The artifact.
@@ -124,11 +99,8 @@ mod tests {
                 together: Vec::new(),
             },
             inputs: None,
-            original: Stamp {
-                path: PathBuf::from("target/release/f"),
-                len: 3,
-                modified_ns: 1,
-            },
+            original: PathBuf::from("target/release/f"),
+            stamp: Stamp::of(std::path::Path::new("/")).expect("a root"),
             original_sha256: "00".to_owned(),
             stored: Stored {
                 zip: PathBuf::from("s.f.host-0123456789ab.zip"),

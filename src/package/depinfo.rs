@@ -4,13 +4,25 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Source files of a program and of the directories it depends on; none when cargo left no list.
-pub fn files(executable: &Path) -> Option<Vec<PathBuf>> {
+/// What a program was made from, as far as cargo lists it: source files of the program and of the
+/// directories it depends on, and what build scripts named. Directories come with everything in them, as
+/// cargo looks at them. None when there is no list that can be trusted: a path that is not there stands for
+/// "always", and a relative one for a setting that says relative to what.
+pub fn files(executable: &Path) -> Option<BTreeSet<PathBuf>> {
     let text = std::fs::read_to_string(executable.with_extension("d")).ok()?;
-    let mut files = Vec::new();
+    let mut files = BTreeSet::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (_, list) = line.split_once(": ")?;
-        files.extend(split(list).into_iter().map(PathBuf::from));
+        for path in split(list).into_iter().map(PathBuf::from) {
+            if !path.is_absolute() || !path.exists() {
+                return None;
+            }
+            if path.is_dir() {
+                walk(&path, None, &mut files);
+            } else {
+                files.insert(path);
+            }
+        }
     }
     Some(files)
 }
@@ -34,15 +46,21 @@ fn split(list: &str) -> Vec<String> {
     names
 }
 
-/// Variables that crates read while they are compiled (`env!`, `option_env!`). Lists of earlier builds
-/// may be among those that are read: too many variables do no harm.
-pub fn variables(executable: &Path, crates: &BTreeSet<String>) -> BTreeSet<String> {
-    let directory = executable.with_file_name("deps");
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return BTreeSet::new();
-    };
+/// Variables that crates read while they are compiled (`env!`, `option_env!`), from the lists in these
+/// directories. Lists of earlier builds may be among them: too many variables do no harm. None when no
+/// crate left a list: then it lies somewhere else.
+pub fn variables(
+    directories: &BTreeSet<PathBuf>,
+    crates: &BTreeSet<String>,
+) -> Option<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    for entry in entries.flatten() {
+    let mut lists = 0;
+    for entry in directories
+        .iter()
+        .filter_map(|directory| std::fs::read_dir(directory).ok())
+        .flatten()
+        .flatten()
+    {
         let name = entry.file_name();
         let of_crate = name
             .to_str()
@@ -52,14 +70,15 @@ pub fn variables(executable: &Path, crates: &BTreeSet<String>) -> BTreeSet<Strin
         if !of_crate {
             continue;
         }
-        let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        lists += 1;
+        let text = std::fs::read_to_string(entry.path()).ok()?;
         let found = text
             .lines()
             .filter_map(|line| line.strip_prefix("# env-dep:"))
             .filter_map(|rest| rest.split('=').next());
         names.extend(found.map(str::to_owned));
     }
-    names
+    (lists > 0).then_some(names)
 }
 
 /// What a build script said of when it has to run again.
@@ -71,9 +90,9 @@ pub struct Script {
     pub says_what: bool,
 }
 
-/// Reads the output of a build script.
-pub fn script(output: &Path) -> Script {
-    let bytes = std::fs::read(output).unwrap_or_default();
+/// Reads the output of a build script; none when it is not there.
+pub fn script(output: &Path) -> Option<Script> {
+    let bytes = std::fs::read(output).ok()?;
     let mut said = Script::default();
     for line in String::from_utf8_lossy(&bytes).lines() {
         let Some(rest) = line
@@ -87,26 +106,31 @@ pub fn script(output: &Path) -> Script {
             said.variables.insert(name.trim().to_owned());
         }
     }
-    said
+    Some(said)
 }
 
-/// All files of a package, without hidden ones and what builds make.
-pub fn walk(directory: &Path, paths: &mut BTreeSet<PathBuf>) {
+/// Everything in a directory, and itself, for what appears in it; without version control and what builds
+/// make.
+pub fn walk(directory: &Path, made: Option<&Path>, paths: &mut BTreeSet<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return;
     };
+    paths.insert(directory.to_owned());
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Ok(kind) = entry.file_type() else {
-            continue;
-        };
-        if name.as_encoded_bytes().starts_with(b".") {
+        let path = entry.path();
+        if [".git", ".pipectl"]
+            .iter()
+            .any(|name| entry.file_name() == *name)
+            || made == Some(&path)
+        {
             continue;
         }
-        if kind.is_file() {
-            paths.insert(entry.path());
-        } else if kind.is_dir() && name != "target" {
-            walk(&entry.path(), paths);
+        // A link to a directory may lead back to where one came from.
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        if path.is_dir() && !is_link {
+            walk(&path, made, paths);
+        } else {
+            paths.insert(path);
         }
     }
 }
@@ -115,71 +139,105 @@ pub fn walk(directory: &Path, paths: &mut BTreeSet<PathBuf>) {
 mod tests {
     use super::*;
 
+    fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
+        let path = directory.join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+
     #[test]
-    fn file_lists_are_read_with_spaces_in_names() {
+    fn file_lists_are_read_with_spaces_in_names_and_directories_in_full() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let executable = directory.path().join("f");
+        let root = directory.path();
+        let executable = root.join("f");
         assert_eq!(files(&executable), None, "no list");
-        std::fs::write(
-            directory.path().join("f.d"),
-            "/t/f: /w/a.rs /w/with\\ space/b.rs\n",
-        )
-        .expect("written");
-        let wanted = ["/w/a.rs", "/w/with space/b.rs"].map(PathBuf::from);
-        assert_eq!(files(&executable), Some(wanted.to_vec()));
+        let plain = write(root, "w/a.rs", "");
+        let spaced = write(root, "w/with space/b.rs", "");
+        let inner = write(root, "proto/deep/c.proto", "");
+        let list =
+            |paths: &str| write(root, "f.d", &format!("{}: {paths}\n", executable.display()));
+        let shown = |path: &Path| path.display().to_string().replace(' ', "\\ ");
+        let proto = root.join("proto");
+        list(&[&plain, &spaced, &proto].map(|path| shown(path)).join(" "));
+        let wanted = BTreeSet::from([plain, spaced, proto.join("deep"), inner, proto]);
+        assert_eq!(files(&executable), Some(wanted));
+        for always in [
+            root.join("NULL").display().to_string(),
+            "src/a.rs".to_owned(),
+        ] {
+            list(&always);
+            assert_eq!(files(&executable), None, "{always}");
+        }
     }
 
     #[test]
     fn variables_of_our_own_crates_only_are_taken() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let deps = directory.path().join("deps");
-        std::fs::create_dir(&deps).expect("a directory");
         for (name, text) in [
             (
-                "my_crate-0a1b.d",
+                "deps/my_crate-0a1b.d",
                 "x: y\n\n# env-dep:STAGE=a=b\n# env-dep:UNSET\n",
             ),
-            ("other-0a1b.d", "# env-dep:OTHER\n"),
-            ("my_crate-0a1b.rmeta", "# env-dep:NOT\n"),
+            ("host/my_crate-0c2d.d", "# env-dep:HOST\n"),
+            ("deps/other-0a1b.d", "# env-dep:OTHER\n"),
+            ("deps/my_crate-0a1b.rmeta", "# env-dep:NOT\n"),
         ] {
-            std::fs::write(deps.join(name), text).expect("written");
+            write(directory.path(), name, text);
         }
         let crates = BTreeSet::from(["my_crate".to_owned()]);
-        let found = variables(&directory.path().join("f"), &crates);
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["STAGE", "UNSET"]);
+        let directories = ["deps", "host", "absent"].map(|name| directory.path().join(name));
+        let found = variables(&BTreeSet::from(directories), &crates).expect("lists");
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            ["HOST", "STAGE", "UNSET"]
+        );
+        let elsewhere = BTreeSet::from([directory.path().join("absent")]);
+        assert_eq!(variables(&elsewhere, &crates), None);
     }
 
     #[test]
     fn build_scripts_say_what_they_read_or_nothing() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let output = directory.path().join("output");
+        assert_eq!(script(&output), None);
         std::fs::write(
             &output,
             "cargo:rerun-if-env-changed=CC\ncargo::rerun-if-env-changed=AR\ncargo:rustc-link-lib=z\n",
         )
         .expect("written");
-        let said = script(&output);
+        let said = script(&output).expect("said");
         assert!(said.says_what);
         assert_eq!(said.variables.into_iter().collect::<Vec<_>>(), ["AR", "CC"]);
         std::fs::write(&output, "cargo:rustc-cfg=x\n").expect("written");
-        assert_eq!(script(&output), Script::default());
+        assert_eq!(script(&output), Some(Script::default()));
     }
 
     #[test]
-    fn a_walk_leaves_out_what_is_hidden_or_made() {
+    fn a_walk_leaves_out_version_control_and_what_builds_make() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        for name in ["src/a.rs", "data/b.txt", "target/c", ".git/d", ".hidden"] {
-            let path = directory.path().join(name);
-            std::fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
-            std::fs::write(path, "").expect("written");
+        let root = directory.path();
+        for name in ["src/target/a.rs", ".env", "target/c", ".git/d"] {
+            write(root, name, "");
         }
+        std::os::unix::fs::symlink(root, root.join("src/loop")).expect("a link");
         let mut paths = BTreeSet::new();
-        walk(directory.path(), &mut paths);
+        walk(root, Some(&root.join("target")), &mut paths);
         let names: Vec<String> = paths
             .iter()
-            .filter_map(|path| path.strip_prefix(directory.path()).ok())
+            .filter_map(|path| path.strip_prefix(root).ok())
             .map(|path| path.display().to_string())
             .collect();
-        assert_eq!(names, ["data/b.txt", "src/a.rs"]);
+        assert_eq!(
+            names,
+            [
+                "",
+                ".env",
+                "src",
+                "src/loop",
+                "src/target",
+                "src/target/a.rs"
+            ]
+        );
     }
 }

@@ -1,16 +1,21 @@
 //! What an artifact was made from: source files, manifests, lock file, cargo's configuration, toolchain
 //! and environment, as the compiler and the build scripts reported them. While none of it differs, the
-//! artifact at hand is right and cargo need not be started to say so.
+//! artifact at hand is right and cargo need not be started to say so. Whatever is not known for sure is
+//! left to cargo: then there are no inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::configuration;
 use super::depinfo;
+use super::marks::{Marks, Stamp, nanoseconds};
+use super::toolchain::find;
 
 /// Variables that change what cargo builds, by full name.
 const VARIABLES: &[&str] = &[
@@ -39,70 +44,8 @@ const VARIABLES_OF_NO_MATTER: &[&str] = &[
     "CARGO_BUILD_TARGET_DIR",
     "CARGO_TARGET_DIR",
 ];
-
-/// A file as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    /// Size, bytes.
-    len: u64,
-    /// Last change, nanoseconds since the Unix epoch.
-    modified_ns: u64,
-    /// SHA-256 of the content, hex.
-    sha256: String,
-}
-
-impl Mark {
-    /// Reads a file; none when there is none.
-    fn of(path: &Path) -> Option<Self> {
-        let (len, modified_ns) = stat(path)?;
-        let content = std::fs::read(path).ok()?;
-        Some(Self {
-            len,
-            modified_ns,
-            sha256: hex::encode(Sha256::digest(content)),
-        })
-    }
-}
-
-fn stat(path: &Path) -> Option<(u64, u64)> {
-    let metadata = std::fs::metadata(path)
-        .ok()
-        .filter(std::fs::Metadata::is_file)?;
-    let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
-    Some((metadata.len(), nanoseconds(modified)))
-}
-
-fn nanoseconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_nanos() as u64
-}
-
-/// Files as they were; none is a file that was not there.
-type Marks = BTreeMap<PathBuf, Option<Mark>>;
-
-/// The first file that differs, and were some only touched? Marks of those are renewed.
-fn first_difference(marks: &mut Marks) -> (Option<PathBuf>, bool) {
-    let mut touched = false;
-    for (path, mark) in marks.iter_mut() {
-        let now = stat(path);
-        match (mark.as_ref(), now) {
-            (None, None) => {}
-            (Some(was), Some((len, modified_ns)))
-                if was.len == len && was.modified_ns == modified_ns => {}
-            (Some(was), Some((len, _))) if was.len == len => {
-                let read = Mark::of(path);
-                if read.as_ref().is_none_or(|read| read.sha256 != was.sha256) {
-                    return (Some(path.clone()), touched);
-                }
-                *mark = read;
-                touched = true;
-            }
-            _ => return (Some(path.clone()), touched),
-        }
-    }
-    (None, touched)
-}
+/// Programs that are used as the PATH finds them.
+const PROGRAMS: &[&str] = &["cargo", "cargo-zigbuild", "rustc", "rustup"];
 
 /// What decides which toolchain is used, and which one it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,10 +54,12 @@ struct Toolchain {
     sysroot: PathBuf,
     /// The compiler in it: an update in place changes it.
     compiler: Marks,
+    /// zig, where it linked: too large to be read each time.
+    zig: Option<(PathBuf, Option<Stamp>)>,
     /// Files by which rustup chooses.
     files: Marks,
-    /// `RUSTUP_TOOLCHAIN`.
-    variable: Option<String>,
+    /// What else decides: rustup's own variables, and where programs are found.
+    choice: BTreeMap<String, Option<String>>,
 }
 
 /// What differs from when an artifact was made.
@@ -124,9 +69,9 @@ pub enum Difference {
     File(PathBuf),
     /// The value of a variable.
     Variable(String),
-    /// The compiler.
+    /// The compiler, or zig.
     Toolchain,
-    /// How rustup chooses the compiler: it has to be asked which one that is.
+    /// How the compiler is chosen: it has to be asked which one that is.
     Choice,
 }
 
@@ -134,75 +79,81 @@ pub enum Difference {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
     files: Marks,
-    /// SHA-256 of their values, hex: values may be secret.
+    /// Goes before each value that is hashed: values may be secret, and short.
+    salt: String,
+    /// SHA-256 of their values, hex.
     variables: BTreeMap<String, Option<String>>,
     toolchain: Toolchain,
 }
 
 /// What a build reported, from which [`Inputs`] are gathered.
-#[derive(Debug)]
-pub struct Reported<'r> {
+#[derive(Debug, Clone)]
+pub struct Reported {
     /// Root directory of the workspace.
-    pub root: &'r Path,
-    /// Where builds go: what is in there was made by the build.
-    pub target: &'r Path,
+    pub root: PathBuf,
+    /// Where builds go, and what lies there was made by them.
+    pub made: Vec<PathBuf>,
     /// Manifests of the workspace's members and of every package that is a directory.
     pub manifests: Vec<PathBuf>,
     /// The program that was built.
-    pub executable: &'r Path,
+    pub executable: PathBuf,
+    /// Where the compiler may have left lists of what it read.
+    pub lists: BTreeSet<PathBuf>,
     /// Names of the crates, as in file names, that are directories.
     pub crates: BTreeSet<String>,
     /// Output of build scripts, each with its package's directory if the package is one.
     pub scripts: Vec<(PathBuf, Option<PathBuf>)>,
     /// `rustc --print sysroot`.
     pub sysroot: PathBuf,
+    /// zig, where it linked.
+    pub zig: Option<PathBuf>,
     /// Did the build make the lock file? Then what is in it is what was built.
     pub made_lock: bool,
 }
 
 impl Inputs {
     /// Marks everything that was reported. None when something was written while it was built: nobody
-    /// knows what the compiler saw of it then; or when the build left no report.
+    /// knows what the compiler saw of it then; or when the build left no report that can be trusted.
     pub fn gather(
-        reported: &Reported<'_>,
+        reported: &Reported,
         environment: &[(OsString, OsString)],
         began: SystemTime,
     ) -> Option<Self> {
-        let mut paths: BTreeSet<PathBuf> = reported.manifests.iter().cloned().collect();
-        paths.insert(reported.root.join("Cargo.toml"));
-        paths.insert(reported.root.join("Cargo.lock"));
-        paths.extend(configuration(reported.root, environment));
-        // A build script that appears is found by its name alone.
-        let beside = |manifest: &PathBuf| manifest.with_file_name("build.rs");
-        paths.extend(reported.manifests.iter().map(beside));
-        paths.extend(depinfo::files(reported.executable)?);
-        let mut names = depinfo::variables(reported.executable, &reported.crates);
+        let mut paths = depinfo::files(&reported.executable)?;
+        paths.extend(manifests(reported));
+        paths.extend(configuration::files(&reported.root, environment));
+        let mut names = depinfo::variables(&reported.lists, &reported.crates)?;
         for (output, package) in &reported.scripts {
-            let said = depinfo::script(output);
+            let said = depinfo::script(output)?;
             names.extend(said.variables);
             if let (false, Some(package)) = (said.says_what, package) {
-                depinfo::walk(package, &mut paths);
+                let made = reported.made.first().map(PathBuf::as_path);
+                depinfo::walk(package, made, &mut paths);
             }
         }
-        paths.retain(|path| !path.starts_with(reported.target));
-        let files = marks(paths);
-        let began = nanoseconds(began);
+        paths.retain(|path| !reported.made.iter().any(|made| path.starts_with(made)));
+        let files = Marks::of(paths);
         let lock = reported.root.join("Cargo.lock");
-        let is_new = |(path, mark): (&PathBuf, &Option<Mark>)| {
-            mark.as_ref().is_some_and(|mark| mark.modified_ns >= began)
-                && !(reported.made_lock && *path == lock)
-        };
-        if files.iter().any(is_new) {
+        if files.any_newer(
+            nanoseconds(began),
+            reported.made_lock.then_some(lock.as_path()),
+        ) {
             return None;
         }
+        let salt = format!("{:016x}", RandomState::new().build_hasher().finish());
         Some(Self {
             files,
-            variables: variables(environment, &names),
+            variables: variables(environment, &names, &salt),
+            salt,
             toolchain: Toolchain {
-                compiler: marks([reported.sysroot.join("bin/rustc")]),
+                compiler: Marks::of([reported.sysroot.join("bin/rustc")]),
                 sysroot: reported.sysroot.clone(),
-                files: marks(choosing(reported.root, environment)),
-                variable: value(environment, "RUSTUP_TOOLCHAIN"),
+                zig: reported.zig.clone().map(|zig| {
+                    let stamp = Stamp::of(&zig).ok();
+                    (zig, stamp)
+                }),
+                files: Marks::of(choosing(&reported.root, environment)),
+                choice: choice(environment),
             },
         })
     }
@@ -210,63 +161,72 @@ impl Inputs {
     /// What differs now. Ok when nothing does: were files touched without a change?
     pub fn compare(&mut self, environment: &[(OsString, OsString)]) -> Result<bool, Difference> {
         let recorded: BTreeSet<String> = self.variables.keys().cloned().collect();
-        let now = variables(environment, &recorded);
+        let now = variables(environment, &recorded, &self.salt);
         if now != self.variables {
             let differs = |name: &&String| self.variables.get(*name) != now.get(*name);
             let name = now.keys().chain(self.variables.keys()).find(differs);
             return Err(Difference::Variable(name.cloned().unwrap_or_default()));
         }
-        let (differs, touched) = first_difference(&mut self.files);
+        let (differs, touched) = self.files.difference();
         if let Some(path) = differs {
             return Err(Difference::File(path));
         }
-        if first_difference(&mut self.toolchain.compiler).0.is_some() {
+        let toolchain = &mut self.toolchain;
+        let zig = toolchain.zig.as_ref();
+        let another_zig = zig.is_some_and(|(path, stamp)| Stamp::of(path).ok() != *stamp);
+        if another_zig || toolchain.compiler.difference().0.is_some() {
             return Err(Difference::Toolchain);
         }
-        let chosen_alike = self.toolchain.variable == value(environment, "RUSTUP_TOOLCHAIN")
-            && first_difference(&mut self.toolchain.files).0.is_none();
-        if chosen_alike {
+        if toolchain.choice == choice(environment) && toolchain.files.difference().0.is_none() {
             Ok(touched)
         } else {
             Err(Difference::Choice)
         }
     }
 
-    /// Takes over that rustup was asked and chose this toolchain; false when it is another one.
+    /// Takes over that the compiler was asked and is of this toolchain; false when it is another one.
     pub fn choose(&mut self, sysroot: &Path, environment: &[(OsString, OsString)]) -> bool {
-        if sysroot != self.toolchain.sysroot {
+        let toolchain = &mut self.toolchain;
+        let now = choice(environment);
+        // Another cargo-zigbuild may link in another way.
+        let links_alike = toolchain.zig.is_none()
+            || toolchain.choice.get("cargo-zigbuild") == now.get("cargo-zigbuild");
+        if sysroot != toolchain.sysroot || !links_alike {
             return false;
         }
-        let paths: Vec<PathBuf> = self.toolchain.files.keys().cloned().collect();
-        self.toolchain.files = marks(paths);
-        self.toolchain.variable = value(environment, "RUSTUP_TOOLCHAIN");
+        toolchain.files = Marks::of(toolchain.files.paths().cloned());
+        toolchain.choice = now;
         true
     }
 
     /// How many files it is about.
     pub fn count(&self) -> usize {
-        self.files.values().flatten().count()
+        self.files.files()
     }
 }
 
-fn marks(paths: impl IntoIterator<Item = PathBuf>) -> Marks {
+/// Manifests and what stands for one: the lock file, the manifests that cargo would find above (one that
+/// appears makes another workspace), and the files by which cargo finds programs and build scripts.
+fn manifests(reported: &Reported) -> BTreeSet<PathBuf> {
+    let mut paths = BTreeSet::from([reported.root.join("Cargo.lock")]);
+    for directory in reported.root.ancestors() {
+        paths.insert(directory.join("Cargo.toml"));
+    }
+    for manifest in &reported.manifests {
+        let directory = manifest.parent().unwrap_or(manifest);
+        // A package that is in another workspace takes settings from there.
+        paths.extend(
+            directory
+                .ancestors()
+                .take_while(|above| *above != reported.root)
+                .map(|above| above.join("Cargo.toml")),
+        );
+        for name in ["build.rs", "src/bin", "src/lib.rs", "src/main.rs"] {
+            paths.insert(directory.join(name));
+        }
+        paths.insert(manifest.clone());
+    }
     paths
-        .into_iter()
-        .map(|path| {
-            let mark = Mark::of(&path);
-            (path, mark)
-        })
-        .collect()
-}
-
-/// Configuration files that cargo reads for a directory (The Cargo Book, "Hierarchical structure").
-fn configuration(root: &Path, environment: &[(OsString, OsString)]) -> Vec<PathBuf> {
-    let mut directories: Vec<PathBuf> = root.ancestors().map(|path| path.join(".cargo")).collect();
-    directories.extend(cargo_home(environment));
-    directories
-        .iter()
-        .flat_map(|directory| [directory.join("config.toml"), directory.join("config")])
-        .collect()
 }
 
 /// Files by which rustup chooses a toolchain for a directory (The rustup book, "Overrides").
@@ -286,6 +246,19 @@ fn choosing(root: &Path, environment: &[(OsString, OsString)]) -> Vec<PathBuf> {
     files
 }
 
+/// rustup's variables, and the programs that are found.
+fn choice(environment: &[(OsString, OsString)]) -> BTreeMap<String, Option<String>> {
+    let text = |path: PathBuf| path.to_string_lossy().into_owned();
+    let variables = ["CARGO", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+    let variables = variables.map(|name| (name, path_of(environment, name)));
+    let programs = PROGRAMS.iter().map(|name| (*name, find(name, environment)));
+    variables
+        .into_iter()
+        .chain(programs)
+        .map(|(name, value)| (name.to_owned(), value.map(text)))
+        .collect()
+}
+
 /// Cargo's own directory.
 pub fn cargo_home(environment: &[(OsString, OsString)]) -> Option<PathBuf> {
     path_of(environment, "CARGO_HOME")
@@ -297,15 +270,11 @@ fn path_of(environment: &[(OsString, OsString)], name: &str) -> Option<PathBuf> 
     (!found.1.is_empty()).then(|| PathBuf::from(&found.1))
 }
 
-fn value(environment: &[(OsString, OsString)], name: &str) -> Option<String> {
-    let found = environment.iter().find(|(key, _)| key == name)?;
-    Some(found.1.to_string_lossy().into_owned())
-}
-
 /// Hashes of the values of all variables that matter, and of those that a build asked for.
 fn variables(
     environment: &[(OsString, OsString)],
     asked_for: &BTreeSet<String>,
+    salt: &str,
 ) -> BTreeMap<String, Option<String>> {
     let mut found: BTreeMap<String, Option<String>> =
         asked_for.iter().map(|name| (name.clone(), None)).collect();
@@ -314,22 +283,28 @@ fn variables(
             continue;
         };
         if asked_for.contains(name) || matters(name) {
-            found.insert(name.to_owned(), Some(hash(value)));
+            found.insert(name.to_owned(), Some(hash(value, salt)));
         }
     }
     found
 }
 
 fn matters(name: &str) -> bool {
+    // Who may download says nothing of what is built.
+    let is_credential = name.ends_with("_TOKEN") || name.ends_with("_CREDENTIAL_PROVIDER");
     !VARIABLES_OF_NO_MATTER.contains(&name)
+        && !is_credential
         && (VARIABLES.contains(&name)
             || VARIABLE_PREFIXES
                 .iter()
                 .any(|prefix| name.starts_with(prefix)))
 }
 
-fn hash(value: &OsStr) -> String {
-    hex::encode(Sha256::digest(value.as_encoded_bytes()))
+fn hash(value: &OsStr, salt: &str) -> String {
+    let salted = Sha256::new()
+        .chain_update(salt)
+        .chain_update(value.as_encoded_bytes());
+    hex::encode(salted.finalize())
 }
 
 #[cfg(test)]
@@ -351,6 +326,7 @@ mod tests {
             };
             place.write("Cargo.toml", "[package]");
             place.write("src/main.rs", "fn main() {}");
+            place.write("src/lib.rs", "");
             place.write("sysroot/bin/rustc", "1.95");
             let root = place.directory.path().display().to_string();
             place.write(
@@ -396,15 +372,16 @@ mod tests {
         }
 
         fn gather(&self) -> Option<Inputs> {
-            let target = self.path("target");
             let reported = Reported {
-                root: self.directory.path(),
-                target: &target,
+                root: self.directory.path().to_owned(),
+                made: vec![self.path("target")],
                 manifests: vec![self.path("Cargo.toml")],
-                executable: &self.path("target/release/f"),
+                executable: self.path("target/release/f"),
+                lists: BTreeSet::from([self.path("target/release/deps")]),
                 crates: BTreeSet::from(["f".to_owned()]),
                 scripts: vec![(self.path("target/release/build/z-1/output"), None)],
                 sysroot: self.path("sysroot"),
+                zig: Some(self.path("zig")),
                 made_lock: false,
             };
             Inputs::gather(&reported, &self.environment, SystemTime::now())
@@ -415,7 +392,7 @@ mod tests {
     fn nothing_differs_until_something_does() {
         let place = Place::new();
         let mut inputs = place.gather().expect("settled");
-        assert_eq!(inputs.count(), 2, "{inputs:?}");
+        assert_eq!(inputs.count(), 3, "{inputs:?}");
         assert_eq!(inputs.compare(&place.environment), Ok(false));
 
         place.touch("src/main.rs", 60);
@@ -435,26 +412,24 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_same_length_and_time_is_the_only_one_that_hides() {
-        let place = Place::new();
-        let mut inputs = place.gather().expect("settled");
-        std::fs::write(place.path("src/main.rs"), "fn mine() {}").expect("written");
-        place.touch("src/main.rs", 30);
-        assert!(
-            inputs.compare(&place.environment).is_err(),
-            "same length, other time"
-        );
-    }
-
-    #[test]
     fn files_that_appear_matter_where_cargo_looks_for_them() {
-        for name in [".cargo/config.toml", "build.rs", "Cargo.lock"] {
+        for name in [
+            ".cargo/config.toml",
+            "build.rs",
+            "Cargo.lock",
+            "src/bin/bootstrap.rs",
+        ] {
             let place = Place::new();
             let mut inputs = place.gather().expect("settled");
             place.write(name, "");
+            let path = match name {
+                // A directory that appears.
+                "src/bin/bootstrap.rs" => place.path("src/bin"),
+                _ => place.path(name),
+            };
             assert_eq!(
                 inputs.compare(&place.environment),
-                Err(Difference::File(place.path(name)))
+                Err(Difference::File(path))
             );
         }
     }
@@ -469,6 +444,8 @@ mod tests {
             ("CC", true),
             ("CARGO_TERM_COLOR", false),
             ("CARGO_TARGET_DIR", false),
+            ("CARGO_REGISTRIES_OURS_INDEX", true),
+            ("CARGO_REGISTRIES_OURS_TOKEN", false),
             ("HOME_OF_SOMEBODY", false),
         ] {
             let mut place = Place::new();
@@ -498,10 +475,39 @@ mod tests {
         assert_eq!(inputs.compare(&place.environment), Ok(false));
         place.write("rust-toolchain.toml", "[toolchain]");
         assert_eq!(inputs.compare(&place.environment), Err(Difference::Choice));
+        let path = "/elsewhere/bin:/bin";
+        place.set("PATH", path);
+        assert_ne!(inputs.compare(&place.environment), Ok(false));
         place.write("sysroot/bin/rustc", "1.96");
         assert_eq!(
             inputs.compare(&place.environment),
             Err(Difference::Toolchain)
+        );
+    }
+
+    #[test]
+    fn another_zig_is_another_toolchain() {
+        let place = Place::new();
+        place.write("zig", "0.16");
+        let mut inputs = place.gather().expect("settled");
+        assert_eq!(inputs.compare(&place.environment), Ok(false));
+        place.write("zig", "0.17");
+        assert_eq!(
+            inputs.compare(&place.environment),
+            Err(Difference::Toolchain)
+        );
+    }
+
+    #[test]
+    fn a_workspace_that_appears_above_matters() {
+        let place = Place::new();
+        let reported = place.gather().expect("settled");
+        let above = place.directory.path().parent().expect("a parent");
+        assert!(
+            reported
+                .files
+                .paths()
+                .any(|path| *path == above.join("Cargo.toml"))
         );
     }
 

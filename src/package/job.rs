@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::{self, BOOTSTRAP, Effort};
-use super::cache::{Asked, Record, Stamp, Stored};
+use super::cache::{Asked, Record, Stored};
 use super::error::PackageError;
 use super::inputs::Inputs;
 use super::inspect::Content;
+use super::marks::Stamp;
 use super::ready::{self, Unready};
 use super::symbols;
 use super::variant::Variant;
@@ -45,10 +46,11 @@ impl Job {
         let renew = |record: Record| Record {
             asked: self.asked.clone(),
             inputs: inputs.clone(),
-            original: stamp.clone(),
+            original: executable.to_owned(),
+            stamp: stamp.clone(),
             ..record
         };
-        if let Some(record) = self.known.clone().filter(|known| known.original == stamp) {
+        if let Some(record) = self.known.clone().filter(|known| known.stamp == stamp) {
             return self.recorded(renew(record), known);
         }
         let program =
@@ -72,12 +74,14 @@ impl Job {
         std::fs::create_dir_all(&self.directory)
             .map_err(|error| self.files("write", &self.directory, error))?;
         archive::sweep(&self.directory);
-        zip.store(&self.directory, &self.name)
+        let before = self.known.as_ref().map(|known| known.stored.zip.as_path());
+        zip.store(&self.directory, &self.name, before)
             .map_err(|(path, error)| self.files("write", &path, error))?;
         let record = Record {
             asked: self.asked.clone(),
             inputs: inputs.clone(),
-            original: stamp.clone(),
+            original: executable.to_owned(),
+            stamp: stamp.clone(),
             original_sha256: sha256,
             stored: Stored {
                 zip: PathBuf::from(zip.file_name(&self.name)),
@@ -99,7 +103,7 @@ impl Job {
             .as_ref()
             .map(|known| &known.stored.sha256)
             .cloned();
-        if let Some(record) = self.known.clone().filter(|known| known.original == stamp) {
+        if let Some(record) = self.known.clone().filter(|known| known.stamp == stamp) {
             return Ok((record, false));
         }
         let ready = ready::read(zip).map_err(|unready| match unready {
@@ -109,7 +113,8 @@ impl Job {
         let record = Record {
             asked: self.asked.clone(),
             inputs: None,
-            original: stamp,
+            original: zip.to_owned(),
+            stamp,
             original_sha256: String::new(),
             stored: Stored {
                 zip: zip.to_owned(),

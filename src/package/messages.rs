@@ -1,7 +1,7 @@
 //! What cargo says during a build: JSON messages on stdout, progress and its own errors on stderr.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -28,6 +28,8 @@ pub struct Messages {
     pub scripts: Vec<(String, PathBuf)>,
     /// Package id of the first compile error.
     pub broken: Option<String>,
+    /// Directories with what was compiled of those packages: lists of what was read lie beside it.
+    pub lists: BTreeSet<PathBuf>,
     /// Compile errors as rendered by the compiler.
     pub errors: String,
 }
@@ -40,6 +42,7 @@ struct Message {
     target: Option<MessageTarget>,
     executable: Option<PathBuf>,
     manifest_path: Option<PathBuf>,
+    filenames: Option<Vec<PathBuf>>,
     out_dir: Option<PathBuf>,
     message: Option<Diagnostic>,
 }
@@ -71,6 +74,9 @@ impl Messages {
             let local = self.local.entry(package.clone()).or_default();
             local.manifest = manifest;
             local.crates.insert(target.name.replace('-', "_"));
+            let files = message.filenames.iter().flatten();
+            let directories = files.filter_map(|file| file.parent().map(Path::to_owned));
+            self.lists.extend(directories);
         }
         if let Some(out_dir) = message.out_dir {
             // `build/NAME-HASH/out` is the script's own directory, and what it said is beside it.

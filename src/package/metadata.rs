@@ -21,6 +21,9 @@ pub struct Workspace {
     /// Where builds go.
     #[serde(rename = "target_directory")]
     pub target: PathBuf,
+    /// Where they keep what is of no use to others; the same unless set apart.
+    #[serde(rename = "build_directory")]
+    pub intermediate: Option<PathBuf>,
 }
 
 /// A member.
@@ -32,6 +35,8 @@ pub struct Package {
     pub name: String,
     /// Its Cargo.toml.
     pub manifest_path: PathBuf,
+    /// Where it was downloaded from; none for a directory.
+    pub source: Option<String>,
     /// Libraries, binaries, tests, …
     pub targets: Vec<BuildTarget>,
 }
@@ -49,6 +54,17 @@ impl Workspace {
     /// Reads cargo's answer.
     pub fn parse(json: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(json)
+    }
+
+    /// Directories whose content builds make.
+    pub fn made(&self) -> Vec<PathBuf> {
+        let mut made = vec![self.target.clone()];
+        made.extend(
+            self.intermediate
+                .clone()
+                .filter(|other| *other != self.target),
+        );
+        made
     }
 
     /// The member with this manifest.

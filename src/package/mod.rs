@@ -5,8 +5,10 @@
 //! Reads the stack, feeds `resource` and `plan`; never prints.
 
 mod archive;
+mod batches;
 mod build;
 mod cache;
+mod configuration;
 mod depinfo;
 mod environment;
 mod error;
@@ -14,8 +16,12 @@ mod flags;
 mod inputs;
 mod inspect;
 mod job;
+mod locate;
+mod lock;
+mod marks;
 mod messages;
 mod metadata;
+mod output;
 mod ready;
 mod symbols;
 mod toolchain;
@@ -29,13 +35,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use marks::Stamp;
+
 use crate::stack::model::{Architecture, Stack};
 
-pub use archive::MAX_DIRECT_BYTES;
+pub use archive::{MAX_DIRECT_BYTES, sha256_of};
 pub use build::Profile;
 pub use error::{CargoOutput, PackageError};
 pub use symbols::CrateSize;
-pub use variant::{Glibc, RunsOn};
+pub use variant::{Glibc, RunsOn, label};
 
 /// The zip of one function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,15 +66,46 @@ pub struct Artifact {
     pub glibc: Option<Glibc>,
     /// Libraries that it needs, by file name.
     pub libraries: Vec<String>,
+    /// Did somebody else make it?
+    pub given: bool,
     /// The program with its symbols, as cargo left it.
     #[serde(skip)]
-    pub symbols: PathBuf,
+    symbols: PathBuf,
+    /// How that was when the artifact was made.
+    #[serde(skip)]
+    symbols_stamp: Stamp,
 }
 
 impl Artifact {
-    /// The crates in it by size, largest first. Empty when the program was built without symbols or is
-    /// not there any more.
+    /// A zip that was made elsewhere, of which nothing more is known than what it is.
+    pub fn made_elsewhere(
+        function: impl Into<String>,
+        zip: PathBuf,
+        architecture: Architecture,
+    ) -> std::io::Result<Self> {
+        let stamp = Stamp::of(&zip)?;
+        Ok(Self {
+            function: function.into(),
+            sha256: sha256_of(&zip)?,
+            zip_bytes: stamp.len,
+            unzipped_bytes: 0,
+            program_bytes: 0,
+            architecture,
+            glibc: None,
+            libraries: Vec::new(),
+            given: true,
+            symbols: zip.clone(),
+            symbols_stamp: stamp,
+            zip,
+        })
+    }
+
+    /// The crates in it by size, largest first. Empty when the program was built without symbols, or is
+    /// another one or not there by now.
     pub fn crates(&self) -> Vec<CrateSize> {
+        if self.given || Stamp::of(&self.symbols).ok().as_ref() != Some(&self.symbols_stamp) {
+            return Vec::new();
+        }
         // What cannot be read has no symbols to tell of.
         std::fs::read(&self.symbols)
             .map(|bytes| symbols::crates(&bytes))

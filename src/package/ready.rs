@@ -4,13 +4,10 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::archive::{BOOTSTRAP, MAX_UNZIPPED_BYTES};
+use super::archive::{BOOTSTRAP, MAX_UNZIPPED_BYTES, sha256_of};
 use super::inspect::Content;
 
 /// What a zip is made of.
@@ -82,9 +79,8 @@ impl From<io::Error> for Unready {
 
 /// Reads all of a zip.
 pub fn read(path: &Path) -> Result<Ready, Unready> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let zip_bytes = io::copy(&mut file, &mut Hashing(&mut hasher))?;
+    let sha256 = sha256_of(path)?;
+    let zip_bytes = std::fs::metadata(path)?.len();
     let mut archive = ZipArchive::new(BufReader::new(File::open(path)?))?;
     let mut program = None;
     let mut deeper = None;
@@ -131,25 +127,11 @@ pub fn read(path: &Path) -> Result<Ready, Unready> {
     }
     Ok(Ready {
         content: Content::of(&bytes),
-        sha256: STANDARD.encode(hasher.finalize()),
+        sha256,
         zip_bytes,
         unzipped_bytes,
         program_bytes: bytes.len() as u64,
     })
-}
-
-/// Hashes what is written to it.
-struct Hashing<'h>(&'h mut Sha256);
-
-impl io::Write for Hashing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

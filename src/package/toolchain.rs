@@ -39,6 +39,34 @@ impl Linker {
     }
 }
 
+/// The path in the answer of `zig env`: `.zig_exe = "…"`, or in JSON before 0.15.
+fn zig_exe(answer: &str) -> Option<PathBuf> {
+    let (_, rest) = answer.split_once("zig_exe")?;
+    let (_, rest) = rest.split_once([':', '='])?;
+    let path = rest.trim_start().strip_prefix('"')?.split('"').next()?;
+    Some(PathBuf::from(path))
+}
+
+/// The one command that installs cargo-zigbuild here, and zig with it.
+pub(super) fn install(environment: &[(OsString, OsString)]) -> &'static str {
+    if cfg!(target_os = "macos") {
+        return "brew install cargo-zigbuild";
+    }
+    // A distribution's pip refuses to install beside its packages unless told (PEP 668).
+    let is_systems = find("pip", environment)
+        .or_else(|| find("pip3", environment))
+        .is_none_or(|pip| pip.starts_with("/usr/bin"));
+    let is_managed = std::fs::read_dir("/usr/lib").is_ok_and(|entries| {
+        let mut entries = entries.flatten();
+        entries.any(|entry| entry.path().join("EXTERNALLY-MANAGED").exists())
+    });
+    if is_systems && is_managed {
+        "pip install --break-system-packages cargo-zigbuild"
+    } else {
+        "pip install cargo-zigbuild"
+    }
+}
+
 /// glibc of this machine, as its own tool tells; none where there is no glibc.
 pub fn host_glibc() -> Option<Glibc> {
     if !cfg!(target_os = "linux") {
@@ -71,12 +99,28 @@ impl Cargo {
     pub(super) fn zigbuild(&self, functions: &[String]) -> Result<PathBuf, PackageError> {
         find(ZIGBUILD, self.environment()).ok_or_else(|| PackageError::ZigMissing {
             functions: functions.to_vec(),
-            install: if cfg!(target_os = "macos") {
-                "brew install cargo-zigbuild"
-            } else {
-                "pip install cargo-zigbuild"
-            },
+            install: install(self.environment()),
         })
+    }
+
+    /// zig itself, as cargo-zigbuild would find it.
+    pub(super) async fn zig(&self, directory: &Path) -> Option<PathBuf> {
+        let ways: [(&str, &[&str]); 2] =
+            [("python3", &["-m", "ziglang", "env"]), ("zig", &["env"])];
+        for (program, arguments) in ways {
+            let output = self
+                .program(program.as_ref(), directory, None)
+                .args(arguments)
+                .output()
+                .await;
+            let told = output.ok().filter(|output| output.status.success());
+            if let Some(path) =
+                told.and_then(|told| zig_exe(&String::from_utf8_lossy(&told.stdout)))
+            {
+                return Some(path);
+            }
+        }
+        None
     }
 
     /// Directory of the toolchain that is used in `directory`; none when the compiler cannot be asked.
@@ -169,6 +213,16 @@ mod tests {
         for (variant, glibc, linker) in cases {
             assert_eq!(Linker::of(variant, glibc), linker, "{variant} {glibc:?}");
         }
+    }
+
+    #[test]
+    fn zig_tells_where_it_is_in_two_formats() {
+        let zon = ".{\n    .zig_exe = \"/opt/zig/zig\",\n    .lib_dir = \"/opt/zig/lib\",\n}";
+        let json = "{\n \"zig_exe\": \"/opt/zig/zig\",\n \"lib_dir\": \"/opt/zig/lib\"\n}";
+        for answer in [zon, json] {
+            assert_eq!(zig_exe(answer), Some(PathBuf::from("/opt/zig/zig")));
+        }
+        assert_eq!(zig_exe("zig: command not found"), None);
     }
 
     #[test]

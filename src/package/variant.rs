@@ -27,10 +27,7 @@ pub fn resolve(architecture: Architecture) -> Architecture {
 
 /// Lambda's name of an instruction set.
 pub fn label(architecture: Architecture) -> &'static str {
-    match resolve(architecture) {
-        Architecture::Arm64 => "arm64",
-        Architecture::X86_64 | Architecture::Host => "x86_64",
-    }
+    resolve(architecture).label()
 }
 
 /// A version of the GNU C library: 2.34.

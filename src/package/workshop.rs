@@ -4,22 +4,30 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
+
+use tokio::sync::Semaphore;
 
 use pipectl_emulator::programs::{self, Machine};
 
 use super::archive::{MAX_UNZIPPED_BYTES, RECIPE};
-use super::build::{self, Built, Cargo, Located};
+use super::batches::batches;
+use super::build::{Built, Cargo};
 use super::cache::{Asked, Record};
 use super::error::{ArtifactError, PackageError};
 use super::inputs::{Difference, Inputs};
 use super::inspect::Offer;
 use super::job::Job;
+use super::locate::{Workspaces, manifest, together};
+use super::lock;
+use super::marks::Stamp;
 use super::metadata::Workspace;
 use super::toolchain::host_glibc;
 use super::variant::{Glibc, HOST, RunsOn, Variant, label, resolve};
 use super::{Artifact, Options, PackageEvent, Why};
 use crate::stack::model::{Architecture, Function, Source, Stack};
+use crate::wait::blocking;
 
 /// What one run of packaging needs.
 pub struct Workshop<'w> {
@@ -34,7 +42,7 @@ pub struct Workshop<'w> {
     host_glibc: OnceCell<Option<Glibc>>,
     /// Manifests of all function crates of the stack.
     together: Vec<PathBuf>,
-    workspaces: Vec<Workspace>,
+    workspaces: Workspaces,
     artifacts: BTreeMap<String, Artifact>,
     /// With the place of the function in the stack, to be told in that order.
     errors: Vec<(usize, PackageError)>,
@@ -63,7 +71,7 @@ impl<'w> Workshop<'w> {
             begun: Instant::now(),
             host_glibc: OnceCell::new(),
             together: together(stack),
-            workspaces: Vec::new(),
+            workspaces: Workspaces::default(),
             artifacts: BTreeMap::new(),
             errors: Vec::new(),
         }
@@ -250,23 +258,26 @@ impl<'w> Workshop<'w> {
 
     /// Builds and zips what was ordered.
     async fn build(&mut self, orders: Vec<Order>) -> Result<(), PackageError> {
-        let mut located = Vec::new();
         let mut all = Vec::new();
         let stack = self.stack;
         for function in &stack.functions {
             let Source::Crate(directory) = &function.source else {
                 continue;
             };
+            let variant = Variant::of(self.architecture(function), self.options.runs_on);
+            let found = match manifest(stack, function, directory) {
+                Ok(manifest) => {
+                    let cargo = &self.cargo;
+                    let workspaces = &mut self.workspaces;
+                    workspaces.locate(cargo, function, &manifest, variant).await
+                }
+                Err(error) => Err(error),
+            };
             let ordered = orders
                 .iter()
                 .any(|order| order.function.name == function.name);
-            match self.locate(function, directory).await {
-                Ok(found) => {
-                    if ordered {
-                        located.push(found.clone());
-                    }
-                    all.push(found);
-                }
+            match found {
+                Ok(found) => all.push(found),
                 // The same for every function: said once.
                 Err(error @ PackageError::CargoMissing { .. }) => return Err(error),
                 Err(error) if ordered => self.fail(&function.name, error),
@@ -282,16 +293,14 @@ impl<'w> Workshop<'w> {
             .into_iter()
             .map(|order| (order.function.name.clone(), order))
             .collect();
+        let batches = batches(&all, |located| orders.contains_key(&located.function));
         let host_glibc = self.host_glibc();
-        for batch in build::batches(located, &all) {
-            let Some(workspace) = self
-                .workspaces
-                .iter()
-                .find(|w| w.root == batch.root)
-                .cloned()
-            else {
+        for batch in batches {
+            let Some(workspace) = self.workspaces.at(&batch.root) else {
                 continue;
             };
+            // Until its programs are zipped, no other process may put others of their names in their place.
+            let _held = lock::hold(&workspace.target, self.events).await;
             let built = self
                 .cargo
                 .build(&batch, &workspace, host_glibc, self.events)
@@ -320,19 +329,33 @@ impl<'w> Workshop<'w> {
     /// Zips what cargo built, all functions at the same time.
     async fn archive(&mut self, orders: Vec<Order>, built: &Built, workspace: &Workspace) {
         let sysroot = self.cargo.sysroot(&workspace.root).await;
-        let environment = self.cargo.scrubbed(None);
+        let environment: Arc<[_]> = self.cargo.scrubbed(None).into();
+        // A program is held in memory a few times while it is zipped.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let places = Arc::new(Semaphore::new(cores));
         let mut tasks = Vec::new();
         for order in orders {
             let Some(executable) = built.executables.get(&order.function.name).cloned() else {
                 continue;
             };
-            let inputs = sysroot.clone().and_then(|sysroot| {
-                let reported = built.reported(workspace, &executable, sysroot);
-                Inputs::gather(&reported, &environment, built.began)
-            });
             let Order { function, job, why } = order;
-            let task = tokio::task::spawn_blocking(move || job.built(&executable, inputs));
-            tasks.push((function, why, task));
+            let reported = sysroot
+                .clone()
+                .map(|sysroot| built.reported(workspace, &executable, sysroot))
+                .filter(|_| self.is_seen_by_cargo(&job, &why, &executable));
+            let (environment, places) = (environment.clone(), places.clone());
+            let began = built.began;
+            let task = async move {
+                // Nobody closes it: there always is one.
+                let _place = places.acquire_owned().await.ok();
+                blocking(move || {
+                    let inputs = reported
+                        .and_then(|reported| Inputs::gather(&reported, &environment, began));
+                    job.built(&executable, inputs)
+                })
+                .await
+            };
+            tasks.push((function, why, tokio::spawn(task)));
         }
         for (function, why, task) in tasks {
             let outcome = match task.await {
@@ -345,6 +368,21 @@ impl<'w> Workshop<'w> {
                 self.fail(&function.name, error);
             }
         }
+    }
+
+    /// Cargo goes by time: a file that differs, and is older than the program that was not built again, it
+    /// has not looked at. What was made from which content is not known then.
+    fn is_seen_by_cargo(&self, job: &Job, why: &Why, executable: &Path) -> bool {
+        let (Why::File { path }, Some(known)) = (why, &job.known) else {
+            return true;
+        };
+        let (Ok(program), Ok(file)) = (
+            Stamp::of(executable),
+            Stamp::of(&self.stack.root.join(path)),
+        ) else {
+            return true;
+        };
+        program != known.stamp || file.modified_ns >= program.modified_ns
     }
 
     /// Checks an artifact against the place where it is to run, and tells of it.
@@ -366,8 +404,8 @@ impl<'w> Workshop<'w> {
             }));
         }
         let given = matches!(function.source, Source::Artifact(_));
-        // What cargo built for this very host runs on it; elsewhere its own formats do, too.
-        if given || record.asked.variant != Variant::Host {
+        // Other systems than Linux run their own formats on themselves.
+        if given || record.asked.variant != Variant::Host || cfg!(target_os = "linux") {
             let offer = Offer {
                 architecture,
                 runs_on: self.options.runs_on,
@@ -388,7 +426,9 @@ impl<'w> Workshop<'w> {
             architecture,
             glibc: program.and_then(|program| program.glibc),
             libraries: program.map_or_else(Vec::new, |program| program.libraries.clone()),
-            symbols: record.original.path,
+            given,
+            symbols: record.original,
+            symbols_stamp: record.stamp,
         };
         (self.events)(PackageEvent::Finished {
             artifact: artifact.clone(),
@@ -402,94 +442,5 @@ impl<'w> Workshop<'w> {
 
     fn host_glibc(&self) -> Option<Glibc> {
         *self.host_glibc.get_or_init(host_glibc)
-    }
-
-    /// Finds the package, binary and workspace of a function.
-    async fn locate(
-        &mut self,
-        function: &Function,
-        directory: &Path,
-    ) -> Result<Located, PackageError> {
-        let name = &function.name;
-        let manifest = manifest(self.stack, function, directory)?;
-        let known = self
-            .workspaces
-            .iter()
-            .position(|workspace| workspace.package_at(&manifest).is_some());
-        let index = if let Some(index) = known {
-            index
-        } else {
-            self.workspaces
-                .push(self.cargo.workspace(name, &manifest).await?);
-            self.workspaces.len() - 1
-        };
-        let workspace = &self.workspaces[index];
-        let package = workspace
-            .package_at(&manifest)
-            .ok_or_else(|| not_a_crate(function, &manifest))?;
-        let binary = package.binary_of(name)?;
-        Ok(Located {
-            function: name.clone(),
-            variant: Variant::of(self.architecture(function), self.options.runs_on),
-            root: workspace.root.clone(),
-            binary: binary.to_owned(),
-            by_default: workspace.selects_by_default(package, binary),
-            package: package.clone(),
-        })
-    }
-}
-
-/// Manifests of all function crates of a stack; what is wrong with one is told where it is wanted.
-fn together(stack: &Stack) -> Vec<PathBuf> {
-    let crates = stack.functions.iter().filter_map(|function| {
-        let Source::Crate(directory) = &function.source else {
-            return None;
-        };
-        manifest(stack, function, directory).ok()
-    });
-    let mut manifests: Vec<PathBuf> = crates.collect();
-    manifests.sort();
-    manifests.dedup();
-    manifests
-}
-
-/// Runs something that reads and writes large files.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
-}
-
-/// The function's Cargo.toml, symbolic links resolved: cargo looks for the workspace in the parents
-/// of the path as given, which for a linked directory are the wrong ones.
-fn manifest(stack: &Stack, function: &Function, crate_dir: &Path) -> Result<PathBuf, PackageError> {
-    let wanted = stack.root.join(crate_dir);
-    let directory = wanted
-        .canonicalize()
-        .map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => PackageError::CrateMissing {
-                function: function.name.clone(),
-                path: crate_dir.to_owned(),
-            },
-            _ => PackageError::Files {
-                function: function.name.clone(),
-                what: "read",
-                path: wanted,
-                source,
-            },
-        })?;
-    let manifest = directory.join("Cargo.toml");
-    if manifest.is_file() {
-        Ok(manifest)
-    } else {
-        Err(not_a_crate(function, &manifest))
-    }
-}
-
-fn not_a_crate(function: &Function, manifest: &Path) -> PackageError {
-    PackageError::NotACrate {
-        function: function.name.clone(),
-        path: manifest.parent().unwrap_or(manifest).to_owned(),
     }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::style::{bytes, dim, good, hint, plural};
 use crate::package::{CrateSize, Packaged, Why};
-use crate::stack::model::Architecture;
 
 /// Crates that are named; what is left is summed up.
 const MOST_CRATES: usize = 12;
@@ -18,10 +17,7 @@ pub fn packaged(artifacts: &[Packaged], root: &Path) -> String {
 fn block(packaged: &Packaged, root: &Path) -> String {
     let artifact = &packaged.artifact;
     let mut facts = vec![
-        match artifact.architecture {
-            Architecture::Arm64 => "arm64".to_owned(),
-            Architecture::X86_64 | Architecture::Host => "x86_64".to_owned(),
-        },
+        artifact.architecture.label().to_owned(),
         artifact.glibc.map_or_else(
             || "needs no glibc".to_owned(),
             |glibc| format!("glibc {glibc}"),
@@ -46,7 +42,11 @@ fn block(packaged: &Packaged, root: &Path) -> String {
         if !artifact.libraries.is_empty() {
             lines.push(format!("  needs   {}", artifact.libraries.join(", ")));
         }
-        lines.extend(sizes(crates, artifact.program_bytes));
+        if artifact.given {
+            lines.push(dim("  made elsewhere: what is in it is not known").to_string());
+        } else {
+            lines.extend(sizes(crates, artifact.program_bytes));
+        }
     }
     lines.join("\n")
 }

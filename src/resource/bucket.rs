@@ -45,8 +45,8 @@ impl ResourceKind for BucketKind {
                 bucket.retain,
             )
         });
-        let for_code = code::bucket_is_wanted(place)
-            .then(|| wanted(code::BUCKET, false, Some(code::EXPIRE_AFTER), false));
+        let for_code =
+            code::bucket_is_wanted(place).then(|| wanted(code::BUCKET, false, None, false));
         of_the_stack.chain(for_code).collect()
     }
 
@@ -95,10 +95,11 @@ impl ResourceKind for BucketKind {
 
     async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {
         // What an interrupted `up` left there is no data of the user's.
-        if code::is_bucket(cx, &live.identity.name) {
+        let name = &live.identity.name;
+        if code::is_bucket(cx, name) && bucket_contents::holds_only(cx, name, code::is_key).await? {
             return Ok(false);
         }
-        bucket_contents::holds_any(cx, &live.identity.name).await
+        bucket_contents::holds_any(cx, name).await
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
@@ -149,7 +150,8 @@ impl ResourceKind for BucketKind {
 
     async fn delete(&self, cx: &Context, live: &Live, lose_data: bool) -> Result<(), CallError> {
         let name = &live.identity.name;
-        if lose_data || code::is_bucket(cx, name) {
+        let only_code = || bucket_contents::holds_only(cx, name, code::is_key);
+        if lose_data || (code::is_bucket(cx, name) && only_code().await?) {
             bucket_contents::empty(cx, name).await?;
         }
         let answer = cx.clients.s3.delete_bucket().bucket(name).send().await;

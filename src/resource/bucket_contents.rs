@@ -21,6 +21,24 @@ pub(super) async fn holds_any(cx: &Context, bucket: &str) -> Result<bool, CallEr
         .is_some_and(|answer| !answer.versions().is_empty() || !answer.delete_markers().is_empty()))
 }
 
+/// Has every object in it such a key? One page is looked at: what is more than that is not known.
+pub(super) async fn holds_only(
+    cx: &Context,
+    bucket: &str,
+    is_such: fn(&str) -> bool,
+) -> Result<bool, CallError> {
+    let answer = cx.clients.s3.list_object_versions().bucket(bucket).send();
+    let answer = answer.await.map_err(failed("ListObjectVersions"));
+    Ok(absent(answer, GONE)?.is_some_and(|page| {
+        let versions = page.versions().iter().filter_map(|version| version.key());
+        let markers = page
+            .delete_markers()
+            .iter()
+            .filter_map(|marker| marker.key());
+        page.is_truncated() != Some(true) && versions.chain(markers).all(is_such)
+    }))
+}
+
 /// Deletes every version and delete marker and aborts uploads; looks again until none is left,
 /// because writers may still have been at work. // aws-behaviours S16
 pub(super) async fn empty(cx: &Context, bucket: &str) -> Result<(), CallError> {

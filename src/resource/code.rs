@@ -1,7 +1,10 @@
 //! The code of a function on its way to the target: with the call itself, or where it is too large for
 //! that by way of a bucket that holds it for as long as the call takes.
 
+use std::time::Duration;
+
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,13 +14,12 @@ use tokio::sync::SemaphorePermit;
 use super::context::CODE_AT_ONCE;
 use super::error::failed;
 use super::{CallError, Context, Place, Resolved};
-use crate::package::{Artifact, MAX_DIRECT_BYTES};
-use crate::stack::model::{Days, Kind, LogicalId};
+use crate::package::{self, Artifact, MAX_DIRECT_BYTES};
+use crate::stack::model::{Kind, LogicalId};
+use crate::wait::blocking;
 
 /// Name in the stack of the bucket that large code goes by. No stack may use it.
 pub(super) const BUCKET: &str = crate::stack::ZIPS;
-/// What an interrupted `up` left in it goes by itself after this time.
-pub(super) const EXPIRE_AFTER: Days = Days(1);
 
 /// Code, ready for a call.
 pub(super) enum Code<'c> {
@@ -116,39 +118,65 @@ pub(super) async fn of<'c>(cx: &'c Context, wanted: &Resolved) -> Result<Code<'c
 
 async fn in_bucket(cx: &Context, artifact: &Artifact) -> Result<Code<'static>, CallError> {
     let path = artifact.zip.clone();
-    let digest = tokio::task::spawn_blocking(move || {
-        let mut hasher = Hasher(Sha256::new());
-        let mut file = std::fs::File::open(path)?;
-        std::io::copy(&mut file, &mut hasher)?;
-        std::io::Result::Ok(STANDARD.encode(hasher.0.finalize()))
-    });
-    let digest = match digest.await {
-        Ok(digest) => digest.map_err(|error| unreadable(artifact, &error))?,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    };
+    let digest = blocking(move || package::sha256_of(&path)).await;
+    let digest = digest.map_err(|error| unreadable(artifact, &error))?;
     check(artifact, &digest)?;
     let bucket = format!("{}{BUCKET}", Place::prefix(&cx.stack));
     let bucket = cx.place.with_bucket_suffix(bucket);
-    let key = format!("{}.zip", artifact.function);
+    let key = key(artifact);
     let body = ByteStream::from_path(&artifact.zip)
         .await
         .map_err(|error| CallError::local("package", error.to_string()))?;
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(time_for(artifact.zip_bytes));
     cx.clients
         .s3
         .put_object()
         .bucket(&bucket)
         .key(&key)
         .body(body)
+        .customize()
+        .config_override(aws_sdk_s3::config::Config::builder().timeout_config(timeouts.build()))
         .send()
         .await
         .map_err(failed("PutObject"))?;
     Ok(Code::InBucket { bucket, key })
 }
 
-/// Only what was inspected goes out: a zip that was changed or cut since is refused.
+/// Of this content and this process: two that send code at once do not meet.
+fn key(artifact: &Artifact) -> String {
+    let digest = STANDARD.decode(&artifact.sha256).unwrap_or_default();
+    let (function, process) = (&artifact.function, std::process::id());
+    format!("{function}-{}-{process}.zip", hex::encode(digest))
+}
+
+/// Is that the key of some code?
+pub(super) fn is_key(key: &str) -> bool {
+    let parts: Vec<&str> = key.rsplitn(3, '-').collect();
+    let [process, digest, function] = parts[..] else {
+        return false;
+    };
+    let process = process.strip_suffix(".zip").unwrap_or_default();
+    !function.is_empty()
+        && digest.len() == 64
+        && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && !process.is_empty()
+        && process.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// How long an upload may take: a minute, and more as the code is large, for a line of 1 Mbit/s.
+fn time_for(bytes: u64) -> Duration {
+    Duration::from_secs(60 + bytes / 125_000)
+}
+
+/// Only what was inspected goes out: a zip that was changed or cut since is refused. One of ours is
+/// removed, so that the next run makes it anew.
 fn check(artifact: &Artifact, digest: &str) -> Result<(), CallError> {
     if digest == artifact.sha256 {
         return Ok(());
+    }
+    if !artifact.given {
+        // If that fails, so will the next run, with the same words.
+        let _ = std::fs::remove_file(&artifact.zip);
     }
     let zip = artifact.zip.display();
     Err(CallError::local(
@@ -162,16 +190,29 @@ fn unreadable(artifact: &Artifact, error: &std::io::Error) -> CallError {
     CallError::local("package", format!("cannot read {zip}: {error}"))
 }
 
-/// Hashes what is written to it.
-struct Hasher(Sha256);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl std::io::Write for Hasher {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+    #[test]
+    fn keys_of_code_are_told_from_all_others() {
+        let digest = "ab".repeat(32);
+        assert!(is_key(&format!("my-worker-{digest}-123.zip")));
+        for other in [
+            format!("my-worker-{digest}.zip"),
+            format!("{digest}-123.zip"),
+            format!("-{digest}-123.zip"),
+            format!("my-worker-{digest}-123.tar"),
+            format!("my-worker-{}-123.zip", "xy".repeat(32)),
+            "photos/holiday.zip".to_owned(),
+        ] {
+            assert!(!is_key(&other), "{other}");
+        }
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    #[test]
+    fn large_code_may_take_longer() {
+        assert_eq!(time_for(0), Duration::from_secs(60));
+        assert_eq!(time_for(250_000_000), Duration::from_secs(2_060));
     }
 }

@@ -15,7 +15,8 @@ use super::{
     Service, Tags, Wanted, code,
 };
 
-use crate::stack::model::{Architecture, Function, Kind, LogicalId, Stack};
+use crate::package;
+use crate::stack::model::{Function, Kind, LogicalId, Stack};
 use crate::wait::Look;
 
 /// Lambda functions.
@@ -254,7 +255,7 @@ fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted 
         .with("role", role)
         .with("memory", function.memory.0)
         .with("timeout", function.timeout.0)
-        .with("architecture", architecture_name(function.architecture))
+        .with("architecture", package::label(function.architecture))
         .with("async_retries", function.async_retries)
         .with_some("reserved_concurrency", function.reserved_concurrency)
         .after(LogicalId::new(Kind::LogGroup, &function.name));
@@ -282,15 +283,6 @@ fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted 
             .after(LogicalId::new(Kind::Queue, queue));
     }
     wanted
-}
-
-/// Lambda's name of an instruction set.
-fn architecture_name(architecture: Architecture) -> &'static str {
-    match architecture {
-        Architecture::Arm64 => "arm64",
-        Architecture::Host if cfg!(target_arch = "aarch64") => "arm64",
-        Architecture::Host | Architecture::X86_64 => "x86_64",
-    }
 }
 
 fn number(wanted: &Resolved, field: &str) -> i32 {

@@ -347,6 +347,17 @@ pub enum Architecture {
     X86_64,
 }
 
+impl Architecture {
+    /// Lambda's name for it; `host` has none.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+}
+
 /// What a function may do with a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -58,15 +58,22 @@ async fn large_code_goes_by_a_bucket_that_is_empty_again() {
     let list = cx.clients.s3.list_objects_v2().bucket("large-zips");
     assert_eq!(list.send().await.expect("the bucket").key_count(), Some(0));
 
-    // What an interrupted run left in it is nobody's data.
-    let put = cx
-        .clients
-        .s3
-        .put_object()
-        .bucket("large-zips")
-        .key("left.zip");
-    put.send().await.expect("an object");
-    let cx = world.context(&stack, world.endpoint(), "one");
+    // What somebody else put there is their data; what an interrupted run left is nobody's.
+    let s3 = &cx.clients.s3;
+    let put = |key: String| s3.put_object().bucket("large-zips").key(key).send();
+    put("holiday.zip".to_owned()).await.expect("an object");
+    let without = world.context(&stack, world.endpoint(), "one");
+    let proposal = propose(&stack, &without, Purpose::Up, Consent::default())
+        .await
+        .expect("a plan");
+    let refusals = &proposal.plan.refusals;
+    assert_eq!(refusals.len(), 1, "{refusals:?}");
+    let delete = s3.delete_object().bucket("large-zips").key("holiday.zip");
+    delete.send().await.expect("deleted");
+    put(format!("trigger-{}-7.zip", "0f".repeat(32)))
+        .await
+        .expect("an object");
+    let cx = without;
     whole(up(&stack, &cx).await).expect("the bucket goes when no code needs it");
     assert_eq!(world.resources(), 2, "the function and its log group");
 

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use pipectl::apply::{Cancel, Outcome};
 use pipectl::converge::{self, Proposal};
 use pipectl::event::{Event, Sink};
@@ -19,7 +17,6 @@ use pipectl::resource::{Context, KINDS, Observed, Place, Survey};
 use pipectl::stack::model::{Architecture, Stack};
 use pipectl::target::{Capabilities, Deadlines, EMBEDDED, Target, TargetRow, row};
 use pipectl_emulator::{Behaviour, Config, Emulator};
-use sha2::{Digest as _, Sha256};
 
 /// An emulator with a directory for stack files and artifacts.
 pub struct World {
@@ -148,23 +145,13 @@ impl World {
     /// What calls need, through `endpoint`; every function has the artifact called `code`.
     pub fn context(&self, stack: &Stack, endpoint: &str, code: &str) -> Context {
         let zip = zip_path(self.directory.path(), code);
-        let bytes = std::fs::read(&zip).expect("the zip");
         let artifacts: BTreeMap<String, Artifact> = stack
             .functions
             .iter()
             .map(|function| {
-                let artifact = Artifact {
-                    function: function.name.clone(),
-                    zip: zip.clone(),
-                    sha256: STANDARD.encode(Sha256::digest(&bytes)),
-                    zip_bytes: bytes.len() as u64,
-                    unzipped_bytes: 0,
-                    program_bytes: 0,
-                    architecture: Architecture::X86_64,
-                    glibc: None,
-                    libraries: Vec::new(),
-                    symbols: PathBuf::new(),
-                };
+                let artifact =
+                    Artifact::made_elsewhere(&function.name, zip.clone(), Architecture::X86_64)
+                        .expect("the zip");
                 (function.name.clone(), artifact)
             })
             .collect();

@@ -268,6 +268,20 @@ pub enum PackageError {
         /// The command that installs it.
         install: &'static str,
     },
+    /// zig is there and cannot be started.
+    #[error("{} cannot be built: {} does not start", list("function", functions), program.display())]
+    #[diagnostic(code(package::zig_broken), help("install it again: `{install}`"))]
+    ZigBroken {
+        /// Functions that have no artifact because of it.
+        functions: Vec<String>,
+        /// What was started.
+        program: PathBuf,
+        /// The command that installs it.
+        install: &'static str,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// This host cannot run the instruction set that the stack wants.
     #[error(
         "function `{function}` wants {wanted}, and this target runs functions on this host: {host}"
@@ -311,7 +325,7 @@ pub enum PackageError {
     Files {
         /// Name in the stack.
         function: String,
-        /// `read` or `write`.
+        /// `read`, `write` or `zip`.
         what: &'static str,
         /// The file.
         path: PathBuf,
@@ -333,6 +347,21 @@ pub enum PackageError {
 }
 
 impl PackageError {
+    /// zig that does not start.
+    pub(super) fn zig_broken(
+        functions: &[String],
+        program: PathBuf,
+        source: std::io::Error,
+    ) -> Self {
+        let environment: Vec<_> = std::env::vars_os().collect();
+        Self::ZigBroken {
+            functions: functions.to_vec(),
+            program,
+            install: super::toolchain::install(&environment),
+            source,
+        }
+    }
+
     /// What cargo says of a manifest that it cannot use.
     pub(super) fn manifest(function: &str, manifest: &Path, said: &str) -> Self {
         let (function, manifest) = (function.to_owned(), manifest.to_owned());
