@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Ended, Global, session};
 use crate::event::Sink as _;
 use crate::failure::CommandError;
-use crate::package::{self, Options, PackageEvent, Packaged, RunsOn};
+use crate::package::{self, Artifact, Options, PackageEvent, Packaged, RunsOn};
 use crate::render::{Renderer, human};
 use crate::stack::model::{Architecture, Stack};
 
@@ -77,7 +77,7 @@ pub(super) async fn run(global: &Global, args: PackageArgs, renderer: &Renderer)
         } = &event
         {
             finished.lock().expect("no holder panics").push(Packaged {
-                artifact: artifact.clone(),
+                artifact: Artifact::clone(artifact),
                 built: *built,
                 why: why.clone(),
                 crates: None,

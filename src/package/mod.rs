@@ -178,7 +178,7 @@ pub enum PackageEvent {
     /// An artifact is ready.
     Finished {
         /// The artifact.
-        artifact: Artifact,
+        artifact: Box<Artifact>,
         /// Is it another one than before?
         built: bool,
         /// Why it was looked at or made.

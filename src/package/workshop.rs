@@ -431,7 +431,7 @@ impl<'w> Workshop<'w> {
             symbols_stamp: record.stamp,
         };
         (self.events)(PackageEvent::Finished {
-            artifact: artifact.clone(),
+            artifact: Box::new(artifact.clone()),
             built,
             why,
             elapsed: self.begun.elapsed(),

@@ -126,8 +126,8 @@ fn a_function_is_packaged_explained_and_then_left_alone() {
     );
     assert_eq!(
         names(&env.root().join(".pipectl/artifacts")).len(),
-        2,
-        "the older zip is gone"
+        3,
+        "the record, the zip and the one before"
     );
 }
 
@@ -169,7 +169,7 @@ fn for_lambda_without_zig() {
     let code = if transcript.stderr.contains("package::target_missing") {
         "rustup target add"
     } else {
-        "install cargo-zigbuild"
+        "cargo-zigbuild`"
     };
     assert!(
         transcript.stderr.contains(code),
