@@ -32,6 +32,8 @@ pub struct Asked {
 pub struct Stored {
     /// File name of the zip beside the record, or the path of one that was made elsewhere.
     pub zip: PathBuf,
+    /// How that file was when it was made or read.
+    pub stamp: Stamp,
     /// SHA-256 of the zip, base64.
     pub sha256: String,
     /// Size of the zip, bytes.
@@ -62,13 +64,23 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record called `name`, if its zip is still there at its full size.
+    /// The record called `name`, if its zip is still there and whole.
     pub fn load(directory: &Path, name: &str) -> Option<Self> {
         let text = std::fs::read(file(directory, name)).ok()?;
-        let record: Self = serde_json::from_slice(&text).ok()?;
-        let whole = std::fs::metadata(directory.join(&record.stored.zip))
-            .is_ok_and(|found| found.len() == record.stored.zip_bytes);
-        (whole && record.asked.recipe == archive::RECIPE).then_some(record)
+        let mut record: Self = serde_json::from_slice(&text).ok()?;
+        if record.asked.recipe != archive::RECIPE {
+            return None;
+        }
+        let zip = directory.join(&record.stored.zip);
+        let stamp = Stamp::of(&zip).ok()?;
+        if stamp != record.stored.stamp {
+            // Copied or touched, or not what it was.
+            if archive::sha256_of(&zip).ok()? != record.stored.sha256 {
+                return None;
+            }
+            record.stored.stamp = stamp;
+        }
+        Some(record)
     }
 
     /// Writes it in one step.
@@ -89,7 +101,10 @@ fn file(directory: &Path, name: &str) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn record() -> Record {
+    /// A record in a directory with its zip.
+    fn record(directory: &Path) -> Record {
+        let zip = directory.join("s.f.host-0123456789ab.zip");
+        std::fs::write(&zip, "full").expect("written");
         Record {
             asked: Asked {
                 recipe: archive::RECIPE,
@@ -100,11 +115,12 @@ mod tests {
             },
             inputs: None,
             original: PathBuf::from("target/release/f"),
-            stamp: Stamp::of(std::path::Path::new("/")).expect("a root"),
+            stamp: Stamp::of(&zip).expect("a file"),
             original_sha256: "00".to_owned(),
             stored: Stored {
+                stamp: Stamp::of(&zip).expect("a file"),
+                sha256: archive::sha256_of(&zip).expect("a file"),
                 zip: PathBuf::from("s.f.host-0123456789ab.zip"),
-                sha256: "AA==".to_owned(),
                 zip_bytes: 4,
                 unzipped_bytes: 3,
                 program_bytes: 3,
@@ -116,28 +132,36 @@ mod tests {
     #[test]
     fn it_comes_back_as_it_was_saved_while_the_zip_is_whole() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        record().save(directory.path(), "s.f.host").expect("saved");
+        let record = record(directory.path());
+        record.save(directory.path(), "s.f.host").expect("saved");
         let load = |name| Record::load(directory.path(), name);
-        assert_eq!(load("s.f.host"), None, "no zip");
-        let zip = directory.path().join(record().stored.zip);
+        assert_eq!(load("s.f.host"), Some(record.clone()));
+        assert_eq!(load("s.f.lambda-arm64"), None, "another variant");
+
+        let zip = directory.path().join(&record.stored.zip);
+        std::fs::write(&zip, "FULL").expect("written");
+        assert_eq!(load("s.f.host"), None, "damaged at its full length");
         std::fs::write(&zip, "cut").expect("written");
         assert_eq!(load("s.f.host"), None, "half a zip");
         std::fs::write(&zip, "full").expect("written");
-        assert_eq!(load("s.f.host"), Some(record()));
-        assert_eq!(load("s.f.lambda-arm64"), None, "another variant");
+        assert!(
+            load("s.f.host").is_some(),
+            "as it was, though written again"
+        );
+        std::fs::remove_file(&zip).expect("removed");
+        assert_eq!(load("s.f.host"), None, "no zip");
     }
 
     #[test]
     fn a_damaged_or_older_record_counts_as_none() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        std::fs::write(directory.path().join(record().stored.zip), "full").expect("written");
+        let mut record = record(directory.path());
         for text in ["{", "{}"] {
             std::fs::write(file(directory.path(), "f"), text).expect("written");
             assert_eq!(Record::load(directory.path(), "f"), None);
         }
-        let mut older = record();
-        older.asked.recipe -= 1;
-        older.save(directory.path(), "f").expect("saved");
+        record.asked.recipe -= 1;
+        record.save(directory.path(), "f").expect("saved");
         assert_eq!(Record::load(directory.path(), "f"), None);
     }
 }

@@ -77,6 +77,7 @@ impl Job {
         let before = self.known.as_ref().map(|known| known.stored.zip.as_path());
         zip.store(&self.directory, &self.name, before)
             .map_err(|(path, error)| self.files("write", &path, error))?;
+        let stored = self.directory.join(zip.file_name(&self.name));
         let record = Record {
             asked: self.asked.clone(),
             inputs: inputs.clone(),
@@ -84,6 +85,7 @@ impl Job {
             stamp: stamp.clone(),
             original_sha256: sha256,
             stored: Stored {
+                stamp: Stamp::of(&stored).map_err(|error| self.files("read", &stored, error))?,
                 zip: PathBuf::from(zip.file_name(&self.name)),
                 sha256: zip.code_sha256(),
                 zip_bytes: zip.bytes.len() as u64,
@@ -114,9 +116,10 @@ impl Job {
             asked: self.asked.clone(),
             inputs: None,
             original: zip.to_owned(),
-            stamp,
+            stamp: stamp.clone(),
             original_sha256: String::new(),
             stored: Stored {
+                stamp,
                 zip: zip.to_owned(),
                 sha256: ready.sha256,
                 zip_bytes: ready.zip_bytes,

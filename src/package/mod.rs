@@ -68,6 +68,9 @@ pub struct Artifact {
     pub libraries: Vec<String>,
     /// Did somebody else make it?
     pub given: bool,
+    /// How the zip was when it was inspected.
+    #[serde(skip)]
+    stamp: Stamp,
     /// The program with its symbols, as cargo left it.
     #[serde(skip)]
     symbols: PathBuf,
@@ -95,9 +98,15 @@ impl Artifact {
             libraries: Vec::new(),
             given: true,
             symbols: zip.clone(),
-            symbols_stamp: stamp,
+            symbols_stamp: stamp.clone(),
+            stamp,
             zip,
         })
+    }
+
+    /// Is the zip still what was inspected? It is read only where its state does not tell.
+    pub fn is_whole(&self) -> std::io::Result<bool> {
+        Ok(Stamp::of(&self.zip)? == self.stamp || sha256_of(&self.zip)? == self.sha256)
     }
 
     /// The crates in it by size, largest first. Empty when the program was built without symbols, or is

@@ -370,12 +370,19 @@ impl<'w> Workshop<'w> {
         }
     }
 
-    /// Cargo goes by time: a file that differs, and is older than the program that was not built again, it
+    /// Cargo goes by time where sources are concerned: one that differs, and is older than the program that was not built again, it
     /// has not looked at. What was made from which content is not known then.
     fn is_seen_by_cargo(&self, job: &Job, why: &Why, executable: &Path) -> bool {
         let (Why::File { path }, Some(known)) = (why, &job.known) else {
             return true;
         };
+        // Manifests and configuration it reads each time.
+        if path
+            .extension()
+            .is_none_or(|end| end == "toml" || end == "lock")
+        {
+            return true;
+        }
         let (Ok(program), Ok(file)) = (
             Stamp::of(executable),
             Stamp::of(&self.stack.root.join(path)),
@@ -427,6 +434,7 @@ impl<'w> Workshop<'w> {
             glibc: program.and_then(|program| program.glibc),
             libraries: program.map_or_else(Vec::new, |program| program.libraries.clone()),
             given,
+            stamp: stored.stamp,
             symbols: record.original,
             symbols_stamp: record.stamp,
         };

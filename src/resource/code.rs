@@ -8,13 +8,12 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::SemaphorePermit;
 
 use super::context::CODE_AT_ONCE;
 use super::error::failed;
 use super::{CallError, Context, Place, Resolved};
-use crate::package::{self, Artifact, MAX_DIRECT_BYTES};
+use crate::package::{Artifact, MAX_DIRECT_BYTES};
 use crate::stack::model::{Kind, LogicalId};
 use crate::wait::blocking;
 
@@ -25,8 +24,8 @@ pub(super) const BUCKET: &str = crate::stack::ZIPS;
 pub(super) enum Code<'c> {
     /// Goes along with the call.
     Direct {
-        /// The zip.
-        zip: Blob,
+        /// The zip, until it is taken.
+        zip: Option<Blob>,
         /// Room for it in memory.
         _room: Option<SemaphorePermit<'c>>,
     },
@@ -61,10 +60,10 @@ pub(super) fn is_bucket(cx: &Context, physical: &str) -> bool {
 }
 
 impl Code<'_> {
-    /// The zip, where it goes along.
-    pub(super) fn zip(&self) -> Option<Blob> {
+    /// Takes the zip, where it goes along: a copy of it would be as large again.
+    pub(super) fn take_zip(&mut self) -> Option<Blob> {
         match self {
-            Self::Direct { zip, .. } => Some(zip.clone()),
+            Self::Direct { zip, .. } => zip.take(),
             Self::InBucket { .. } => None,
         }
     }
@@ -109,18 +108,15 @@ pub(super) async fn of<'c>(cx: &'c Context, wanted: &Resolved) -> Result<Code<'c
     let bytes = tokio::fs::read(&artifact.zip)
         .await
         .map_err(|error| unreadable(artifact, &error))?;
-    check(artifact, &STANDARD.encode(Sha256::digest(&bytes)))?;
+    check(artifact).await?;
     Ok(Code::Direct {
-        zip: Blob::new(bytes),
+        zip: Some(Blob::new(bytes)),
         _room: room,
     })
 }
 
 async fn in_bucket(cx: &Context, artifact: &Artifact) -> Result<Code<'static>, CallError> {
-    let path = artifact.zip.clone();
-    let digest = blocking(move || package::sha256_of(&path)).await;
-    let digest = digest.map_err(|error| unreadable(artifact, &error))?;
-    check(artifact, &digest)?;
+    check(artifact).await?;
     let bucket = format!("{}{BUCKET}", Place::prefix(&cx.stack));
     let bucket = cx.place.with_bucket_suffix(bucket);
     let key = key(artifact);
@@ -170,8 +166,10 @@ fn time_for(bytes: u64) -> Duration {
 
 /// Only what was inspected goes out: a zip that was changed or cut since is refused. One of ours is
 /// removed, so that the next run makes it anew.
-fn check(artifact: &Artifact, digest: &str) -> Result<(), CallError> {
-    if digest == artifact.sha256 {
+async fn check(artifact: &Artifact) -> Result<(), CallError> {
+    let looked_at = artifact.clone();
+    let whole = blocking(move || looked_at.is_whole()).await;
+    if whole.map_err(|error| unreadable(artifact, &error))? {
         return Ok(());
     }
     if !artifact.given {

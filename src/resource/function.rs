@@ -124,10 +124,10 @@ impl ResourceKind for FunctionKind {
             attrs.remove(field);
         }
         let tags = cx.tags_with(wanted, &attrs);
-        let code = code::of(cx, wanted).await?;
+        let mut code = code::of(cx, wanted).await?;
         let (bucket, key) = code.place();
         let source = FunctionCode::builder()
-            .set_zip_file(code.zip())
+            .set_zip_file(code.take_zip())
             .set_s3_bucket(bucket)
             .set_s3_key(key);
         let answer = cx
@@ -173,13 +173,13 @@ impl ResourceKind for FunctionKind {
         }
         // Code before configuration, each waited for: updates do not overlap. // aws-behaviours L3
         if changed(&["code", "architecture"]) || failed_there {
-            let code = code::of(cx, wanted).await?;
+            let mut code = code::of(cx, wanted).await?;
             let (bucket, key) = code.place();
             cx.clients
                 .lambda
                 .update_function_code()
                 .function_name(&wanted.identity.name)
-                .set_zip_file(code.zip())
+                .set_zip_file(code.take_zip())
                 .set_s3_bucket(bucket)
                 .set_s3_key(key)
                 .architectures(LambdaArchitecture::from(

@@ -128,7 +128,7 @@ async fn a_lost_or_cut_zip_is_made_again() {
             Some(half) => std::fs::write(&zip, half).expect("cut"),
         }
         let again = project.package(&functions).await.expect("packaged");
-        assert_eq!(again, artifacts);
+        assert_eq!(again["one"].sha256, artifacts["one"].sha256);
         assert_eq!(std::fs::read(&zip).expect("the zip"), whole);
     }
 }
