@@ -66,6 +66,13 @@ pub enum Event {
         /// Its process.
         pid: u32,
     },
+    /// A setting was chosen for this target that the stack does not have.
+    Tuned {
+        /// Logical id.
+        id: LogicalId,
+        /// What answers there.
+        product: String,
+    },
     /// A kind of resource was left out on this target.
     Skipped {
         /// Which resource.

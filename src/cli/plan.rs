@@ -26,6 +26,9 @@ pub struct PlanArgs {
     /// Draw the steps that do something, each with an arrow to what it waits for
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     graph: Option<Language>,
+    /// Keep to the stack's own settings, also where others are faster on the target
+    #[arg(long)]
+    no_tuning: bool,
     #[command(flatten)]
     consent: ConsentArgs,
 }
@@ -107,6 +110,8 @@ async fn make(
         let survey = Survey::default();
         return Ok(converge::from_survey(stack, &place, purpose, consent, survey)?.plan);
     };
+    let mut target = target;
+    target.tuning = !args.no_tuning;
     let cx = session::context(stack, target, artifacts);
     let proposal = converge::propose(stack, &cx, purpose, consent).await;
     if let Some(record) = started {

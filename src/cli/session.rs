@@ -9,7 +9,9 @@ use crate::package::{self, Artifact, RunsOn};
 use crate::render::Renderer;
 use crate::resource::{Context, Place};
 use crate::stack::{self, model::Stack};
-use crate::target::{self, EMBEDDED, Target, TargetError, TargetRow, clients, embedded, record};
+use crate::target::{
+    self, EMBEDDED, Product, ProductName, Target, TargetError, TargetRow, clients, embedded, record,
+};
 
 /// The stack file to use, and the stack in it for a target.
 pub(super) fn load(global: &Global, target: &str) -> Result<Stack, Stop> {
@@ -153,11 +155,9 @@ pub(super) async fn reach(
 
 /// The target that pipectl serves itself at `endpoint`; empty while it is not served.
 pub(super) fn served(row: &'static TargetRow, endpoint: String) -> Target {
-    Target {
-        row,
-        endpoint,
-        account: pipectl_emulator::config::ACCOUNT.to_owned(),
-    }
+    let product = Product::named(ProductName::Embedded);
+    let account = pipectl_emulator::config::ACCOUNT.to_owned();
+    Target::new(row, endpoint, account, product)
 }
 
 /// How functions are packaged for a target.

@@ -17,8 +17,9 @@ use crate::operate::send::Sent;
 use crate::package;
 use crate::plan::{Plan, Purpose};
 use crate::render::{Renderer, human};
-use crate::resource::{Context, Identities, attrs::resolve_text};
+use crate::resource::{self, Context, Identities, attrs::resolve_text};
 use crate::stack::model::{Kind, LogicalId, Stack};
+use crate::target::Product;
 use crate::target::record::{self, Seen};
 
 /// Build the functions and make the stack as its file says
@@ -27,6 +28,9 @@ pub struct UpArgs {
     /// Send this file when the stack is up, and wait for its result
     #[arg(long, value_name = "FILE")]
     smoke: Option<PathBuf>,
+    /// Keep to the stack's own settings, also where others are faster on the target
+    #[arg(long)]
+    no_tuning: bool,
     #[command(flatten)]
     consent: ConsentArgs,
 }
@@ -36,6 +40,11 @@ struct UpData {
     stack: String,
     target: &'static str,
     endpoint: String,
+    /// What answers there.
+    product: Product,
+    /// Mappings whose settings are chosen for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tuned: Vec<LogicalId>,
     plan: Plan,
     #[serde(flatten)]
     done: change::Done,
@@ -63,7 +72,8 @@ pub(super) async fn run(
     let build = package::package(&stack, options, &tell);
     let reach = session::reach(global, &stack, row, true, renderer);
     let (artifacts, target) = futures::join!(build, reach);
-    let (artifacts, target) = (artifacts?, target?);
+    let (artifacts, mut target) = (artifacts?, target?);
+    target.tuning = !args.no_tuning;
 
     let begun = Instant::now();
     let cx = session::context(&stack, target, Some(artifacts));
@@ -76,6 +86,7 @@ pub(super) async fn run(
         },
     )?;
     tell_skipped(&stack, &cx, renderer);
+    tell_tuned(&stack, &cx, renderer);
     let proposal =
         change::propose(&stack, &cx, Purpose::Up, args.consent.consent(), renderer).await?;
     let outcome = converge(&proposal, &cx, renderer, cancel).await;
@@ -84,6 +95,8 @@ pub(super) async fn run(
         stack: stack.name.clone(),
         target: row.name,
         endpoint: cx.place.target.endpoint.clone(),
+        product: cx.place.target.product.clone(),
+        tuned: resource::tuned(&stack, &cx.place),
         outputs: outputs(&stack, &outcome.identities),
         elapsed_ms: begun.elapsed().as_millis() as u64,
         done: change::Done::of(&outcome),
@@ -147,6 +160,16 @@ fn tell_skipped(stack: &Stack, cx: &Context, sink: &dyn Sink) {
                 "templates are not deployed on the target `{}`",
                 cx.place.target.name()
             ),
+        });
+    }
+}
+
+/// Says what is chosen for this target and is not of the stack.
+fn tell_tuned(stack: &Stack, cx: &Context, sink: &dyn Sink) {
+    for id in resource::tuned(stack, &cx.place) {
+        sink.emit(Event::Tuned {
+            id,
+            product: cx.place.target.product.to_string(),
         });
     }
 }

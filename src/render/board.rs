@@ -92,6 +92,7 @@ impl Board {
             | Event::EmbeddedStarted { .. }
             | Event::EmbeddedStopped { .. }
             | Event::Skipped { .. }
+            | Event::Tuned { .. }
             | Event::UploadStarted { .. }
             | Event::UploadProgressed { .. } => {}
         }

@@ -68,6 +68,10 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             "{} the embedded target (pid {pid})",
             good("stopped")
         )),
+        Event::Tuned { id, product } => Some(format!(
+            "{} {id}: a batching window, which {product} uses as a long poll; --no-tuning leaves it out",
+            hint("tuned")
+        )),
         Event::Skipped { id, why } => Some(format!("{} {id}: {why}", warn("skipped"))),
         Event::StepRetried {
             id,

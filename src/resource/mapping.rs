@@ -11,7 +11,7 @@ use super::{
     AtLeast, Attrs, CallError, Context, Identity, Listed, Live, Observed, Owner, Place, Resolved,
     ResourceKind, Service, Tags, Wanted,
 };
-use crate::stack::model::{Kind, LogicalId, Stack};
+use crate::stack::model::{Kind, LogicalId, Mapping, Stack};
 use crate::wait::Look;
 
 /// Mappings.
@@ -21,6 +21,42 @@ const GONE: &[&str] = &["ResourceNotFoundException"];
 const PARTIAL_FAILURES: &str = "ReportBatchItemFailures";
 /// Field that is there when a queue feeds a function more than once: the mappings too many.
 const DOUBLES: &str = "doubles";
+
+/// Longest batching window that an endpoint takes which uses it as a long poll, seconds: SQS's longest
+/// wait.
+const LONG_POLL: u32 = 20;
+
+/// The batching window of a mapping. Where it is a long poll, and the stack has none of its own, one is
+/// chosen: a message is then met within milliseconds and not within a second. It is part of what is
+/// wanted there, and so never drift.
+fn window(place: &Place, wiring: &Mapping) -> u32 {
+    if is_tuned(place, wiring) {
+        LONG_POLL
+    } else {
+        wiring.window.0
+    }
+}
+
+fn is_tuned(place: &Place, wiring: &Mapping) -> bool {
+    let target = &place.target;
+    target.tuning && target.capabilities().window_is_long_poll && wiring.window.0 == 0
+}
+
+/// Mappings whose settings are chosen for the target, and are not as the stack says.
+pub fn tuned(stack: &Stack, place: &Place) -> Vec<LogicalId> {
+    let tuned = stack
+        .mappings
+        .iter()
+        .filter(|wiring| is_tuned(place, wiring));
+    tuned
+        .map(|wiring| {
+            LogicalId::new(
+                Kind::Mapping,
+                format!("{}-{}", wiring.queue, wiring.function),
+            )
+        })
+        .collect()
+}
 
 /// A mapping between two resources whose names in the stack are these.
 fn mapping(queue: &Identity, function: &Identity, names: (&str, &str)) -> Wanted {
@@ -63,7 +99,7 @@ impl ResourceKind for MappingKind {
                 let mut wanted = mapping(&queue, &function, names)
                     .with("enabled", true)
                     .with("batch", wiring.batch)
-                    .with("window", wiring.window.0)
+                    .with("window", window(place, wiring))
                     .with("responses", PARTIAL_FAILURES)
                     .with_some("max_concurrency", wiring.max_concurrency);
                 // A mapping whose queue hides messages for less than the function runs is refused.

@@ -11,7 +11,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::{Credentials, Target, TargetError, TargetRow};
+use super::{Credentials, Target, TargetError, TargetRow, probe};
 
 /// One client per service, sharing one pool of connections.
 #[derive(Debug, Clone)]
@@ -54,20 +54,15 @@ impl Clients {
 pub async fn reach(row: &'static TargetRow, endpoint: &str) -> Result<Target, TargetError> {
     let endpoint = endpoint.trim_end_matches('/').to_owned();
     let sts = aws_sdk_sts::Client::new(&sdk_config(row, &endpoint));
-    let identity =
-        sts.get_caller_identity()
-            .send()
-            .await
-            .map_err(|error| TargetError::Unreachable {
-                target: row.name,
-                endpoint: endpoint.clone(),
-                cause: aws_smithy_types::error::display::DisplayErrorContext(error).to_string(),
-            })?;
-    Ok(Target {
-        row,
-        endpoint,
-        account: identity.account().unwrap_or("000000000000").to_owned(),
-    })
+    let call = sts.get_caller_identity().send();
+    let (identity, product) = futures::join!(call, probe::product(&endpoint));
+    let identity = identity.map_err(|error| TargetError::Unreachable {
+        target: row.name,
+        endpoint: endpoint.clone(),
+        cause: aws_smithy_types::error::display::DisplayErrorContext(error).to_string(),
+    })?;
+    let account = identity.account().unwrap_or("000000000000").to_owned();
+    Ok(Target::new(row, endpoint, account, product))
 }
 
 fn sdk_config(row: &TargetRow, endpoint: &str) -> SdkConfig {

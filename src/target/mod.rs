@@ -3,11 +3,13 @@
 
 pub mod clients;
 pub mod embedded;
+pub mod probe;
 pub mod record;
 
 use std::time::Duration;
 
 pub use clients::Clients;
+pub use probe::{Product, ProductName};
 
 /// Name of the target that pipectl serves itself.
 pub const EMBEDDED: &str = "embedded";
@@ -33,6 +35,11 @@ pub struct Capabilities {
     pub current_lists: bool,
     /// A second mapping of one queue to one function is refused.
     pub one_mapping_per_pair: bool,
+    /// A mapping's batching window is a long poll: it ends with the first message, and without one the
+    /// queue is looked at once a second at most.
+    pub window_is_long_poll: bool,
+    /// Dead letters can be moved by the queue service itself (StartMessageMoveTask).
+    pub message_move_tasks: bool,
 }
 
 /// How many steps or reads may be on their way to each service at once.
@@ -151,6 +158,8 @@ pub const ROWS: &[TargetRow] = &[
             runs_functions_on_host: true,
             current_lists: true,
             one_mapping_per_pair: true,
+            window_is_long_poll: false,
+            message_move_tasks: true,
         },
         deadlines: Deadlines::LOCAL,
         parallel: Parallel::LOCAL,
@@ -174,6 +183,8 @@ pub const ROWS: &[TargetRow] = &[
             runs_functions_on_host: true,
             current_lists: true,
             one_mapping_per_pair: false,
+            window_is_long_poll: false,
+            message_move_tasks: true,
         },
         deadlines: Deadlines::LOCAL,
         parallel: Parallel::LOCAL,
@@ -185,7 +196,7 @@ pub fn row(name: &str) -> Option<&'static TargetRow> {
     ROWS.iter().find(|row| row.name == name)
 }
 
-/// A target that answered: a row with the endpoint in use and the account behind it.
+/// A target that answered: a row with the endpoint in use, the account behind it, and what it is.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Its row.
@@ -194,9 +205,33 @@ pub struct Target {
     pub endpoint: String,
     /// Account id (12 digits).
     pub account: String,
+    /// The program that answers there.
+    pub product: Product,
+    /// May settings be chosen for it that make it faster, and are no part of the stack?
+    pub tuning: bool,
+    capabilities: Capabilities,
 }
 
 impl Target {
+    /// A row whose endpoint is this program.
+    pub fn new(
+        row: &'static TargetRow,
+        endpoint: String,
+        account: String,
+        product: Product,
+    ) -> Self {
+        let mut capabilities = row.capabilities;
+        product.adjust(&mut capabilities);
+        Self {
+            row,
+            endpoint,
+            account,
+            product,
+            tuning: true,
+            capabilities,
+        }
+    }
+
     /// Name of the row.
     pub fn name(&self) -> &'static str {
         self.row.name
@@ -207,9 +242,9 @@ impl Target {
         self.row.region
     }
 
-    /// Capabilities.
-    pub fn capabilities(&self) -> &'static Capabilities {
-        &self.row.capabilities
+    /// What it can do: as its row says, and the program that answers.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 
     /// Partition of ARNs.

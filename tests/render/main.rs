@@ -31,6 +31,12 @@ const RECORDED: &[(&str, &str, &[u64])] = &[
         &[1_500, 1_700],
     ),
     ("down", include_str!("recorded/down.jsonl"), &[80, 2_000]),
+    (
+        "packaging",
+        include_str!("recorded/packaging.jsonl"),
+        &[700, 1_200],
+    ),
+    ("tuned", include_str!("recorded/tuned.jsonl"), &[300]),
 ];
 
 fn lines(recorded: &str) -> Vec<Line> {

@@ -15,7 +15,9 @@ use pipectl::package::Artifact;
 use pipectl::plan::{Consent, Losses, Purpose};
 use pipectl::resource::{Context, KINDS, Observed, Place, Survey};
 use pipectl::stack::model::{Architecture, Stack};
-use pipectl::target::{Capabilities, Deadlines, EMBEDDED, Target, TargetRow, row};
+use pipectl::target::{
+    Capabilities, Deadlines, EMBEDDED, Product, ProductName, Target, TargetRow, row,
+};
 use pipectl_emulator::{Behaviour, Config, Emulator};
 
 /// An emulator with a directory for stack files and artifacts.
@@ -155,11 +157,12 @@ impl World {
                 (function.name.clone(), artifact)
             })
             .collect();
-        let target = Target {
-            row: self.row,
-            endpoint: endpoint.to_owned(),
-            account: pipectl_emulator::config::ACCOUNT.to_owned(),
-        };
+        let target = Target::new(
+            self.row,
+            endpoint.to_owned(),
+            pipectl_emulator::config::ACCOUNT.to_owned(),
+            Product::named(ProductName::Embedded),
+        );
         let place = Place {
             target,
             artifacts: Some(artifacts),
