@@ -93,6 +93,13 @@ pub enum CommandError {
         /// What the system said.
         cause: String,
     },
+    /// Something that will not work was found.
+    #[error("{} to mend", counted(*bad, "thing"))]
+    #[diagnostic(code(doctor::unwell), help("each has its fix above"))]
+    Unwell {
+        /// How many.
+        bad: usize,
+    },
     /// The stack has no function of that name.
     #[error("the stack `{stack}` has no function `{name}`")]
     #[diagnostic(code(stack::no_such_function), help("its functions are: {known}"))]

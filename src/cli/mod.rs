@@ -1,6 +1,7 @@
 //! The command line: one verb, one file. A verb's `Args` are its help; its `run` is thin.
 
 mod change;
+mod doctor;
 mod down;
 mod emulator;
 mod env;
@@ -76,6 +77,7 @@ enum Command {
     Status(status::StatusArgs),
     Send(send::SendArgs),
     Results(results::ResultsArgs),
+    Doctor(doctor::DoctorArgs),
     Emulator(emulator::EmulatorArgs),
     Env(env::EnvArgs),
     Schema(schema::SchemaArgs),
@@ -91,6 +93,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Send(_) => "send",
             Self::Results(_) => "results",
+            Self::Doctor(_) => "doctor",
             Self::Emulator(_) => "emulator",
             Self::Env(_) => "env",
             Self::Schema(_) => "schema",
@@ -167,6 +170,7 @@ async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
         Command::Status(args) => status::run(global, args, renderer).await,
         Command::Send(args) => send::run(global, args, renderer).await,
         Command::Results(args) => results::run(global, args, renderer).await,
+        Command::Doctor(args) => doctor::run(global, args, renderer).await,
         Command::Emulator(args) => emulator::run(global, args, renderer).await,
         Command::Env(args) => env::run(global, args, renderer).await,
         Command::Schema(args) => schema::run(args),

@@ -1,5 +1,6 @@
 //! What acts on a running stack: its status, files sent through it, results read from it.
 
+pub mod doctor;
 pub mod pipeline;
 pub mod results;
 pub mod send;

@@ -43,6 +43,7 @@ pub use archive::{MAX_DIRECT_BYTES, sha256_of};
 pub use build::Profile;
 pub use error::{CargoOutput, PackageError};
 pub use symbols::CrateSize;
+pub use toolchain::{find, install as install_zig};
 pub use variant::{Glibc, RunsOn, label};
 
 /// The zip of one function.

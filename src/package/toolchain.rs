@@ -48,7 +48,7 @@ fn zig_exe(answer: &str) -> Option<PathBuf> {
 }
 
 /// The one command that installs cargo-zigbuild here, and zig with it.
-pub(super) fn install(environment: &[(OsString, OsString)]) -> &'static str {
+pub fn install(environment: &[(OsString, OsString)]) -> &'static str {
     if cfg!(target_os = "macos") {
         return "brew install cargo-zigbuild";
     }

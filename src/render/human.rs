@@ -8,6 +8,7 @@ use model::{JobResult, Outcome};
 
 use super::plan::short;
 use super::style::{bad, bytes, dim, duration, good, hint, plural, warn};
+use crate::operate::doctor::{Finding, Verdict};
 use crate::operate::send::Sent;
 use crate::operate::status::StackStatus;
 
@@ -39,6 +40,31 @@ pub fn kept(kept: &[String]) -> String {
     } else {
         format!("kept, as the stack says (retain): {}", kept.join(", "))
     }
+}
+
+/// What `doctor` found: one line each, and its fix below where there is one.
+pub fn findings(findings: &[Finding]) -> String {
+    let width = findings
+        .iter()
+        .map(|finding| finding.what.len())
+        .max()
+        .unwrap_or(0);
+    let mut lines = Vec::new();
+    for finding in findings {
+        let verdict = match finding.verdict {
+            Verdict::Good => good("good "),
+            Verdict::Optional => dim("-    "),
+            Verdict::Bad => bad("BAD  "),
+        };
+        lines.push(format!(
+            "{verdict} {:width$}  {}",
+            finding.what, finding.found
+        ));
+        if let Some(fix) = &finding.fix {
+            lines.push(format!("      {:width$}  {}", "", hint(fix)));
+        }
+    }
+    lines.join("\n")
 }
 
 /// Outputs of a stack, one per line.

@@ -224,6 +224,9 @@ impl ResourceKind for MappingKind {
         if changes.is_empty() {
             return Ok(());
         }
+        if !cx.place.target.capabilities().mappings_update_in_place {
+            return self.make_anew(cx, wanted, live).await;
+        }
         // To take the limit away an empty configuration is sent; none would be ignored.
         // aws-behaviours E5
         let scaling = ScalingConfig::builder()
@@ -245,10 +248,22 @@ impl ResourceKind for MappingKind {
     }
 
     async fn tag(&self, cx: &Context, live: &Live, tags: &Tags) -> Result<(), CallError> {
+        let mut live = live.clone();
+        if !cx.place.target.capabilities().mappings_update_in_place {
+            // It may have been made anew a moment ago.
+            let mut wanted = Wanted::new(LogicalId::new(Kind::Mapping, ""), live.identity.clone());
+            for field in ["queue", "function"] {
+                let value = live.attrs.get(field).and_then(serde_json::Value::as_str);
+                wanted = wanted.with(field, value.unwrap_or_default());
+            }
+            if let Some(found) = find(cx, &wanted).await? {
+                live.handle = found.handle;
+            }
+        }
         cx.clients
             .lambda
             .tag_resource()
-            .resource(arn(cx, live))
+            .resource(arn(cx, &live))
             .set_tags(Some(tags.clone().into_iter().collect()))
             .send()
             .await
@@ -261,6 +276,30 @@ impl ResourceKind for MappingKind {
             remove(cx, uuid).await?;
         }
         Ok(())
+    }
+}
+
+impl MappingKind {
+    /// In place of an update. The queue keeps its messages meanwhile, and the old one is in the way until
+    /// its last poll has ended.
+    async fn make_anew(
+        &self,
+        cx: &Context,
+        wanted: &Resolved,
+        live: &Live,
+    ) -> Result<(), CallError> {
+        self.delete(cx, live, false).await?;
+        let deadline = cx.place.target.row.deadlines.mapping;
+        cx.wait("mapping free", deadline, || async {
+            match self.ensure(cx, wanted).await {
+                Ok(_) => Ok(Look::Done(())),
+                Err(error) if error.is("ResourceConflictException") => {
+                    Ok(Look::NotYet(error.message))
+                }
+                Err(error) => Err(error),
+            }
+        })
+        .await
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Capabilities {
     pub current_lists: bool,
     /// A second mapping of one queue to one function is refused.
     pub one_mapping_per_pair: bool,
+    /// A mapping that was updated goes on saying what it is. Where that is false, it is made anew.
+    pub mappings_update_in_place: bool,
     /// A mapping's batching window is a long poll: it ends with the first message, and without one the
     /// queue is looked at once a second at most.
     pub window_is_long_poll: bool,
@@ -158,6 +160,7 @@ pub const ROWS: &[TargetRow] = &[
             runs_functions_on_host: true,
             current_lists: true,
             one_mapping_per_pair: true,
+            mappings_update_in_place: true,
             window_is_long_poll: false,
             message_move_tasks: true,
         },
@@ -183,6 +186,7 @@ pub const ROWS: &[TargetRow] = &[
             runs_functions_on_host: true,
             current_lists: true,
             one_mapping_per_pair: false,
+            mappings_update_in_place: true,
             window_is_long_poll: false,
             message_move_tasks: true,
         },

@@ -69,7 +69,11 @@ impl Product {
         match self.name {
             // Its poller waits a second after each batch, but uses a batching window as a long poll.
             // aws-behaviours §11
-            ProductName::LocalStack => capabilities.window_is_long_poll = true,
+            // After an update the poller that was before writes `Disabled` over the state of the new one.
+            ProductName::LocalStack => {
+                capabilities.window_is_long_poll = true;
+                capabilities.mappings_update_in_place = false;
+            }
             ProductName::MiniStack | ProductName::Moto => capabilities.message_move_tasks = false,
             ProductName::Embedded | ProductName::Other => {}
         }

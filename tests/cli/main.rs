@@ -1,6 +1,7 @@
 //! Transcripts of the command line: command, stdout, stderr and exit code as one snapshot.
 
 mod bad_input;
+mod doctor;
 mod embedded;
 mod engine;
 mod lifecycle;
