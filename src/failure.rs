@@ -93,6 +93,16 @@ pub enum CommandError {
         /// What the system said.
         cause: String,
     },
+    /// Something of the stack is not there, or does not work.
+    #[error("not well: {}", unwell.join(", "))]
+    #[diagnostic(
+        code(status::unhealthy),
+        help("`pipectl plan` shows what `pipectl up` would do about it")
+    )]
+    Unhealthy {
+        /// Logical ids with their states.
+        unwell: Vec<String>,
+    },
     /// Something that will not work was found.
     #[error("{} to mend", counted(*bad, "thing"))]
     #[diagnostic(code(doctor::unwell), help("each has its fix above"))]

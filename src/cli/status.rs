@@ -12,6 +12,8 @@ use crate::stack::model::Stack;
 use crate::target::{TargetError, TargetRow, embedded, record};
 
 /// Show every resource of the stack with its live state, queue depths and the last results
+///
+/// Ends with 0 when all of it is there and well, and with 1 when not.
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {}
 
@@ -52,8 +54,20 @@ pub(super) async fn run(global: &Global, _args: StatusArgs, renderer: &Renderer)
         }
         data.targets.push(one(global, &stack, row, renderer).await?);
     }
-    renderer.data(&data, || human::status(&data.stack, &data.targets));
-    Ok(())
+    let shown = || human::status(&data.stack, &data.targets);
+    let unwell: Vec<String> = data
+        .targets
+        .iter()
+        .flat_map(|target| &target.resources)
+        .filter(|resource| !resource.healthy)
+        .map(|resource| format!("{} ({})", resource.id, resource.state))
+        .collect();
+    if unwell.is_empty() {
+        renderer.data(&data, shown);
+        return Ok(());
+    }
+    renderer.human(shown);
+    Err(Stop::with_data(CommandError::Unhealthy { unwell }, &data))
 }
 
 async fn one(

@@ -9,6 +9,14 @@ use super::results;
 use crate::resource::{Attrs, CallError, Context, Observed, Wanted};
 use crate::stack::model::LogicalId;
 
+/// States in which a resource does not do its work.
+const UNWELL: &[&str] = &[
+    "Disabled",
+    "Disabling",
+    "Failed",
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS",
+];
+
 /// How many of the last results are shown.
 const LAST_RESULTS: usize = 5;
 
@@ -23,7 +31,7 @@ pub struct ResourceStatus {
     pub state: String,
     /// Message and item counts.
     pub facts: Attrs,
-    /// Is it there and ours?
+    /// Is it there and ours, and does it work?
     pub healthy: bool,
 }
 
@@ -49,7 +57,10 @@ pub fn resources(wanted: &[Wanted], observed: &crate::observe::Snapshot) -> Vec<
             let (state, facts, healthy) = match observed {
                 Observed::Absent => ("Absent".to_owned(), Attrs::new(), false),
                 Observed::Unowned(_) => ("Foreign".to_owned(), Attrs::new(), false),
-                Observed::Owned(live) => (live.state.clone(), live.facts.clone(), true),
+                Observed::Owned(live) => {
+                    let works = !UNWELL.contains(&live.state.as_str());
+                    (live.state.clone(), live.facts.clone(), works)
+                }
             };
             ResourceStatus {
                 id: wanted.id.clone(),

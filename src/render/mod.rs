@@ -61,7 +61,7 @@ impl Renderer {
         const TIME: u16 = 10;
         self.progress
             .is_live()
-            .then(|| console::Term::stderr().size().1.saturating_sub(TIME))
+            .then(|| progress::width().saturating_sub(TIME))
     }
 
     /// Prints the command's data: `human` is used for people.

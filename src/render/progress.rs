@@ -13,6 +13,16 @@ use crate::event::Event;
 /// Pause between two drawings.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Columns that are drawn on. The terminal writes `^C` behind what is drawn, which would begin a new line
+/// in the last columns, and the line above would stay.
+pub fn width() -> u16 {
+    const ECHO: u16 = 3;
+    let columns = console::Term::stderr()
+        .size_checked()
+        .map_or(100, |size| size.1);
+    columns.saturating_sub(ECHO)
+}
+
 /// Shows events as they come.
 pub struct Progress {
     detail: Detail,
@@ -101,9 +111,7 @@ impl Progress {
         }
         let (board, begun) = (Arc::clone(&self.board), self.begun);
         let frame = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let width = console::Term::stderr()
-                .size_checked()
-                .map_or(100, |size| usize::from(size.1));
+            let width = usize::from(width());
             let lines = board
                 .lock()
                 .map(|board| board.frame(begun.elapsed(), width))

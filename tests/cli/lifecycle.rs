@@ -341,3 +341,30 @@ fn a_port_that_is_taken_is_said_so() {
         transcript.unredacted()
     );
 }
+
+#[test]
+fn status_fails_when_something_is_missing() {
+    let env = empty();
+    env.write("stacks/demo.yaml", STORES);
+    succeed(&env, &["up"]);
+    succeed(&env, &["status"]);
+    env.write(
+        "stacks/demo.yaml",
+        STORES.replace("jobs-dlq: {}", "jobs-dlq: {}\n  late: {}"),
+    );
+    let transcript = env.pipectl(&["status", "--output", "json"]).expect_code(1);
+    let status = transcript.json();
+    assert_eq!(status["error"]["code"], "status::unhealthy", "{status:#}");
+    let resources = status["data"]["targets"][0]["resources"]
+        .as_array()
+        .expect("resources");
+    let unwell: Vec<&Value> = resources.iter().filter(|r| r["healthy"] == false).collect();
+    assert_eq!(unwell.len(), 1, "{status:#}");
+    assert_eq!(unwell[0]["id"], "queues.late");
+    let shown = env.pipectl(&["status"]).expect_code(1);
+    assert!(
+        shown.stderr.contains("queues.late (Absent)") && shown.stdout.contains("queues.jobs"),
+        "{}",
+        shown.unredacted()
+    );
+}
