@@ -213,6 +213,15 @@ pub enum Event {
         #[serde(rename = "elapsed_ms", with = "millis")]
         elapsed: Duration,
     },
+    /// Dead letters of a queue were redriven or deleted.
+    DeadLettersSettled {
+        /// The dead letter queue.
+        queue: LogicalId,
+        /// How many so far.
+        done: u64,
+        /// Of how many.
+        of: u64,
+    },
 }
 
 /// Durations as milliseconds. Microseconds are kept: a local step takes less than a millisecond.

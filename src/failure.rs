@@ -6,6 +6,7 @@ use miette::Diagnostic;
 use crate::apply::StepError;
 use crate::exit::Exit;
 use crate::observe::ObserveError;
+use crate::operate::dead_letters::DeadLetterError;
 use crate::package::PackageError;
 use crate::plan::{Refusal, Remedy, Violation};
 use crate::resource::{CallError, Cause, cause};
@@ -69,6 +70,19 @@ impl Dressed for TargetError {
 impl Dressed for crate::operate::pipeline::NotAPipeline {
     fn exit(&self) -> Exit {
         Exit::Usage
+    }
+}
+
+impl Dressed for DeadLetterError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NoSuchQueue { .. } | Self::NoSuchLetter { .. } | Self::Ambiguous { .. } => {
+                Exit::Usage
+            }
+            Self::NotForced { .. } => Exit::Refused,
+            Self::Failed { .. } => Exit::Failed,
+            Self::Interrupted { .. } => Exit::Interrupted,
+        }
     }
 }
 
@@ -136,7 +150,7 @@ pub enum CommandError {
     },
     /// The typed name was not the stack's.
     #[error("the typed name is not `{stack}`")]
-    #[diagnostic(code(down::not_confirmed), help("nothing was deleted"))]
+    #[diagnostic(code(command::not_confirmed), help("nothing was deleted"))]
     NotConfirmed {
         /// Stack name.
         stack: String,

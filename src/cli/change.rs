@@ -86,7 +86,16 @@ async fn ask(stack: &Stack, proposal: &Proposal, renderer: &Renderer) -> Result<
         "There is still data in {}. Type the stack's name to delete it: ",
         full.join(", ")
     );
-    let typed = match renderer.ask(&question).await {
+    confirm(stack, &question, renderer).await
+}
+
+/// Goes on only when somebody types the stack's name.
+pub(super) async fn confirm(
+    stack: &Stack,
+    question: &str,
+    renderer: &Renderer,
+) -> Result<(), Stop> {
+    let typed = match renderer.ask(question).await {
         Ok(typed) => typed,
         Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
             return Err(CommandError::InterruptedEarly.into());

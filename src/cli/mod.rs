@@ -1,6 +1,7 @@
 //! The command line: one verb, one file. A verb's `Args` are its help; its `run` is thin.
 
 mod change;
+mod dlq;
 mod doctor;
 mod down;
 mod emulator;
@@ -78,6 +79,7 @@ enum Command {
     Send(send::SendArgs),
     Results(results::ResultsArgs),
     Doctor(doctor::DoctorArgs),
+    Dlq(dlq::DlqArgs),
     Emulator(emulator::EmulatorArgs),
     Env(env::EnvArgs),
     Schema(schema::SchemaArgs),
@@ -94,6 +96,7 @@ impl Command {
             Self::Send(_) => "send",
             Self::Results(_) => "results",
             Self::Doctor(_) => "doctor",
+            Self::Dlq(args) => args.name(),
             Self::Emulator(_) => "emulator",
             Self::Env(_) => "env",
             Self::Schema(_) => "schema",
@@ -171,6 +174,7 @@ async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
         Command::Send(args) => send::run(global, args, renderer).await,
         Command::Results(args) => results::run(global, args, renderer).await,
         Command::Doctor(args) => doctor::run(global, args, renderer).await,
+        Command::Dlq(args) => dlq::run(global, args, renderer, cancel).await,
         Command::Emulator(args) => emulator::run(global, args, renderer).await,
         Command::Env(args) => env::run(global, args, renderer).await,
         Command::Schema(args) => schema::run(args),

@@ -88,6 +88,10 @@ impl Board {
             Event::Uploaded { file, .. } => {
                 self.doing = Some((format!("waiting for the result of {file}"), at));
             }
+            Event::DeadLettersSettled { queue, done, of } => {
+                let began = self.doing.as_ref().map_or(at, |(_, began)| *began);
+                self.doing = Some((format!("{queue}: {done} of {of} dead letters"), began));
+            }
             Event::ArtifactReady { .. }
             | Event::EmbeddedStarted { .. }
             | Event::EmbeddedStopped { .. }

@@ -12,11 +12,12 @@ use crate::operate::doctor::{Finding, Verdict};
 use crate::operate::send::Sent;
 use crate::operate::status::StackStatus;
 
+pub use super::dead_letters::{dead_letter, dead_letters, settled};
 pub use super::package::packaged;
 pub use super::plan::{plan, plan_graph, plan_in_short};
 
 /// How many characters of a job id are shown in lists.
-const SHORT_ID: usize = 12;
+pub(super) const SHORT_ID: usize = 12;
 
 /// One line for a plan that has nothing to do.
 pub fn nothing_to_do(resources: usize) -> String {
@@ -93,7 +94,7 @@ pub fn serving(endpoint: &str) -> String {
     )
 }
 
-fn status_word(outcome: Outcome) -> String {
+pub(super) fn status_word(outcome: Outcome) -> String {
     match outcome {
         Outcome::Done => good("done").to_string(),
         Outcome::Failed => bad("failed").to_string(),
@@ -197,7 +198,7 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
     shown.join(", ")
 }
 
-fn table(header: &[&str], right: &[usize]) -> Table {
+pub(super) fn table(header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
@@ -211,7 +212,7 @@ fn table(header: &[&str], right: &[usize]) -> Table {
 }
 
 /// Without the border that the first column would begin with.
-fn flush(table: &Table) -> String {
+pub(super) fn flush(table: &Table) -> String {
     table
         .lines()
         .map(|line| {

@@ -139,6 +139,11 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
                 )
             })
         }
+        Event::DeadLettersSettled { queue, done, of } => {
+            // One line per hundred where nothing is live; the end is told by the command.
+            let round = *done > 0 && done % 100 == 0 && done < of;
+            (!detail.live && round).then(|| format!("{} {queue}: {done} of {of}", dim("so far")))
+        }
         Event::PackagingStarted { .. }
         | Event::CargoProgressed { .. }
         | Event::Planned { .. }

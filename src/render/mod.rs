@@ -1,6 +1,7 @@
 //! The only folder that prints. stdout is data, stderr is talk; with `--output json` stdout is one
 //! envelope and stderr a stream of event lines.
 mod board;
+mod dead_letters;
 pub mod human;
 mod json;
 mod lines;

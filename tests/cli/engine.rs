@@ -310,7 +310,7 @@ fn a_full_store_is_not_replaced_without_consent() {
 }
 
 /// A project whose target is reached through a proxy.
-fn behind_proxy(stack: &str) -> (TestEnv, Serving, FaultProxy) {
+pub(super) fn behind_proxy(stack: &str) -> (TestEnv, Serving, FaultProxy) {
     let env = empty();
     env.write("stacks/demo.yaml", stack);
     let mut serving = env.serve(free_port());

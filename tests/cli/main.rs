@@ -1,6 +1,8 @@
 //! Transcripts of the command line: command, stdout, stderr and exit code as one snapshot.
 
 mod bad_input;
+mod dlq;
+mod dlq_interrupted;
 mod doctor;
 mod embedded;
 mod engine;

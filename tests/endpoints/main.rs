@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use pipectl_testkit::endpoints::{Endpoint, Skip};
-use pipectl_testkit::{TestEnv, Transcript};
+use pipectl_testkit::{TestEnv, Transcript, until};
 use serde_json::Value;
 
 type Launcher = fn() -> Result<Endpoint, Skip>;
@@ -100,6 +100,37 @@ fn actions(up: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The letter that waits in `jobs-dlq`, once there is one with another id than `before`.
+fn letter(env: &TestEnv, url: &str, before: &Value) -> Value {
+    until("a dead letter", Duration::from_mins(1), || {
+        let listed = json(env, url, &["dlq", "ls", "jobs-dlq"]);
+        let letter = &listed["data"]["queues"][0]["letters"][0];
+        if letter["message_id"].is_string() && letter["message_id"] != *before {
+            Ok(letter.clone())
+        } else {
+            Err(listed.to_string())
+        }
+    })
+}
+
+/// A file that can never be read waits with its reason, goes through again, waits again, and is deleted.
+fn dead_letters(env: &TestEnv, url: &str) {
+    env.write("binary.ndjson", [0u8, 159, 146, 150, 10, 255]);
+    let sent = run(env, url, &["send", "binary.ndjson"]);
+    assert_eq!(sent.code, Some(1), "{}", sent.unredacted());
+    let first = letter(env, url, &Value::Null);
+    assert_eq!(first["why"]["code"], "no_record", "{first:#}");
+    assert_eq!(first["files"][0]["key"], "logs/binary.ndjson", "{first:#}");
+    let redriven = json(env, url, &["dlq", "redrive", "--all"]);
+    let report = &redriven["data"]["queues"][0];
+    assert_eq!(report["done"], 1, "{redriven:#}");
+    println!("  redriven by {}", report["how"]);
+    let again = letter(env, url, &first["message_id"]);
+    assert_eq!(again["why"]["code"], "no_record", "{again:#}");
+    let dropped = json(env, url, &["dlq", "drop", "--all", "--force"]);
+    assert_eq!(dropped["data"]["queues"][0]["done"], 1, "{dropped:#}");
+}
+
 fn lifecycle(url: &str) {
     let env = TestEnv::new(env!("CARGO_BIN_EXE_pipectl"));
     let up = json(&env, url, &["up"]);
@@ -149,6 +180,8 @@ fn lifecycle(url: &str) {
         Some(2),
         "{listed:#}"
     );
+
+    dead_letters(&env, url);
 
     let file = env.root().join("stacks/log-pipeline.yaml");
     let text = std::fs::read_to_string(&file).expect("the stack");

@@ -1,0 +1,122 @@
+//! `pipectl dlq`: looking at dead letters ([`look`]), and redriving or deleting them ([`settle`]).
+
+mod look;
+mod office;
+mod settle;
+
+use clap::Subcommand;
+use clap::builder::NonEmptyStringValueParser;
+
+use super::{Ended, Global, Stop, change, session};
+use crate::apply::Cancel;
+use crate::operate::dead_letters::{Meant, queues};
+use crate::render::Renderer;
+use office::Office;
+
+/// See, redrive and delete dead letters: of queues, and of asynchronous invocations that failed
+#[derive(Debug, clap::Args)]
+pub struct DlqArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Ls(LsArgs),
+    Show(ShowArgs),
+    Redrive(RedriveArgs),
+    Drop(DropArgs),
+}
+
+/// List dead letters: which file, since when, how often tried, why; nothing is taken away
+#[derive(Debug, clap::Args)]
+struct LsArgs {
+    /// Only of this dead letter queue
+    #[arg(value_name = "QUEUE")]
+    queue: Option<String>,
+}
+
+/// Show all that is on a dead letter: reason, history, attributes, body
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// Id of the message or of the job, or the beginning of one
+    #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    id: String,
+}
+
+/// Which letters.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// All that wait now
+    #[arg(long)]
+    all: bool,
+    /// Ids of messages or of jobs, or the beginnings of some
+    #[arg(value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    ids: Vec<String>,
+}
+
+impl Which {
+    fn meant(self) -> Meant {
+        if self.all {
+            Meant::All
+        } else {
+            Meant::Ids(self.ids)
+        }
+    }
+}
+
+/// Send dead letters through the pipeline again: messages to their queue, failed invocations to their function
+#[derive(Debug, clap::Args)]
+struct RedriveArgs {
+    #[command(flatten)]
+    which: Which,
+    /// At most so many in a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    rate: Option<u32>,
+}
+
+/// Delete dead letters for good
+#[derive(Debug, clap::Args)]
+struct DropArgs {
+    #[command(flatten)]
+    which: Which,
+    /// Delete without asking
+    #[arg(long)]
+    force: bool,
+}
+
+impl DlqArgs {
+    /// As the envelope of JSON names it.
+    pub(super) fn name(&self) -> &'static str {
+        match self.verb {
+            Verb::Ls(_) => "dlq ls",
+            Verb::Show(_) => "dlq show",
+            Verb::Redrive(_) => "dlq redrive",
+            Verb::Drop(_) => "dlq drop",
+        }
+    }
+}
+
+pub(super) async fn run(
+    global: &Global,
+    args: DlqArgs,
+    renderer: &Renderer,
+    cancel: &Cancel,
+) -> Ended {
+    let (stack, row) = session::recorded_row(global)?;
+    let target = session::reach(global, &stack, row, false, renderer).await?;
+    let mut cx = session::context(&stack, target, None);
+    cx.stop = cancel.token();
+    let office = Office {
+        queues: queues::all(&stack, &cx.place),
+        stack,
+        cx,
+    };
+    match args.verb {
+        Verb::Ls(args) => look::ls(office, args, renderer, cancel).await,
+        Verb::Show(args) => look::show(&office, args, renderer, cancel).await,
+        Verb::Redrive(args) => settle::redrive(&office, args, renderer, cancel).await,
+        Verb::Drop(args) => settle::discard(&office, args, renderer, cancel).await,
+    }
+}
