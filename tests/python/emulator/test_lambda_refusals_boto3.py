@@ -1,7 +1,6 @@
 """What Lambda refuses, by boto3: settings out of range and code that cannot run or would leave its directory."""
 
 import json
-import platform
 import stat
 
 import pytest
@@ -30,8 +29,8 @@ def elf(machine, bits=2):
     )
 
 
-HERE = {"x86_64": 62, "aarch64": 183}[platform.machine()]
-ELSEWHERE = 183 if HERE == 62 else 62
+# RISC-V, which Lambda does not have. The other one of Lambda's two runs where qemu-user does.
+ELSEWHERE = 243
 
 
 @pytest.mark.parametrize(
