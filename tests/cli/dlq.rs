@@ -187,7 +187,7 @@ fn an_upload_that_the_trigger_fails(env: &TestEnv, probe: &Probe) {
         (&json!(3), "RetriesExhausted")
     );
     assert!(
-        text(&letter["why"], "text").contains("NonExistentQueue"),
+        text(&letter["why"], "text").contains("queue does not exist"),
         "{letter}"
     );
     let job_id = text(&letter["files"][0], "job_id");

@@ -311,7 +311,9 @@ impl<'a> Record<'a> {
 
     fn why(&self) -> Why {
         let text = |name: &str| self.answer[name].as_str().filter(|text| !text.is_empty());
-        let text = match (text("errorType"), text("errorMessage")) {
+        // A runtime may name the error by a type of its language, which tells nobody anything.
+        let plain = |kind: &&str| !kind.contains(|c: char| "<>&: ".contains(c));
+        let text = match (text("errorType").filter(plain), text("errorMessage")) {
             (Some(kind), Some(message)) => format!("{kind}: {message}"),
             (Some(one), None) | (None, Some(one)) => one.to_owned(),
             (None, None) if self.condition == "EventAgeExceeded" => {

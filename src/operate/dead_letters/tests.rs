@@ -211,6 +211,11 @@ fn records_without_an_error_say_what_there_is() {
         ("RetriesExhausted", Value::Null, UNKNOWN),
         ("RetriesExhausted", json!("x"), "\"x\""),
         ("RetriesExhausted", json!({"errorMessage": "m"}), "m"),
+        (
+            "RetriesExhausted",
+            json!({"errorType": "&alloc::boxed::Box<dyn Error>", "errorMessage": "m"}),
+            "m",
+        ),
     ] {
         let body = record(condition, answer).to_string();
         assert_eq!(
