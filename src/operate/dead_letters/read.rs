@@ -152,7 +152,7 @@ pub fn letter(message: &Message, queue: &DeadLetterQueue) -> DeadLetter {
         // The function did not set it aside this time. What it says is from before: a move task takes
         // attributes along.
         letter.tries = source.map(|source| source.max_receives);
-        letter.why.code = "max_receives".to_owned();
+        "max_receives".clone_into(&mut letter.why.code);
         letter.before = set_aside;
     } else if let Some(why) = set_aside {
         letter.why = why;
