@@ -58,14 +58,10 @@ pub async fn handle(
             summary.unreadable += 1;
             continue;
         };
-        let key = upload.raw_key.clone();
         match one(upload, limits, begun, cold, effects).await {
             Ok(Outcome::Rejected) => summary.rejected += 1,
             Ok(_) => summary.sent += 1,
-            Err(error) => {
-                tracing::error!(%error, key, "record failed");
-                failure = Some(error);
-            }
+            Err(error) => failure = Some(error),
         }
     }
     failure.map_or(Ok(summary), Err)
@@ -102,21 +98,18 @@ async fn one(
         Err(error) => Some(Reason::new("undecodable_key", error.to_string())),
         Ok(_) => limits.refuses(&job.key, upload.size),
     };
-    let outcome = if let Some(reason) = reason {
-        tracing::info!(
-            job_id = job.job_id,
-            key = job.key,
-            reason = reason.code,
-            "rejected"
-        );
-        effects.write_rejected(rejected(job, reason)).await?;
-        Outcome::Rejected
-    } else {
-        effects.send(&job).await?;
-        tracing::info!(job_id = job.job_id, key = job.key, size = job.size, "sent");
-        Outcome::Done
-    };
-    Ok(outcome)
+    // Named in every line, so that a file's whole story can be found by its job.
+    let (job_id, key) = (job.job_id.clone(), job.key.clone());
+    let failed = |error: &EffectError| tracing::error!(%error, job_id, key, "record failed");
+    if let Some(reason) = reason {
+        tracing::info!(job_id, key, reason = reason.code, "rejected");
+        let result = rejected(job, reason);
+        effects.write_rejected(result).await.inspect_err(failed)?;
+        return Ok(Outcome::Rejected);
+    }
+    effects.send(&job).await.inspect_err(failed)?;
+    tracing::info!(job_id, key, size = job.size, "sent");
+    Ok(Outcome::Done)
 }
 
 /// The result of a file that cannot be a log file.

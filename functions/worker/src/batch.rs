@@ -37,13 +37,15 @@ pub async fn handle(batch: Batch, cold: bool, deadline: Instant, effects: &impl 
                 Ok(outcome) => outcome,
                 Err(_) => Err("the invocation's time is up".to_owned()),
             };
-            (message.message_id, outcome)
+            (message, outcome)
         })
         .buffer_unordered(AT_ONCE);
     let mut answer = Answer::default();
-    while let Some((message_id, outcome)) = outcomes.next().await {
+    while let Some((message, outcome)) = outcomes.next().await {
         if let Err(error) = outcome {
-            tracing::warn!(message_id, error, "to be tried again");
+            let message_id = message.message_id;
+            let job_id = read(&message.body).ok().map(|job| job.job_id);
+            tracing::warn!(message_id, job_id, error, "to be tried again");
             answer.batch_item_failures.push(ItemFailure {
                 item_identifier: message_id,
             });
@@ -90,6 +92,9 @@ async fn one(message: &Message, cold: bool, effects: &impl Effects) -> Result<()
             return set_aside(effects, &message.body, None, &reason).await;
         }
     };
+    // Said before the work, so that the job is known of an invocation that does not come to its end.
+    let received = attribute(message, "ApproximateReceiveCount");
+    tracing::info!(job_id = job.job_id, key = job.key, received, "begun");
     let (outcome, statistics, reason) = match effects.analyse(&job).await {
         Ok(statistics) => (Outcome::Done, statistics, None),
         Err(Failure::Permanent(reason, until_then)) => (Outcome::Failed, *until_then, Some(reason)),
@@ -131,6 +136,12 @@ async fn one(message: &Message, cold: bool, effects: &impl Effects) -> Result<()
     Ok(())
 }
 
+/// A number that SQS tells of a message.
+fn attribute(message: &Message, name: &str) -> Option<i64> {
+    let value = message.attributes.get(name)?;
+    value.parse().ok()
+}
+
 fn text(failure: Failure) -> String {
     match failure {
         Failure::Transient(error) => error,
@@ -164,12 +175,6 @@ fn result(
     cold: bool,
 ) -> JobResult {
     let now = OffsetDateTime::now_utc();
-    let attribute = |name: &str| {
-        message
-            .attributes
-            .get(name)
-            .and_then(|value| value.parse::<i64>().ok())
-    };
     JobResult {
         job_id: job.job_id.clone(),
         status,
@@ -194,12 +199,12 @@ fn result(
         day: model::day_partition(now.date(), &job.job_id),
         expires_at: now.unix_timestamp() + model::KEEP_S,
         dead_lettered: None,
-        receive_count: attribute("ApproximateReceiveCount").unwrap_or(1) as u32,
+        receive_count: attribute(message, "ApproximateReceiveCount").unwrap_or(1) as u32,
         timings: Timings {
             event_ms: job.event_ms,
             trigger_start_ms: job.trigger_start_ms,
             sent_ms: job.sent_ms,
-            queued_ms: attribute("SentTimestamp"),
+            queued_ms: attribute(message, "SentTimestamp"),
             worker_start_ms: Some(start_ms),
             worker_end_ms: Some(aws::now_ms()),
             trigger_cold: job.trigger_cold,
