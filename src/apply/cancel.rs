@@ -2,7 +2,7 @@
 //! everything ends at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Cancel {
     asked: CancellationToken,
     draining: Arc<AtomicUsize>,
+    endless: Arc<AtomicBool>,
 }
 
 /// As long as one exists an interruption waits for the work that holds it.
@@ -49,6 +50,16 @@ impl Cancel {
     pub fn drain(&self) -> Draining {
         self.draining.fetch_add(1, Ordering::SeqCst);
         Draining(Arc::clone(&self.draining))
+    }
+
+    /// From now on an interruption is how the command ends, and no failure: it would go on for ever.
+    pub fn go_on_until_asked(&self) {
+        self.endless.store(true, Ordering::SeqCst);
+    }
+
+    /// Would it go on for ever?
+    pub fn goes_on_until_asked(&self) -> bool {
+        self.endless.load(Ordering::SeqCst)
     }
 
     /// Is there work that an interruption waits for?

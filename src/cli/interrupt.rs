@@ -1,5 +1,6 @@
 //! Ctrl-C, and the signal by which CI ends a job: once lets a plan that is being carried out finish what
-//! is on its way, twice ends at once. A command that changes nothing ends at the first.
+//! is on its way, twice ends at once. A command that changes nothing ends at the first, and one that would go on
+//! for ever has then done what was asked.
 
 use std::future::Future;
 
@@ -29,6 +30,9 @@ pub(super) async fn watched(
         biased;
         exit = &mut command => return exit,
         () = either(&mut interrupt, &mut terminate) => {}
+    }
+    if cancel.goes_on_until_asked() {
+        return Exit::Done;
     }
     if !cancel.is_draining() {
         let failure = Failure::from(CommandError::InterruptedEarly);
