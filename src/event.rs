@@ -181,6 +181,13 @@ pub enum Event {
         /// The chain of steps that decided how long it took, in the order of time.
         critical_path: Vec<Stretch>,
     },
+    /// The log group of a function was not there.
+    LogGroupMissed {
+        /// Function name.
+        function: String,
+        /// The group's name.
+        group: String,
+    },
     /// An upload began.
     UploadStarted {
         /// Local file.

@@ -1,7 +1,9 @@
-//! What acts on a running stack: its status, files sent through it, results read from it, its dead letters.
+//! What acts on a running stack: its status, files sent through it, results and logs read
+//! from it, its dead letters.
 
 pub mod dead_letters;
 pub mod doctor;
+pub mod logs;
 pub mod pipeline;
 pub mod results;
 pub mod send;

@@ -97,6 +97,7 @@ impl Board {
             | Event::EmbeddedStopped { .. }
             | Event::Skipped { .. }
             | Event::Tuned { .. }
+            | Event::LogGroupMissed { .. }
             | Event::UploadStarted { .. }
             | Event::UploadProgressed { .. } => {}
         }

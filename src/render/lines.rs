@@ -116,6 +116,10 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             "{} {id}, because {because} failed",
             warn("skipped")
         )),
+        Event::LogGroupMissed { function, group } => Some(format!(
+            "{} {function}: its log group {group} is not there; the first invocation or `pipectl up` makes it",
+            warn("no logs")
+        )),
         Event::Interrupted => Some(format!(
             "{}: finishing what is on its way; once more ends at once",
             warn("interrupted")

@@ -15,7 +15,7 @@ pub struct LogGroupKind;
 
 const GONE: &[&str] = &["ResourceNotFoundException"];
 /// Where Lambda looks for a function's log group.
-const FOLDER: &str = "/aws/lambda/";
+pub(super) const FOLDER: &str = "/aws/lambda/";
 
 #[async_trait]
 impl ResourceKind for LogGroupKind {
@@ -32,9 +32,8 @@ impl ResourceKind for LogGroupKind {
             .functions
             .iter()
             .map(|function| {
-                let name = format!("{FOLDER}{}", place.name(stack, &function.name));
                 let id = LogicalId::new(Kind::LogGroup, &function.name);
-                let mut wanted = Wanted::new(id, place.log_group_named(name))
+                let mut wanted = Wanted::new(id, place.log_group(stack, &function.name))
                     .with("retention_days", function.log_retention.0)
                     .belonging_to(LogicalId::new(Kind::Function, &function.name));
                 wanted.tagged = true;

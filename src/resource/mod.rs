@@ -172,6 +172,11 @@ impl Place {
         }
     }
 
+    /// Identity of the log group of the function `name` of the stack.
+    pub fn log_group(&self, stack: &Stack, name: &str) -> Identity {
+        self.log_group_named(format!("{}{}", log_group::FOLDER, self.name(stack, name)))
+    }
+
     /// Identity of the log group called `name`.
     pub fn log_group_named(&self, name: String) -> Identity {
         Identity {

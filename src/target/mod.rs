@@ -89,6 +89,8 @@ pub struct Deadlines {
     pub queue_name: Duration,
     /// First and longest pause between two looks.
     pub poll: (Duration, Duration),
+    /// Pause between two looks at logs that are followed: while they grow, and longest while they do not.
+    pub tail: (Duration, Duration),
 }
 
 impl Deadlines {
@@ -102,6 +104,7 @@ impl Deadlines {
         throttled: Duration::from_secs(30),
         queue_name: Duration::from_secs(90),
         poll: (Duration::from_millis(5), Duration::from_millis(250)),
+        tail: (Duration::from_millis(500), Duration::from_secs(2)),
     };
 }
 
