@@ -7,6 +7,7 @@ use crate::apply::StepError;
 use crate::exit::Exit;
 use crate::observe::ObserveError;
 use crate::operate::dead_letters::DeadLetterError;
+use crate::operate::logs::LogsError;
 use crate::package::PackageError;
 use crate::plan::{Refusal, Remedy, Violation};
 use crate::resource::{CallError, Cause, cause};
@@ -82,6 +83,16 @@ impl Dressed for DeadLetterError {
             Self::NotForced { .. } => Exit::Refused,
             Self::Failed { .. } => Exit::Failed,
             Self::Interrupted { .. } => Exit::Interrupted,
+        }
+    }
+}
+
+impl Dressed for LogsError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NoFunctions { .. } | Self::AmbiguousJob { .. } => Exit::Usage,
+            Self::NoGroup { .. } => Exit::Unreachable,
+            Self::NoSuchJob { .. } => Exit::Failed,
         }
     }
 }

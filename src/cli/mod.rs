@@ -7,6 +7,7 @@ mod down;
 mod emulator;
 mod env;
 mod interrupt;
+mod logs;
 mod package;
 mod plan;
 mod results;
@@ -80,6 +81,7 @@ enum Command {
     Results(results::ResultsArgs),
     Doctor(doctor::DoctorArgs),
     Dlq(dlq::DlqArgs),
+    Logs(logs::LogsArgs),
     Emulator(emulator::EmulatorArgs),
     Env(env::EnvArgs),
     Schema(schema::SchemaArgs),
@@ -97,6 +99,7 @@ impl Command {
             Self::Results(_) => "results",
             Self::Doctor(_) => "doctor",
             Self::Dlq(args) => args.name(),
+            Self::Logs(_) => "logs",
             Self::Emulator(_) => "emulator",
             Self::Env(_) => "env",
             Self::Schema(_) => "schema",
@@ -175,6 +178,7 @@ async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
         Command::Results(args) => results::run(global, args, renderer).await,
         Command::Doctor(args) => doctor::run(global, args, renderer).await,
         Command::Dlq(args) => dlq::run(global, args, renderer, cancel).await,
+        Command::Logs(args) => logs::run(global, args, renderer, cancel).await,
         Command::Emulator(args) => emulator::run(global, args, renderer).await,
         Command::Env(args) => env::run(global, args, renderer).await,
         Command::Schema(args) => schema::run(args),

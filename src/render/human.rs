@@ -13,6 +13,7 @@ use crate::operate::send::Sent;
 use crate::operate::status::StackStatus;
 
 pub use super::dead_letters::{dead_letter, dead_letters, settled};
+pub use super::logs::{job_story, log_line, no_lines};
 pub use super::package::packaged;
 pub use super::plan::{plan, plan_graph, plan_in_short};
 

@@ -1,4 +1,5 @@
-//! The JSON contract: one versioned envelope on stdout, one object per event on stderr.
+//! The JSON contract: one versioned envelope on stdout, or one object per line of data that has no end; one
+//! object per event on stderr.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ pub fn envelope<T: Serialize + ?Sized>(
     command: &str,
     data: Option<&T>,
     failure: Option<&Failure>,
-) -> String {
+) -> Value {
     let data = data.map_or(Ok(Value::Null), serde_json::to_value);
     let (data, lost) = match data {
         Ok(data) => (data, None),
@@ -23,14 +24,19 @@ pub fn envelope<T: Serialize + ?Sized>(
     let error = failure.map(error).or_else(|| {
         lost.map(|message| json!({ "code": "render::json", "message": message, "help": null, "exit": 1 }))
     });
-    let envelope = json!({
+    json!({
         "version": VERSION,
         "command": command,
         "status": if error.is_some() { "failed" } else { "ok" },
         "data": data,
         "error": error,
-    });
-    format!("{envelope:#}")
+    })
+}
+
+/// One piece of data on one line.
+pub fn piece<T: Serialize>(data: &T) -> String {
+    serde_json::to_string(data)
+        .unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string())
 }
 
 fn error(failure: &Failure) -> Value {

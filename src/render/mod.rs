@@ -1,10 +1,11 @@
 //! The only folder that prints. stdout is data, stderr is talk; with `--output json` stdout is one
-//! envelope and stderr a stream of event lines.
+//! envelope, or one object a line where data comes without an end, and stderr a stream of event lines.
 mod board;
 mod dead_letters;
 pub mod human;
 mod json;
 mod lines;
+mod logs;
 mod package;
 mod plan;
 mod progress;
@@ -13,6 +14,7 @@ pub mod style;
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -42,6 +44,8 @@ pub struct Renderer {
     format: Format,
     begun: Instant,
     progress: Progress,
+    /// Data comes piece by piece without an end, so there is no envelope around it.
+    endless: AtomicBool,
 }
 
 impl Renderer {
@@ -54,6 +58,27 @@ impl Renderer {
             format,
             begun,
             progress: Progress::new(live, verbose, begun),
+            endless: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on data comes piece by piece without an end: as JSON each piece is one line, and so is the
+    /// envelope of a failure.
+    pub fn go_on_without_end(&self) {
+        self.endless.store(true, Ordering::Relaxed);
+    }
+
+    /// Does data go out piece by piece? If not, it is one envelope.
+    pub fn takes_pieces(&self) -> bool {
+        self.format == Format::Human || self.endless.load(Ordering::Relaxed)
+    }
+
+    /// Prints one piece of data: for people what `human` makes of it, if anything. False once nobody reads.
+    pub fn piece<T: Serialize>(&self, data: &T, human: impl FnOnce() -> Option<String>) -> bool {
+        self.progress.finish();
+        match self.format {
+            Format::Human => human().is_none_or(|text| to_stdout(&text)),
+            Format::Json => to_stdout(&json::piece(data)),
         }
     }
 
@@ -70,8 +95,11 @@ impl Renderer {
         self.progress.finish();
         match self.format {
             Format::Human => to_stdout(&human()),
-            Format::Json => to_stdout(&json::envelope(self.command, Some(data), None)),
-        }
+            Format::Json => to_stdout(&format!(
+                "{:#}",
+                json::envelope(self.command, Some(data), None)
+            )),
+        };
     }
 
     /// Prints data for people only: where a failure follows, whose envelope carries the data.
@@ -94,7 +122,15 @@ impl Renderer {
         self.progress.finish();
         match self.format {
             Format::Human => to_stderr(&format!("{:?}", failure.report)),
-            Format::Json => to_stdout(&json::envelope(self.command, data, Some(failure))),
+            Format::Json => {
+                let envelope = json::envelope(self.command, data, Some(failure));
+                let one_line = self.endless.load(Ordering::Relaxed);
+                to_stdout(&if one_line {
+                    format!("{envelope}")
+                } else {
+                    format!("{envelope:#}")
+                });
+            }
         }
     }
 
@@ -153,13 +189,14 @@ fn coloured(text: &str, stream: impl Fn(&Colours) -> bool) -> Cow<'_, str> {
     }
 }
 
-/// A reader that closes the pipe early (`head`) is not a failure.
-fn to_stdout(text: &str) {
+/// False when the reader closed the pipe early (`head`), which is not a failure.
+fn to_stdout(text: &str) -> bool {
     let mut stdout = std::io::stdout().lock();
     let text = coloured(text.trim_end_matches('\n'), |colours| colours.stdout);
-    if !text.is_empty() {
-        let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
-    }
+    text.is_empty()
+        || writeln!(stdout, "{text}")
+            .and_then(|()| stdout.flush())
+            .is_ok()
 }
 
 /// Sets how diagnostics and colours look, once per process.

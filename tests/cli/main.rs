@@ -7,6 +7,7 @@ mod doctor;
 mod embedded;
 mod engine;
 mod lifecycle;
+mod logs;
 mod packaging;
 
 use pipectl_testkit::TestEnv;

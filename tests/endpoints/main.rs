@@ -1,5 +1,5 @@
 //! The lifecycle suite on real endpoints that speak LocalStack's protocol: up, no-op, change, status,
-//! send, down. Each endpoint is started by the suite and stopped after it.
+//! send, logs, down. Each endpoint is started by the suite and stopped after it.
 //!
 //! Not a libtest harness: an endpoint that cannot be had here is said to be skipped, with the reason;
 //! with `PIPECTL_REQUIRE_ENDPOINTS=1` it fails instead.
@@ -182,6 +182,24 @@ fn lifecycle(url: &str) {
     );
 
     dead_letters(&env, url);
+    let job = results[0]["job_id"].as_str().expect("a job id");
+    // What functions wrote arrives a while after what they did.
+    pipectl_testkit::until("the story of a file", Duration::from_secs(20), || {
+        let story = run(&env, url, &["logs", "--job", job, "--output", "json"]).json();
+        let events = story["data"]["events"].as_array();
+        let said: Vec<_> = events
+            .into_iter()
+            .flatten()
+            .filter(|event| event["kind"] == "json")
+            .filter_map(|event| Some((event["function"].as_str()?, event["message"].as_str()?)))
+            .collect();
+        let expected = [("trigger", "sent"), ("worker", "begun"), ("worker", "done")];
+        if said.iter().eq(expected.iter()) {
+            Ok(())
+        } else {
+            Err(format!("{story:#}"))
+        }
+    });
 
     let file = env.root().join("stacks/log-pipeline.yaml");
     let text = std::fs::read_to_string(&file).expect("the stack");
