@@ -188,7 +188,7 @@ impl Following {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
+            .stderr(Stdio::null());
         let mut child = command.spawn().expect("started");
         let stdout = child.stdout.take().expect("stdout");
         let (sender, lines) = channel();
@@ -232,8 +232,12 @@ impl Following {
         seen
     }
 
-    fn interrupt(mut self) -> ExitStatus {
+    fn interrupt(self) -> ExitStatus {
         process::signal(self.child.id(), "INT");
+        self.ended()
+    }
+
+    fn ended(mut self) -> ExitStatus {
         let ended = process::wait_at_most(&mut self.child, Duration::from_secs(10));
         ended.expect("a child").expect("it ends")
     }
@@ -278,5 +282,15 @@ fn what_comes_is_told_once_until_an_interruption() {
     for following in [plain, json, failures] {
         assert_eq!(following.interrupt().code(), Some(0));
     }
+
+    // A group that is not there is waited for; a target that is gone is not.
+    let endpoint = env.emulator().expect("running").endpoint;
+    delete_group(&endpoint, "trigger");
+    delete_group(&endpoint, "worker");
+    let again = Following::start(&env, &["logs", "-f"]);
+    assert!(again.during(Duration::from_millis(300)).is_empty());
+    send(&env, "samples/app-100.ndjson");
+    again.until("lines=100");
     succeed(&env, &["down", "--force"]);
+    assert_eq!(again.ended().code(), Some(69));
 }
