@@ -38,6 +38,11 @@ const RECORDED: &[(&str, &str, &[u64])] = &[
     ),
     ("tuned", include_str!("recorded/tuned.jsonl"), &[300]),
     ("logs", include_str!("recorded/logs.jsonl"), &[]),
+    (
+        "redrive",
+        include_str!("recorded/redrive.jsonl"),
+        &[500, 1_500],
+    ),
 ];
 
 fn lines(recorded: &str) -> Vec<Line> {

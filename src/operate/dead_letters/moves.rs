@@ -3,6 +3,7 @@
 //! The destination is always named: a message that a function sent to the dead letter queue by itself has
 //! no queue that it came from, and a task without a destination fails at it.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::ListMessageMoveTasksResultEntry as Task;
@@ -125,6 +126,7 @@ async fn wait(
     since: Option<i64>,
 ) -> Result<Task, CallError> {
     let begun = Instant::now();
+    let told = Cell::new(None);
     let patience = desk.cx.place.target.row.deadlines.busy;
     desk.cx
         .wait("move task ended", LONGEST, || async {
@@ -141,11 +143,13 @@ async fn wait(
                 };
             };
             let done = moved(&task);
-            desk.sink.emit(Event::DeadLettersSettled {
-                queue: queue.id.clone(),
-                done,
-                of: to_move(&task).max(done),
-            });
+            if told.replace(Some(done)) != Some(done) {
+                desk.sink.emit(Event::DeadLettersSettled {
+                    queue: queue.id.clone(),
+                    done,
+                    of: to_move(&task).max(done),
+                });
+            }
             let status = task.status().unwrap_or_default().to_owned();
             Ok(if is_over(&task) {
                 Look::Done(task)
