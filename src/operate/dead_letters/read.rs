@@ -68,7 +68,7 @@ pub struct Why {
 }
 
 /// Something that happened to a letter.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Moment {
     /// When: RFC 3339, UTC.
     pub at: String,
@@ -199,7 +199,8 @@ pub fn detail(message: &Message, queue: &DeadLetterQueue) -> Detail {
         "came into the dead letter queue"
     };
     add(letter.since.clone(), came.to_owned());
-    history.sort();
+    // What happened in the same millisecond stays in the order of the way.
+    history.sort_by(|a, b| a.at.cmp(&b.at));
     Detail {
         letter,
         history,
