@@ -148,7 +148,8 @@ pub enum Why {
     },
     /// The compiler is another one.
     Toolchain,
-    /// Something was being written while it was made last.
+    /// What it is made from was not sure when it was made last: something was being written meanwhile, or a
+    /// build script says that it always has to run.
     Unsettled,
 }
 

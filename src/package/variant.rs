@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::stack::model::Architecture;
-use crate::target::{Capabilities, Target};
+use crate::target::Capabilities;
 
 /// glibc of `provided.al2023`. // aws-behaviours L17
 pub const LAMBDA_GLIBC: Glibc = Glibc(2, 34);
@@ -88,12 +88,6 @@ impl RunsOn {
         } else {
             Self::Lambda
         }
-    }
-}
-
-impl From<&Target> for RunsOn {
-    fn from(target: &Target) -> Self {
-        Self::of(target.capabilities())
     }
 }
 

@@ -62,7 +62,7 @@ pub fn because(why: &Why, built: bool) -> String {
         Why::File { path } => format!("{} differs", path.display()),
         Why::Variable { name } => format!("the variable {name} differs"),
         Why::Toolchain => "the compiler differs".to_owned(),
-        Why::Unsettled => "files were written while it was built last".to_owned(),
+        Why::Unsettled => "it was not sure last time what it is made from".to_owned(),
     };
     if built {
         format!("built: {cause}")

@@ -19,7 +19,8 @@ use crate::stack::model::LogicalId;
 /// Redrives everything that waits in a queue: by a task of SQS where there is one and all goes to the same
 /// queue, else one by one. None when there is no such queue.
 pub async fn all(desk: &Desk<'_>, queue: &DeadLetterQueue) -> Result<Option<Report>, CallError> {
-    if let Some(source) = queue.only_source() {
+    let has_tasks = desk.cx.place.target.capabilities().message_move_tasks;
+    if let Some(source) = queue.only_source().filter(|_| has_tasks) {
         match moves::run(desk, queue, source).await? {
             Moved::Ended(report) => return Ok(Some(report)),
             Moved::Gone => return Ok(None),

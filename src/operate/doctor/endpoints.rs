@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Finding;
-use crate::target::{Product, ProductName, probe, row};
+use crate::target::{Product, ProductName, ROWS, probe};
 
 /// Ports on which programs that speak AWS's protocols listen by default.
 const PORTS: &[(u16, &str)] = &[(4566, "LocalStack, MiniStack and others"), (5000, "moto")];
@@ -51,7 +51,8 @@ async fn port_of(port: u16, who: &str) -> Finding {
 /// What answers, and what it lacks or does in its own way.
 fn about(product: &Product) -> String {
     let mut notes = vec![product.to_string()];
-    if let Some(row) = row("localstack") {
+    // What is said of endpoints that pipectl does not serve, before they are asked.
+    if let Some(row) = ROWS.iter().find(|row| !row.capabilities.self_served) {
         let mut capabilities = row.capabilities;
         product.adjust(&mut capabilities);
         if capabilities.window_is_long_poll {
