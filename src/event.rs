@@ -66,6 +66,22 @@ pub enum Event {
         /// Its process.
         pid: u32,
     },
+    /// The clock of an endpoint and that of this machine say different times.
+    ClocksDiffered {
+        /// Where it is.
+        place: String,
+        /// How far its clock is ahead, seconds; below zero when it is behind.
+        ahead_s: i64,
+    },
+    /// Nothing of a stack was there any more where it was brought up.
+    StackMissed {
+        /// Where that was.
+        place: String,
+        /// What answers there.
+        product: String,
+        /// What answered there before, where that was something else.
+        was: Option<String>,
+    },
     /// A setting was chosen for this target that the stack does not have.
     Tuned {
         /// Logical id.

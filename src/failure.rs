@@ -60,9 +60,17 @@ impl Dressed for PackageError {
 impl Dressed for TargetError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Unknown { .. } | Self::Ambiguous { .. } => Exit::Usage,
-            Self::Unreachable { .. } | Self::NotRunning { .. } => Exit::Unreachable,
-            Self::NotLocal { .. } => Exit::Refused,
+            Self::Unknown { .. }
+            | Self::Ambiguous { .. }
+            | Self::NoRegion { .. }
+            | Self::BadCertificates { .. } => Exit::Usage,
+            Self::Unreachable { .. } | Self::NotAws { .. } | Self::NotRunning { .. } => {
+                Exit::Unreachable
+            }
+            Self::NotLocal { .. }
+            | Self::Refused { .. }
+            | Self::NoCredentials { .. }
+            | Self::NoRoles { .. } => Exit::Refused,
             Self::Embedded(_) | Self::Files { .. } => Exit::Failed,
         }
     }
@@ -156,6 +164,24 @@ pub enum CommandError {
         target: String,
         /// The first resource that is missing.
         missing: String,
+        /// ` --target NAME` where the target is not the default.
+        flag: String,
+    },
+    /// Nothing of a stack is where it was brought up.
+    #[error("nothing of the stack `{stack}` is at {place} any more, where it was brought up")]
+    #[diagnostic(
+        code(stack::gone),
+        help(
+            "{product} was probably started anew; `pipectl up{flag}` makes the stack again, and `pipectl down{flag}` forgets it"
+        )
+    )]
+    Gone {
+        /// Stack name.
+        stack: String,
+        /// Where.
+        place: String,
+        /// What answers there.
+        product: String,
         /// ` --target NAME` where the target is not the default.
         flag: String,
     },
@@ -280,7 +306,7 @@ impl Dressed for CommandError {
     fn exit(&self) -> Exit {
         match self {
             Self::Unreadable { .. } | Self::NoSuchFunction { .. } => Exit::Usage,
-            Self::NotUp { .. } => Exit::Unreachable,
+            Self::NotUp { .. } | Self::Gone { .. } => Exit::Unreachable,
             Self::NotConfirmed { .. } | Self::PlanRefused { .. } => Exit::Refused,
             Self::Interrupted { .. } | Self::InterruptedEarly => Exit::Interrupted,
             Self::Aborted => Exit::Aborted,

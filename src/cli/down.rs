@@ -23,7 +23,7 @@ pub struct DownArgs {
 #[derive(Debug, Serialize)]
 struct DownData {
     stack: String,
-    target: &'static str,
+    target: String,
     deleted: Vec<String>,
     kept: Vec<String>,
     #[serde(flatten)]
@@ -40,7 +40,7 @@ pub(super) async fn run(
     let (stack, row) = session::recorded_row(global)?;
     let mut data = DownData {
         stack: stack.name.clone(),
-        target: row.name,
+        target: row.name.to_string(),
         deleted: Vec::new(),
         kept: Vec::new(),
         done: Done::default(),
@@ -48,11 +48,11 @@ pub(super) async fn run(
     };
     // The embedded target may be stopped and still keep the stack on disk: it is started for that.
     if row.capabilities.self_served && !embedded::has_state(&stack.root).await {
-        record::forget(&stack.root, &stack.name, row.name)?;
-        renderer.data(&data, || human::nothing_to_delete(&stack.name, row.name));
+        record::forget(&stack.root, &stack.name, &row.name)?;
+        renderer.data(&data, || human::nothing_to_delete(&stack.name, &row.name));
         return Ok(());
     }
-    let target = session::reach(global, &stack, row, true, renderer).await?;
+    let target = session::reach(global, &stack, &row, true, renderer).await?;
     let cx = session::context(&stack, target, None);
     let consent = Consent {
         adopt: false,
@@ -77,12 +77,12 @@ pub(super) async fn run(
         }
     }
     if data.kept.is_empty() {
-        record::forget(&stack.root, &stack.name, row.name)?;
+        record::forget(&stack.root, &stack.name, &row.name)?;
     }
     data.emulator_stopped = stop_if_empty(&stack, &cx, renderer).await?;
     renderer.data(&data, || {
         if nothing && data.kept.is_empty() {
-            human::nothing_to_delete(&stack.name, row.name)
+            human::nothing_to_delete(&stack.name, &row.name)
         } else {
             human::kept(&data.kept)
         }

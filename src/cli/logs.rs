@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use super::results::parse_duration;
 use super::{Ended, Global, Stop, session};
@@ -68,13 +67,13 @@ pub(super) async fn run(
     }
     let (stack, row) = session::recorded_row(global)?;
     is_known(&stack, args.function.as_deref())?;
-    let target = session::reach(global, &stack, row, false, renderer).await?;
+    let target = session::reach(global, &stack, &row, false, renderer).await?;
     let cx = session::context(&stack, target, None);
     let groups = logs::groups(&stack, &cx.place, args.function.as_deref());
     let shown = Shown {
         cx: &cx,
         groups: &groups,
-        from: model::epoch_ms(OffsetDateTime::now_utc() - args.since),
+        from: model::epoch_ms(cx.place.target.now() - args.since),
         width: groups
             .iter()
             .map(|group| group.function.chars().count())
@@ -85,9 +84,9 @@ pub(super) async fn run(
     };
     let failures = args.errors.then(Failures::default);
     match args.job {
-        Some(job) => shown.story(&stack, row, job, failures).await,
+        Some(job) => shown.story(&stack, &row, job, failures).await,
         None if args.follow => shown.follow(failures).await,
-        None => shown.once(row, failures).await,
+        None => shown.once(&row, failures).await,
     }
 }
 
@@ -254,13 +253,9 @@ impl Shown<'_> {
         if absent.len() == self.groups.len() {
             let names: Vec<&str> = absent.iter().map(|group| group.name.as_str()).collect();
             return Err(LogsError::NoGroup {
-                target: row.name.to_owned(),
+                target: row.name.to_string(),
                 names: names.join(", "),
-                flag: if row.capabilities.self_served {
-                    String::new()
-                } else {
-                    format!(" --target {}", row.name)
-                },
+                flag: session::target_flag(row),
             });
         }
         for group in absent {

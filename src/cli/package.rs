@@ -51,18 +51,18 @@ impl From<Set> for Architecture {
 #[derive(Debug, Serialize)]
 struct PackageData {
     stack: String,
-    target: &'static str,
+    target: String,
     artifacts: Vec<Packaged>,
 }
 
 pub(super) async fn run(global: &Global, args: PackageArgs, renderer: &Renderer) -> Ended {
     let row = session::named_row(global)?;
-    let stack = session::load(global, row.name)?;
+    let stack = session::load(global, &row.name)?;
     refuse_unknown(&stack, &args.functions)?;
     let mut options = Options {
         architecture: args.architecture.map(Architecture::from),
         only: (!args.functions.is_empty()).then_some(args.functions),
-        ..session::packaging(row, renderer)
+        ..session::packaging(&row, renderer)
     };
     if args.lambda {
         options.runs_on = RunsOn::Lambda;
@@ -96,7 +96,7 @@ pub(super) async fn run(global: &Global, args: PackageArgs, renderer: &Renderer)
     }
     let data = PackageData {
         stack: stack.name.clone(),
-        target: row.name,
+        target: row.name.to_string(),
         artifacts,
     };
     renderer.data(&data, || human::packaged(&data.artifacts, &stack.root));

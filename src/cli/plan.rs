@@ -1,5 +1,7 @@
 //! `pipectl plan`
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::change::{self, ConsentArgs};
@@ -36,7 +38,7 @@ pub struct PlanArgs {
 #[derive(Debug, Serialize)]
 struct PlanData {
     stack: String,
-    target: &'static str,
+    target: String,
     /// Steps that do something.
     changes: usize,
     plan: Plan,
@@ -53,12 +55,12 @@ pub(super) async fn run(
         session::recorded_row(global)?
     } else {
         let row = session::named_row(global)?;
-        (session::load(global, row.name)?, row)
+        (session::load(global, &row.name)?, row)
     };
-    let plan = make(global, &args, &stack, row, renderer).await?;
+    let plan = make(global, &args, &stack, &row, renderer).await?;
     let data = PlanData {
         stack: stack.name.clone(),
-        target: row.name,
+        target: row.name.to_string(),
         changes: plan.changes().count(),
         graph: args
             .graph
@@ -87,7 +89,7 @@ async fn make(
     global: &Global,
     args: &PlanArgs,
     stack: &Stack,
-    row: &'static TargetRow,
+    row: &Arc<TargetRow>,
     renderer: &Renderer,
 ) -> Result<Plan, Stop> {
     let purpose = if args.down {
@@ -98,6 +100,7 @@ async fn make(
     let artifacts = if args.down {
         None
     } else {
+        session::refuse_roles(stack, row)?;
         let tell = |event: package::PackageEvent| renderer.emit(event.into());
         let options = session::packaging(row, renderer);
         Some(package::package(stack, options, &tell).await?)
@@ -105,7 +108,7 @@ async fn make(
     let consent = args.consent.consent();
     let Some((target, started)) = reach(global, stack, row, renderer).await? else {
         // Nothing was ever made there: nobody needs to be asked.
-        let target = session::served(row, String::new());
+        let target = session::served(row, None);
         let place = Place { target, artifacts };
         let survey = Survey::default();
         return Ok(converge::from_survey(stack, &place, purpose, consent, survey)?.plan);
@@ -126,7 +129,7 @@ async fn make(
 async fn reach(
     global: &Global,
     stack: &Stack,
-    row: &'static TargetRow,
+    row: &Arc<TargetRow>,
     renderer: &Renderer,
 ) -> Result<Option<(Target, Option<embedded::Record>)>, Stop> {
     if !row.capabilities.self_served {
@@ -134,7 +137,7 @@ async fn reach(
         return Ok(Some((target, None)));
     }
     if let Some(record) = embedded::find(&stack.root).await {
-        return Ok(Some((session::served(row, record.endpoint), None)));
+        return Ok(Some((session::served(row, Some(record.endpoint)), None)));
     }
     if !embedded::has_state(&stack.root).await {
         return Ok(None);

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use model::JobResult;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use super::{Ended, Global, session};
 use crate::failure::CommandError;
@@ -27,7 +26,7 @@ struct ResultsData {
 
 pub(super) async fn run(global: &Global, args: ResultsArgs, renderer: &Renderer) -> Ended {
     let (stack, row) = session::recorded_row(global)?;
-    let target = session::reach(global, &stack, row, false, renderer).await?;
+    let target = session::reach(global, &stack, &row, false, renderer).await?;
     let cx = session::context(&stack, target, None);
     let pipeline = Pipeline::of(&stack, &cx.place)?;
     let index = pipeline.day_index.as_deref().ok_or_else(|| NotAPipeline {
@@ -35,7 +34,7 @@ pub(super) async fn run(global: &Global, args: ResultsArgs, renderer: &Renderer)
         what: "index on the day of its results table",
         help: "add one: indexes: { by_day: { partition_key: day, sort_key: processed_at } }",
     })?;
-    let now = OffsetDateTime::now_utc();
+    let now = cx.place.target.now();
     let results = results::since(&cx.clients, &pipeline, index, now - args.since, now)
         .await
         .map_err(|error| CommandError::Call {

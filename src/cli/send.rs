@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, args: SendArgs, renderer: &Renderer) ->
         readable(file)?;
     }
     let (stack, row) = session::recorded_row(global)?;
-    let target = session::reach(global, &stack, row, false, renderer).await?;
+    let target = session::reach(global, &stack, &row, false, renderer).await?;
     let cx = session::context(&stack, target, None);
     is_up(&stack, &cx).await?;
     let wait = Wait {
@@ -87,22 +87,16 @@ async fn is_up(stack: &Stack, cx: &Context) -> Result<(), Stop> {
     let observed = crate::observe::observe(cx, &ends)
         .await
         .map_err(|errors| CommandError::Observe { errors })?;
-    let missing = ends
+    let missing: Vec<_> = ends
         .iter()
-        .find(|wanted| !matches!(observed.get(&wanted.id), Some(Observed::Owned(_))));
-    match missing {
-        None => Ok(()),
-        Some(wanted) => Err(CommandError::NotUp {
-            stack: stack.name.clone(),
-            target: cx.place.target.name().to_owned(),
-            missing: wanted.id.to_string(),
-            flag: if cx.place.target.capabilities().self_served {
-                String::new()
-            } else {
-                format!(" --target {}", cx.place.target.name())
-            },
+        .filter(|wanted| !matches!(observed.get(&wanted.id), Some(Observed::Owned(_))))
+        .collect();
+    match missing[..] {
+        [] => Ok(()),
+        [first, ..] => {
+            let all = missing.len() == ends.len();
+            Err(session::not_up(stack, &cx.place.target, &first.id, all).into())
         }
-        .into()),
     }
 }
 

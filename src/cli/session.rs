@@ -1,6 +1,7 @@
 //! What several verbs begin with: finding the stack, choosing and reaching the target.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{Global, Stop};
 use crate::event::{Event, Sink};
@@ -8,18 +9,30 @@ use crate::failure::CommandError;
 use crate::package::{self, Artifact, RunsOn};
 use crate::render::Renderer;
 use crate::resource::{Context, Place};
-use crate::stack::{self, model::Stack};
+use crate::stack;
+use crate::stack::model::{LogicalId, Stack};
 use crate::target::{
-    self, EMBEDDED, Product, ProductName, Target, TargetError, TargetRow, clients, embedded, record,
+    self, Connection, EMBEDDED, Product, ProductName, Target, TargetError, TargetRow, clients,
+    embedded, record,
 };
 
-/// The stack file to use, and the stack in it for a target.
+/// The stack file to use.
+fn stack_file(global: &Global) -> Result<PathBuf, Stop> {
+    match &global.stack {
+        Some(file) => Ok(file.clone()),
+        None => Ok(stack::discover(&current_dir()?)?),
+    }
+}
+
+/// The stack in the file to use, as it is for a target.
 pub(super) fn load(global: &Global, target: &str) -> Result<Stack, Stop> {
-    let file = match &global.stack {
-        Some(file) => file.clone(),
-        None => stack::discover(&current_dir()?)?,
-    };
-    Ok(stack::load(&file, target)?)
+    Ok(stack::load(&stack_file(global)?, target)?)
+}
+
+/// The targets of the project: the built-in ones and its own.
+pub(super) fn rows(global: &Global) -> Result<Vec<Arc<TargetRow>>, Stop> {
+    let root = stack::root_of(&stack_file(global)?)?;
+    Ok(target::rows(&stack::project(&root)?.targets, &root))
 }
 
 fn current_dir() -> Result<PathBuf, Stop> {
@@ -32,34 +45,36 @@ fn current_dir() -> Result<PathBuf, Stop> {
     })
 }
 
-fn find_row(name: &str) -> Result<&'static TargetRow, TargetError> {
-    target::row(name).ok_or_else(|| TargetError::Unknown {
+fn find_row(global: &Global, name: &str) -> Result<Arc<TargetRow>, Stop> {
+    let rows = rows(global)?;
+    if let Some(row) = rows.iter().find(|row| row.name == name) {
+        return Ok(Arc::clone(row));
+    }
+    let known: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
+    Err(TargetError::Unknown {
         name: name.to_owned(),
-        known: target::ROWS
-            .iter()
-            .map(|row| row.name)
-            .collect::<Vec<_>>()
-            .join(", "),
-    })
+        known: known.join(", "),
+    }
+    .into())
 }
 
 /// The row that `--target` names; without it the embedded one.
-pub(super) fn named_row(global: &Global) -> Result<&'static TargetRow, Stop> {
-    Ok(find_row(global.target.as_deref().unwrap_or(EMBEDDED))?)
+pub(super) fn named_row(global: &Global) -> Result<Arc<TargetRow>, Stop> {
+    find_row(global, global.target.as_deref().unwrap_or(EMBEDDED))
 }
 
 /// The row to act on when a stack should be up already: the named one, else the only recorded one.
-pub(super) fn recorded_row(global: &Global) -> Result<(Stack, &'static TargetRow), Stop> {
+pub(super) fn recorded_row(global: &Global) -> Result<(Stack, Arc<TargetRow>), Stop> {
     let mut row = named_row(global)?;
-    let mut stack = load(global, row.name)?;
+    let mut stack = load(global, &row.name)?;
     if global.target.is_none() {
         let recorded = record::targets(&stack.root, &stack.name);
         match recorded.keys().collect::<Vec<_>>()[..] {
             [] => {}
-            [only] if only == row.name => {}
+            [only] if **only == row.name => {}
             [only] => {
-                row = find_row(only)?;
-                stack = load(global, row.name)?;
+                row = find_row(global, only)?;
+                stack = load(global, &row.name)?;
             }
             [..] => {
                 return Err(TargetError::Ambiguous {
@@ -72,67 +87,90 @@ pub(super) fn recorded_row(global: &Global) -> Result<(Stack, &'static TargetRow
     Ok((stack, row))
 }
 
-/// Endpoint of a target that pipectl does not serve itself.
-fn given_endpoint(global: &Global, stack: &Stack, row: &'static TargetRow) -> Result<String, Stop> {
-    let endpoint = global
-        .endpoint
-        .clone()
-        .or_else(|| {
-            std::env::var("AWS_ENDPOINT_URL")
-                .ok()
-                .filter(|url| !url.is_empty())
-        })
-        .or_else(|| {
-            record::targets(&stack.root, &stack.name)
-                .remove(row.name)
-                .and_then(|seen| seen.endpoint)
-        })
-        .or_else(|| row.default_endpoint.map(str::to_owned))
-        .unwrap_or_default();
-    if is_local(&endpoint) {
-        Ok(endpoint)
-    } else {
-        Err(TargetError::NotLocal {
-            target: row.name,
-            endpoint,
-        }
-        .into())
+/// Endpoint of a target that pipectl does not serve itself; none where the SDK knows it.
+fn given_endpoint(global: &Global, stack: &Stack, row: &TargetRow) -> Option<String> {
+    let row_endpoint = || row.default_endpoint.as_deref().map(str::to_owned);
+    if global.endpoint.is_some() {
+        return global.endpoint.clone();
+    }
+    // What somebody wrote down for this target is meant, wherever the stack was before.
+    if row.endpoint_is_own {
+        return row_endpoint();
+    }
+    let set = std::env::var("AWS_ENDPOINT_URL").ok();
+    set.filter(|url| !url.is_empty())
+        .or_else(|| recorded(stack, row)?.endpoint)
+        .or_else(row_endpoint)
+}
+
+/// Where the stack was brought up on a target, as far as is recorded.
+pub(super) fn recorded(stack: &Stack, row: &TargetRow) -> Option<record::Seen> {
+    record::targets(&stack.root, &stack.name).remove(&*row.name)
+}
+
+/// Functions cannot be made where each needs a role, as long as none is made.
+pub(super) fn refuse_roles(stack: &Stack, row: &TargetRow) -> Result<(), TargetError> {
+    if row.capabilities.roles && !stack.functions.is_empty() {
+        return Err(TargetError::NoRoles {
+            target: row.name.to_string(),
+        });
+    }
+    Ok(())
+}
+
+/// Why a stack is not there, when a part of it is missing, or all of it.
+pub(super) fn not_up(
+    stack: &Stack,
+    target: &Target,
+    missing: &LogicalId,
+    all: bool,
+) -> CommandError {
+    let seen = recorded(stack, &target.row).filter(|_| !target.row.capabilities.self_served);
+    let was_there = seen.is_some_and(|seen| seen.endpoint.as_deref() == target.endpoint());
+    let flag = target_flag(&target.row);
+    if all && was_there {
+        return CommandError::Gone {
+            stack: stack.name.clone(),
+            place: target.place(),
+            product: target.product.to_string(),
+            flag,
+        };
+    }
+    CommandError::NotUp {
+        stack: stack.name.clone(),
+        target: target.name().to_owned(),
+        missing: missing.to_string(),
+        flag,
     }
 }
 
-/// Loopback, private or link-local addresses, and names that resolve to this machine by rule.
-fn is_local(endpoint: &str) -> bool {
-    let authority = endpoint
-        .strip_prefix("http://")
-        .or_else(|| endpoint.strip_prefix("https://"))
-        .unwrap_or("");
-    let authority = authority.split('/').next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    if let Ok(address) = host.parse::<std::net::IpAddr>() {
-        return match address {
-            std::net::IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-            std::net::IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
-        };
+/// ` --target NAME` where a command would mean another target without it.
+pub(super) fn target_flag(row: &TargetRow) -> String {
+    if row.capabilities.self_served {
+        String::new()
+    } else {
+        format!(" --target {}", row.name)
     }
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.ends_with("localhost.localstack.cloud")
 }
 
 /// Reaches the target; starts it where it is ours and `start` is set.
 pub(super) async fn reach(
     global: &Global,
     stack: &Stack,
-    row: &'static TargetRow,
+    row: &Arc<TargetRow>,
     start: bool,
     sink: &dyn Sink,
 ) -> Result<Target, Stop> {
     if !row.capabilities.self_served {
-        let endpoint = given_endpoint(global, stack, row)?;
-        return Ok(clients::reach(row, &endpoint).await?);
+        let endpoint = given_endpoint(global, stack, row);
+        let target = clients::reach(row, endpoint).await?;
+        if let Some(ahead) = target.clock_ahead {
+            sink.emit(Event::ClocksDiffered {
+                place: target.place(),
+                ahead_s: ahead.whole_seconds(),
+            });
+        }
+        return Ok(target);
     }
     let record = if start {
         let (record, started) = embedded::ensure(&stack.root).await?;
@@ -150,14 +188,15 @@ pub(super) async fn reach(
                 root: stack.root.display().to_string(),
             })?
     };
-    Ok(served(row, record.endpoint))
+    Ok(served(row, Some(record.endpoint)))
 }
 
-/// The target that pipectl serves itself at `endpoint`; empty while it is not served.
-pub(super) fn served(row: &'static TargetRow, endpoint: String) -> Target {
+/// The target that pipectl serves itself at `endpoint`; none while it is not served.
+pub(super) fn served(row: &Arc<TargetRow>, endpoint: Option<String>) -> Target {
     let product = Product::named(ProductName::Embedded);
     let account = pipectl_emulator::config::ACCOUNT.to_owned();
-    Target::new(row, endpoint, account, product)
+    let connection = Connection::local(row, endpoint);
+    Target::new(Arc::clone(row), connection, account, product)
 }
 
 /// How functions are packaged for a target.
@@ -175,32 +214,4 @@ pub(super) fn context(
     artifacts: Option<std::collections::BTreeMap<String, Artifact>>,
 ) -> Context {
     Context::new(Place { target, artifacts }, &stack.name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_local;
-
-    #[test]
-    fn only_this_machine_and_its_private_network_are_local() {
-        for endpoint in [
-            "http://127.0.0.1:4566",
-            "http://localhost:4566/",
-            "http://[::1]:1",
-            "https://192.168.1.5",
-            "http://s3.localhost.localstack.cloud:4566",
-        ] {
-            assert!(is_local(endpoint), "{endpoint}");
-        }
-        for endpoint in [
-            "http://example.com",
-            "https://sqs.us-east-1.amazonaws.com",
-            "http://8.8.8.8",
-            "localhost:4566",
-            "http://localhost.example.com",
-            "",
-        ] {
-            assert!(!is_local(endpoint), "{endpoint}");
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! `pipectl status`
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::{Ended, Global, Stop, session};
@@ -25,16 +27,14 @@ struct StatusData {
 
 pub(super) async fn run(global: &Global, _args: StatusArgs, renderer: &Renderer) -> Ended {
     let row = session::named_row(global)?;
-    let stack = session::load(global, row.name)?;
+    let stack = session::load(global, &row.name)?;
     let mut rows = vec![row];
     if global.target.is_none() {
         // Every target that the stack was brought up on.
         let recorded = record::targets(&stack.root, &stack.name);
         if !recorded.is_empty() {
-            rows = recorded
-                .keys()
-                .filter_map(|name| crate::target::row(name))
-                .collect();
+            rows = session::rows(global)?;
+            rows.retain(|row| recorded.contains_key(&*row.name));
         }
     }
     let mut data = StatusData {
@@ -42,7 +42,7 @@ pub(super) async fn run(global: &Global, _args: StatusArgs, renderer: &Renderer)
         targets: Vec::new(),
     };
     for row in rows {
-        let stack = session::load(global, row.name)?;
+        let stack = session::load(global, &row.name)?;
         if row.capabilities.self_served && embedded::find(&stack.root).await.is_none() {
             if global.target.is_some() || record::targets(&stack.root, &stack.name).len() <= 1 {
                 return Err(TargetError::NotRunning {
@@ -52,7 +52,8 @@ pub(super) async fn run(global: &Global, _args: StatusArgs, renderer: &Renderer)
             }
             continue;
         }
-        data.targets.push(one(global, &stack, row, renderer).await?);
+        data.targets
+            .push(one(global, &stack, &row, renderer).await?);
     }
     let shown = || human::status(&data.stack, &data.targets);
     let unwell: Vec<String> = data
@@ -73,7 +74,7 @@ pub(super) async fn run(global: &Global, _args: StatusArgs, renderer: &Renderer)
 async fn one(
     global: &Global,
     stack: &Stack,
-    row: &'static TargetRow,
+    row: &Arc<TargetRow>,
     renderer: &Renderer,
 ) -> Result<StackStatus, Stop> {
     let target = session::reach(global, stack, row, false, renderer).await?;
@@ -101,8 +102,8 @@ async fn one(
         _ => Vec::new(),
     };
     Ok(StackStatus {
-        target: row.name,
-        endpoint: cx.place.target.endpoint.clone(),
+        target: row.name.to_string(),
+        endpoint: cx.place.target.place(),
         resources,
         last_results,
     })

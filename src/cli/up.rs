@@ -15,7 +15,7 @@ use crate::event::{Event, Sink};
 use crate::failure::CommandError;
 use crate::operate::send::Sent;
 use crate::package;
-use crate::plan::{Plan, Purpose};
+use crate::plan::{Action, Plan, Purpose};
 use crate::render::{Renderer, human};
 use crate::resource::{self, Context, Identities, attrs::resolve_text};
 use crate::stack::model::{Kind, LogicalId, Stack};
@@ -38,8 +38,8 @@ pub struct UpArgs {
 #[derive(Debug, Serialize)]
 struct UpData {
     stack: String,
-    target: &'static str,
-    endpoint: String,
+    target: String,
+    endpoint: Option<String>,
     /// What answers there.
     product: Product,
     /// Mappings whose settings are chosen for it.
@@ -61,40 +61,43 @@ pub(super) async fn run(
     cancel: &Cancel,
 ) -> Ended {
     let row = session::named_row(global)?;
-    let stack = session::load(global, row.name)?;
+    let stack = session::load(global, &row.name)?;
+    session::refuse_roles(&stack, &row)?;
     // A file that cannot be read is told before anything is built or made.
     if let Some(file) = &args.smoke {
         send::readable(file)?;
     }
     // Starting the target and building need not wait for each other.
     let tell = |event: package::PackageEvent| renderer.emit(event.into());
-    let options = session::packaging(row, renderer);
+    let options = session::packaging(&row, renderer);
     let build = package::package(&stack, options, &tell);
-    let reach = session::reach(global, &stack, row, true, renderer);
+    let reach = session::reach(global, &stack, &row, true, renderer);
     let (artifacts, target) = futures::join!(build, reach);
     let (artifacts, mut target) = (artifacts?, target?);
     target.tuning = !args.no_tuning;
 
     let begun = Instant::now();
     let cx = session::context(&stack, target, Some(artifacts));
+    let before = session::recorded(&stack, &row);
     record::remember(
         &stack.root,
         &stack.name,
-        row.name,
-        Seen {
-            endpoint: (!row.capabilities.self_served).then(|| cx.place.target.endpoint.clone()),
-        },
+        &row.name,
+        Seen::of(&cx.place.target),
     )?;
     tell_skipped(&stack, &cx, renderer);
     tell_tuned(&stack, &cx, renderer);
     let proposal =
         change::propose(&stack, &cx, Purpose::Up, args.consent.consent(), renderer).await?;
+    if let Some(seen) = before {
+        tell_missed(&seen, &proposal.plan, &cx, renderer);
+    }
     let outcome = converge(&proposal, &cx, renderer, cancel).await;
 
     let mut data = UpData {
         stack: stack.name.clone(),
-        target: row.name,
-        endpoint: cx.place.target.endpoint.clone(),
+        target: row.name.to_string(),
+        endpoint: cx.place.target.endpoint().map(str::to_owned),
         product: cx.place.target.product.clone(),
         tuned: resource::tuned(&stack, &cx.place),
         outputs: outputs(&stack, &outcome.identities),
@@ -162,6 +165,23 @@ fn tell_skipped(stack: &Stack, cx: &Context, sink: &dyn Sink) {
             ),
         });
     }
+}
+
+/// Says that a stack that was brought up at this endpoint is not there any more. What keeps its state in
+/// memory loses it when it is started anew.
+fn tell_missed(seen: &Seen, plan: &Plan, cx: &Context, sink: &dyn Sink) {
+    let target = &cx.place.target;
+    let same_place = seen.endpoint.is_some() && seen.endpoint.as_deref() == target.endpoint();
+    let all_anew = plan.steps.iter().all(|step| step.action == Action::Create);
+    if !same_place || !all_anew || plan.is_empty() {
+        return;
+    }
+    let was = seen.product.as_ref().filter(|was| **was != target.product);
+    sink.emit(Event::StackMissed {
+        place: target.place(),
+        product: target.product.to_string(),
+        was: was.map(ToString::to_string),
+    });
 }
 
 /// Says what is chosen for this target and is not of the stack.

@@ -2,7 +2,6 @@
 
 use model::JobResult;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use super::pipeline::Pipeline;
 use super::results;
@@ -39,8 +38,8 @@ pub struct ResourceStatus {
 #[derive(Debug, Clone, Serialize)]
 pub struct StackStatus {
     /// Target name.
-    pub target: &'static str,
-    /// Endpoint.
+    pub target: String,
+    /// Endpoint, or where it is in AWS.
     pub endpoint: String,
     /// Resources, kind by kind.
     pub resources: Vec<ResourceStatus>,
@@ -78,7 +77,7 @@ pub async fn last_results(cx: &Context, pipeline: &Pipeline) -> Result<Vec<JobRe
     let Some(index) = &pipeline.day_index else {
         return Ok(Vec::new());
     };
-    let now = OffsetDateTime::now_utc();
+    let now = cx.place.target.now();
     let mut found =
         results::since(&cx.clients, pipeline, index, now - time::Duration::DAY, now).await?;
     found.truncate(LAST_RESULTS);

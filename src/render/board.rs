@@ -97,6 +97,8 @@ impl Board {
             | Event::EmbeddedStopped { .. }
             | Event::Skipped { .. }
             | Event::Tuned { .. }
+            | Event::ClocksDiffered { .. }
+            | Event::StackMissed { .. }
             | Event::LogGroupMissed { .. }
             | Event::UploadStarted { .. }
             | Event::UploadProgressed { .. } => {}

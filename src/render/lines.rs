@@ -68,6 +68,26 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             "{} the embedded target (pid {pid})",
             good("stopped")
         )),
+        Event::ClocksDiffered { place, ahead_s } => Some(format!(
+            "{} the clock of {place} is {} s {} this machine's; times are taken as that clock tells them",
+            warn("clocks differ:"),
+            ahead_s.abs(),
+            if *ahead_s > 0 { "ahead of" } else { "behind" }
+        )),
+        Event::StackMissed {
+            place,
+            product,
+            was,
+        } => Some(match was {
+            Some(was) => format!(
+                "{} nothing of the stack is at {place}: it was {was}, and is {product} now; all is made anew",
+                warn("gone:")
+            ),
+            None => format!(
+                "{} nothing of the stack is at {place} any more: {product} was probably started anew; all is made anew",
+                warn("gone:")
+            ),
+        }),
         Event::Tuned { id, product } => Some(format!(
             "{} {id}: a batching window, which {product} uses as a long poll; --no-tuning leaves it out",
             hint("tuned")

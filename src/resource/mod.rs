@@ -136,9 +136,10 @@ impl Place {
     /// Identity of a queue by its physical name.
     pub fn queue_named(&self, physical: String) -> Identity {
         let target = &self.target;
-        let known = target.capabilities().queue_url_from_endpoint && !target.endpoint.is_empty();
+        let known = target.capabilities().queue_url_from_endpoint;
+        let endpoint = target.endpoint().filter(|_| known);
         Identity {
-            url: known.then(|| format!("{}/{}/{physical}", target.endpoint, target.account)),
+            url: endpoint.map(|endpoint| format!("{endpoint}/{}/{physical}", target.account)),
             arn: Some(self.arn("sqs", &physical)),
             name: physical,
         }

@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Display};
 use std::path::Path;
+use std::sync::Arc;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
@@ -126,7 +127,21 @@ pub struct StackError {
     /// The first is where the error is; others are what it contradicts.
     labels: Vec<(SourceSpan, String)>,
     help: String,
+    /// The text that the places are in, where it is not that of the stack file.
+    elsewhere: Option<Elsewhere>,
 }
+
+/// A text of another file.
+#[derive(Debug, Clone)]
+struct Elsewhere(Arc<NamedSource<String>>);
+
+impl PartialEq for Elsewhere {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name() == other.0.name()
+    }
+}
+
+impl Eq for Elsewhere {}
 
 impl StackError {
     /// An error without a place yet; `help` is the next step.
@@ -136,7 +151,22 @@ impl StackError {
             message: message.into(),
             labels: Vec::new(),
             help: help.into(),
+            elsewhere: None,
         }
+    }
+
+    /// Of two texts one after the other, places at `second` and later are in the second, which is that of
+    /// `file`. An error that has places in both is shown in the second: there is what made it one.
+    pub(super) fn split_at(mut self, second: usize, file: &Path, text: &str) -> Self {
+        if self.labels.iter().any(|(span, _)| span.offset() >= second) {
+            self.labels.retain(|(span, _)| span.offset() >= second);
+            for (span, _) in &mut self.labels {
+                *span = (span.offset() - second, span.len()).into();
+            }
+            let source = NamedSource::new(file.display().to_string(), text.to_owned());
+            self.elsewhere = Some(Elsewhere(Arc::new(source.with_language("yaml"))));
+        }
+        self
     }
 
     /// Adds a place (bytes of the file) and what is to be seen there.
@@ -174,6 +204,12 @@ impl Diagnostic for StackError {
 
     fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
         Some(Box::new(&self.help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.elsewhere
+            .as_ref()
+            .map(|elsewhere| &*elsewhere.0 as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -214,9 +250,15 @@ impl StackErrors {
             }
         }
         let file = file.display().to_string();
+        let other = seen.first().and_then(|error| error.elsewhere.as_ref());
+        let all_there = seen.iter().all(|error| error.elsewhere.is_some());
+        let blamed = match other.filter(|_| all_there) {
+            Some(other) => other.0.name().to_owned(),
+            None => file.clone(),
+        };
         let source = NamedSource::new(&file, text.to_owned()).with_language("yaml");
         Self {
-            summary: format!("{file} is not valid: {}", count(seen.len())),
+            summary: format!("{blamed} is not valid: {}", count(seen.len())),
             source_code: Some(Box::new(source)),
             errors: seen,
         }

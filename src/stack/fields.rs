@@ -82,7 +82,7 @@ const fn required(name: &'static str) -> Field {
     }
 }
 
-const fn optional(name: &'static str) -> Field {
+pub(super) const fn optional(name: &'static str) -> Field {
     Field {
         name,
         required: false,
@@ -90,7 +90,7 @@ const fn optional(name: &'static str) -> Field {
     }
 }
 
-const fn flag(name: &'static str) -> Field {
+pub(super) const fn flag(name: &'static str) -> Field {
     Field {
         name,
         required: false,
@@ -98,7 +98,12 @@ const fn flag(name: &'static str) -> Field {
     }
 }
 
-const fn number(name: &'static str, unit: Unit, range: (u32, u32), default: Option<u32>) -> Field {
+pub(super) const fn number(
+    name: &'static str,
+    unit: Unit,
+    range: (u32, u32),
+    default: Option<u32>,
+) -> Field {
     let shape = Shape::Number {
         unit,
         min: range.0,

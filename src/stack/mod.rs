@@ -25,7 +25,13 @@ mod tests;
 mod units;
 
 pub use error::{Code, StackError, StackErrors};
-pub use load::{discover, load};
+pub use load::{discover, load, root_of};
 pub use names::ZIPS;
 pub use project::{EmbeddedSettings, Project, project};
+pub use read::target::{OwnCredentials, OwnTarget};
+
+/// What a project's own targets may set, for the stage that knows what it means.
+pub mod settings {
+    pub use super::read::target::{BUILT_IN, capabilities, deadlines};
+}
 pub use schema::schema;

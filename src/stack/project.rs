@@ -3,29 +3,49 @@
 //! ```yaml
 //! stack: stacks/log-pipeline.yaml            # the stack file to use when none is named
 //! embedded: { behaviour: aws, durability: power }
+//! targets:                                   # more targets; see docs/targets.md
+//!   team: { endpoint: "http://10.0.0.7:4566", overrides: { functions: { worker: { memory: 512MB } } } }
 //! ```
 
 use std::path::{Path, PathBuf};
 
 use pipectl_emulator::{Behaviour, Durability};
 
+use super::checker::Checker;
 use super::error::{Code, StackError, StackErrors};
 use super::load::unreadable;
+use super::read::target::{self, BUILT_IN, OwnTarget};
 use super::source::{self, Entry, Node};
 use super::suggest::{did_you_mean, quoted};
 
 /// The file, in the project's directory.
 pub(super) const FILE: &str = "pipectl.yaml";
-const FIELDS: [&str; 2] = ["stack", "embedded"];
+const FIELDS: [&str; 3] = ["stack", "embedded", "targets"];
 const EMBEDDED_FIELDS: [&str; 2] = ["behaviour", "durability"];
 
 /// The project's own settings.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Project {
     /// Stack file to use when none is named, as written.
     pub stack: Option<PathBuf>,
     /// How the embedded target is served.
     pub embedded: EmbeddedSettings,
+    /// Targets of its own, and what it changes of the built-in ones.
+    pub targets: Vec<OwnTarget>,
+    /// What its targets override in stacks, each under its target's name.
+    pub(super) overrides: Vec<Entry>,
+    /// The file's text: where the overrides are.
+    pub(super) text: String,
+}
+
+impl Project {
+    /// Every name that `--target` may have.
+    pub fn target_names(&self) -> impl Iterator<Item = &str> {
+        let own = self.targets.iter().map(|target| target.name.as_str());
+        BUILT_IN
+            .into_iter()
+            .chain(own.filter(|name| !BUILT_IN.contains(name)))
+    }
 }
 
 /// How the embedded target is served.
@@ -44,13 +64,65 @@ pub struct EmbeddedSettings {
 pub fn project(directory: &Path) -> Result<Project, StackErrors> {
     let path = directory.join(FILE);
     match std::fs::read_to_string(&path) {
-        Ok(text) => read(&text).map_err(|errors| StackErrors::in_text(&path, &text, errors)),
+        Ok(text) => {
+            let shown = masked(&text);
+            match read(&text, directory) {
+                Ok(project) => Ok(Project {
+                    text: shown,
+                    ..project
+                }),
+                Err(errors) => Err(StackErrors::in_text(&path, &shown, errors)),
+            }
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Project::default()),
         Err(error) => Err(unreadable(&path, &error)),
     }
 }
 
-fn read(text: &str) -> Result<Project, Vec<StackError>> {
+/// The text as errors may show it: of the same length, without secrets.
+fn masked(text: &str) -> String {
+    let mut shown = text.to_owned();
+    let Ok(tree) = source::parse_stack(text) else {
+        // What is no YAML tells nothing of where a secret is, but for its key.
+        let lines = text.split_inclusive('\n').map(|line| {
+            let at = line
+                .find("secret_access_key")
+                .map(|at| at + "secret_access_key".len());
+            at.map_or_else(
+                || line.to_owned(),
+                |at| hidden(line, at..line.trim_end().len()),
+            )
+        });
+        return lines.collect();
+    };
+    let targets = tree.value.get("targets");
+    let secrets = targets
+        .into_iter()
+        .flat_map(|targets| targets.value.value.entries())
+        .filter_map(|target| target.value.value.get("credentials"))
+        .filter_map(|credentials| credentials.value.value.get("secret_access_key"));
+    for secret in secrets {
+        let span = secret.value.span;
+        shown = hidden(&shown, span.offset()..span.offset() + span.len());
+    }
+    shown
+}
+
+/// A text with stars instead of some of its bytes.
+fn hidden(text: &str, bytes: std::ops::Range<usize>) -> String {
+    match (
+        text.get(..bytes.start),
+        text.get(bytes.clone()),
+        text.get(bytes.end..),
+    ) {
+        (Some(before), Some(secret), Some(after)) => {
+            format!("{before}{}{after}", "*".repeat(secret.len()))
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn read(text: &str, directory: &Path) -> Result<Project, Vec<StackError>> {
     let tree = source::parse_stack(text).map_err(|error| vec![error])?;
     let mut errors = Vec::new();
     source::duplicates(&tree.value, &mut errors);
@@ -93,6 +165,30 @@ fn read(text: &str) -> Result<Project, Vec<StackError>> {
             .get("durability")
             .and_then(|entry| word(entry, &durabilities, &mut errors))
             .and_then(Durability::named);
+    }
+    if let Some(entry) = tree.value.get("targets") {
+        let checker = Checker::new(text, &tree, directory);
+        if !matches!(entry.value.value, Node::Map(_) | Node::Null) {
+            errors.push(
+                StackError::new(
+                    Code::WrongType,
+                    format!("`targets` must be a map, not {}", entry.value.value.what()),
+                    "write `targets: { NAME: { endpoint: http://HOST:PORT } }`",
+                )
+                .at(entry.mark(), "a map is expected here"),
+            );
+        }
+        for entry in entry.value.value.entries() {
+            let Some((target, overrides)) = target::read(&checker, entry) else {
+                continue;
+            };
+            project.overrides.extend(overrides.map(|over| Entry {
+                key: entry.key.clone(),
+                value: over.value.clone(),
+            }));
+            project.targets.push(target);
+        }
+        errors.extend(checker.into_errors());
     }
     if errors.is_empty() {
         Ok(project)

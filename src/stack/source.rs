@@ -37,6 +37,17 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// The same, so many bytes later: as it is in a text that another one was put before.
+    pub(super) fn moved(&self, by: usize) -> Self {
+        Self {
+            key: Spanned {
+                value: self.key.value.clone(),
+                span: moved(self.key.span, by),
+            },
+            value: self.value.moved(by),
+        }
+    }
+
     /// What to underline: a scalar, else the key that a map or list belongs to.
     pub(super) fn mark(&self) -> SourceSpan {
         match self.value.value {
@@ -73,7 +84,23 @@ impl Node {
     }
 }
 
+fn moved(span: SourceSpan, by: usize) -> SourceSpan {
+    (span.offset() + by, span.len()).into()
+}
+
 impl Spanned<Node> {
+    fn moved(&self, by: usize) -> Self {
+        let value = match &self.value {
+            Node::List(items) => Node::List(items.iter().map(|item| item.moved(by)).collect()),
+            Node::Map(entries) => Node::Map(entries.iter().map(|e| e.moved(by)).collect()),
+            scalar => scalar.clone(),
+        };
+        Self {
+            value,
+            span: moved(self.span, by),
+        }
+    }
+
     /// What to underline for a list item: a scalar, else the first key or item.
     pub(super) fn mark(&self) -> SourceSpan {
         match &self.value {

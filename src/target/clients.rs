@@ -1,17 +1,21 @@
-//! The only place that builds SDK configurations.
+//! SDK clients of a target, and the first call to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_sdk_sts::error::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::{Credentials, Target, TargetError, TargetRow, probe};
+use super::connection::Connection;
+use super::probe::{self, Probed};
+use super::{Credentials, Product, ProductName, Target, TargetError, TargetRow};
+
+/// Longest wait for the first answer of a target.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One client per service, sharing one pool of connections.
 #[derive(Debug, Clone)]
@@ -31,7 +35,7 @@ pub struct Clients {
 impl Clients {
     /// Clients for a target that answered.
     pub fn new(target: &Target) -> Self {
-        let config = sdk_config(target.row, &target.endpoint);
+        let config = target.connection.sdk_config();
         let mut s3 = aws_sdk_s3::config::Builder::from(&config);
         if target.capabilities().plain_s3 {
             // aws-behaviours S20
@@ -50,52 +54,98 @@ impl Clients {
     }
 }
 
-/// Asks the endpoint who we are, which also proves that something answers there.
-pub async fn reach(row: &'static TargetRow, endpoint: &str) -> Result<Target, TargetError> {
-    let endpoint = endpoint.trim_end_matches('/').to_owned();
-    let sts = aws_sdk_sts::Client::new(&sdk_config(row, &endpoint));
-    let call = sts.get_caller_identity().send();
-    let (identity, product) = futures::join!(call, probe::product(&endpoint));
-    let identity = identity.map_err(|error| TargetError::Unreachable {
-        target: row.name,
-        endpoint: endpoint.clone(),
-        cause: aws_smithy_types::error::display::DisplayErrorContext(error).to_string(),
-    })?;
-    let account = identity.account().unwrap_or("000000000000").to_owned();
-    Ok(Target::new(row, endpoint, account, product))
-}
-
-fn sdk_config(row: &TargetRow, endpoint: &str) -> SdkConfig {
-    let Credentials::Fixed { key, secret } = row.credentials;
-    let credentials =
-        aws_credential_types::Credentials::new(key, secret, None, None, "pipectl-target");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(row.region))
-        .endpoint_url(endpoint)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http_client(endpoint))
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(4)
-                .with_initial_backoff(Duration::from_millis(50)),
-        )
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(3))
-                .operation_attempt_timeout(Duration::from_secs(60))
-                .build(),
-        )
-        .build()
-}
-
-/// Plain HTTP loads no root certificates, which would cost more than a whole local `up`.
-fn http_client(endpoint: &str) -> SharedHttpClient {
-    if endpoint.starts_with("http://") {
-        Builder::new().build_http()
-    } else {
-        Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https()
+/// Asks a target who we are, which also proves that it is there and speaks AWS's protocols.
+///
+/// # Errors
+/// Nobody answers, or not as AWS does; no or refused credentials; what [`Connection::open`] refuses.
+pub async fn reach(row: &Arc<TargetRow>, endpoint: Option<String>) -> Result<Target, TargetError> {
+    let connection = Connection::open(row, endpoint).await?;
+    if matches!(row.credentials, Credentials::Chain { .. }) {
+        let provided = Box::pin(connection.credentials().provide_credentials()).await;
+        provided.map_err(|error| TargetError::NoCredentials {
+            target: row.name.to_string(),
+            cause: DisplayErrorContext(error).to_string(),
+        })?;
     }
+    let sts = aws_sdk_sts::Client::new(&connection.first_call(PATIENCE));
+    let call = Box::pin(sts.get_caller_identity().send());
+    let (identity, probed) = futures::join!(call, Box::pin(probed(&connection)));
+    let place = connection
+        .endpoint
+        .clone()
+        .unwrap_or_else(|| format!("AWS in {}", connection.region));
+    let identity = identity.map_err(|error| unanswered(row, &place, &error))?;
+    let Some(account) = identity.account() else {
+        return Err(TargetError::NotAws {
+            target: row.name.to_string(),
+            endpoint: place,
+            cause: "it answers, but names no account".to_owned(),
+        });
+    };
+    let account = account.to_owned();
+    let mut target = Target::new(Arc::clone(row), connection, account, probed.product);
+    target.clock_ahead = probed.clock_ahead;
+    Ok(target)
+}
+
+async fn probed(connection: &Connection) -> Probed {
+    match &connection.endpoint {
+        Some(endpoint) => probe::ask(&connection.connector(), endpoint).await,
+        None => Probed::from(Product::named(ProductName::Aws)),
+    }
+}
+
+/// What the failure of the first call means.
+fn unanswered<E>(row: &TargetRow, endpoint: &str, error: &SdkError<E, Response>) -> TargetError
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    let (target, endpoint) = (row.name.to_string(), endpoint.to_owned());
+    let not_aws = |cause: String| TargetError::NotAws {
+        target: target.clone(),
+        endpoint: endpoint.clone(),
+        cause,
+    };
+    match error {
+        SdkError::ServiceError(context) => {
+            let status = context.raw().status().as_u16();
+            match error.code() {
+                Some(code) if code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.') => {
+                    TargetError::Refused {
+                        target,
+                        code: code.to_owned(),
+                        message: error.message().unwrap_or_default().to_owned(),
+                    }
+                }
+                _ => not_aws(format!("it answers with HTTP status {status}")),
+            }
+        }
+        SdkError::ResponseError(_) => not_aws("its answer cannot be read".to_owned()),
+        SdkError::TimeoutError(_) => TargetError::Unreachable {
+            target,
+            endpoint,
+            cause: format!("no answer within {} s", PATIENCE.as_secs()),
+        },
+        other => {
+            let cause = innermost(other);
+            // Somebody listens, and speaks something else: a database, a shell, TLS.
+            if cause.contains("invalid HTTP") || cause.contains("InvalidContentType") {
+                return not_aws(format!("it does not speak this protocol ({cause})"));
+            }
+            TargetError::Unreachable {
+                target,
+                endpoint,
+                cause,
+            }
+        }
+    }
+}
+
+/// The cause behind all others, in its own words.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
 }

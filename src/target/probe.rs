@@ -3,16 +3,20 @@
 
 use std::time::Duration;
 
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
-use hyper::Request;
-use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
-use super::Capabilities;
+use super::{Capabilities, connection};
 
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Clocks that differ by no more than this say the same: they tell whole seconds, and answers take time.
+const SAME_TIME: time::Duration = time::Duration::seconds(5);
 
 /// A program that serves AWS's protocols.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +39,8 @@ pub enum ProductName {
     MiniStack,
     /// moto's server.
     Moto,
+    /// AWS itself.
+    Aws,
     /// None of these.
     Other,
 }
@@ -46,6 +52,7 @@ impl std::fmt::Display for Product {
             ProductName::LocalStack => "LocalStack",
             ProductName::MiniStack => "MiniStack",
             ProductName::Moto => "moto",
+            ProductName::Aws => "AWS",
             ProductName::Other => "an endpoint that does not say what it is",
         };
         match &self.version {
@@ -75,16 +82,39 @@ impl Product {
                 capabilities.mappings_update_in_place = false;
             }
             ProductName::MiniStack | ProductName::Moto => capabilities.message_move_tasks = false,
-            ProductName::Embedded | ProductName::Other => {}
+            ProductName::Embedded | ProductName::Aws | ProductName::Other => {}
         }
     }
 }
 
-/// Asks an endpoint what it is. Over TLS, and where nothing tells, it is another one.
+/// What an endpoint told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// What it is.
+    pub product: Product,
+    /// How far its clock is ahead of this machine's, where they differ by more than such clocks do.
+    pub clock_ahead: Option<time::Duration>,
+}
+
+impl From<Product> for Probed {
+    fn from(product: Product) -> Self {
+        Self {
+            product,
+            clock_ahead: None,
+        }
+    }
+}
+
+/// Asks an endpoint what it is; where nothing tells, it is another one.
 pub async fn product(endpoint: &str) -> Product {
-    let Some(authority) = endpoint.strip_prefix("http://") else {
-        return Product::named(ProductName::Other);
-    };
+    ask(&connection::stray_connector(endpoint), endpoint)
+        .await
+        .product
+}
+
+/// As [`product`], by a connector that trusts what it must trust; and asks it for the time.
+pub(super) async fn ask(connector: &Connector, endpoint: &str) -> Probed {
+    let mut clock_ahead = None;
     // Each answers with something else, or an error, to the paths of the others.
     for (path, read) in [
         (
@@ -94,11 +124,21 @@ pub async fn product(endpoint: &str) -> Product {
         ("/_ministack/health", ministack),
         ("/moto-api/data.json", moto),
     ] {
-        if let Some(product) = get(authority, path).await.as_deref().and_then(read) {
-            return product;
+        let Some(answer) = get(connector, &format!("{endpoint}{path}")).await else {
+            continue;
+        };
+        clock_ahead = answer.clock_ahead.or(clock_ahead);
+        if let Some(product) = answer.good.as_deref().and_then(read) {
+            return Probed {
+                product,
+                clock_ahead,
+            };
         }
     }
-    Product::named(ProductName::Other)
+    Probed {
+        product: Product::named(ProductName::Other),
+        clock_ahead,
+    }
 }
 
 /// The parts that are used of what they tell.
@@ -132,31 +172,38 @@ fn moto(body: &[u8]) -> Option<Product> {
     is_moto.then(|| Product::named(ProductName::Moto))
 }
 
-/// The body of a good answer; none otherwise.
-async fn get(authority: &str, path: &str) -> Option<Bytes> {
-    let host = authority.split('/').next()?;
-    let address = if host.rsplit(']').next()?.contains(':') {
-        host.to_owned()
-    } else {
-        format!("{host}:80")
-    };
+/// One answer.
+struct Answer {
+    /// The body, of a success.
+    good: Option<Bytes>,
+    clock_ahead: Option<time::Duration>,
+}
+
+async fn get(connector: &Connector, url: &str) -> Option<Answer> {
+    let request = HttpRequest::get(url).ok()?;
     let work = async {
-        let stream = tokio::net::TcpStream::connect(address).await.ok()?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .ok()?;
-        let driver = tokio::spawn(connection);
-        let request = Request::get(path)
-            .header("host", host)
-            .body(Empty::<Bytes>::new())
-            .ok()?;
-        let response = sender.send_request(request).await.ok()?;
+        let response = connector.call(request).await.ok()?;
         let good = response.status().is_success();
-        let body = response.into_body().collect().await.ok()?.to_bytes();
-        driver.abort();
-        good.then_some(body)
+        let date = response.headers().get("date").and_then(read_date);
+        let clock_ahead = date.and_then(|date| ahead(date, OffsetDateTime::now_utc()));
+        let body = ByteStream::new(response.into_body()).collect().await.ok()?;
+        Some(Answer {
+            good: good.then(|| body.into_bytes()),
+            clock_ahead,
+        })
     };
     tokio::time::timeout(PATIENCE, work).await.ok()?
+}
+
+/// The time in a `Date` header: `Thu, 26 Nov 2026 08:47:56 GMT`.
+fn read_date(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &time::format_description::well_known::Rfc2822).ok()
+}
+
+/// How far a clock that says `date` is ahead; none within what seconds and a slow answer explain.
+fn ahead(date: OffsetDateTime, now: OffsetDateTime) -> Option<time::Duration> {
+    let ahead = date - now;
+    (ahead.abs() > SAME_TIME).then_some(ahead)
 }
 
 #[cfg(test)]
@@ -177,6 +224,16 @@ mod tests {
             assert_eq!(localstack(other), None);
         }
         assert!(moto(br#"{"sts": {}}"#).is_some() && moto(b"<Error/>").is_none());
+    }
+
+    #[test]
+    fn clocks_differ_by_more_than_seconds_and_slow_answers() {
+        let date = read_date("Thu, 26 Nov 2026 08:47:56 GMT").expect("a date");
+        let at = |seconds: i64| ahead(date, date - time::Duration::seconds(seconds));
+        assert_eq!((at(0), at(5), at(-5)), (None, None, None));
+        assert_eq!(at(180), Some(time::Duration::minutes(3)));
+        assert_eq!(at(-180), Some(time::Duration::minutes(-3)));
+        assert_eq!(read_date("yesterday"), None);
     }
 
     #[tokio::test]

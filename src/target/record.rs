@@ -7,13 +7,36 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::TargetError;
+use super::{Product, Target, TargetError};
 
-/// Where one stack was last seen on one target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where one stack was last brought up on one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// Endpoint used; none for targets that find their own.
     pub endpoint: Option<String>,
+    /// Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Account id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// What answered there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<Product>,
+}
+
+impl Seen {
+    /// What is to be recorded of a target.
+    pub fn of(target: &Target) -> Self {
+        let served = target.capabilities().self_served;
+        Self {
+            // The embedded target has another port each time, and is found by its own record.
+            endpoint: target.endpoint().filter(|_| !served).map(str::to_owned),
+            region: Some(target.region().to_owned()),
+            account: Some(target.account.clone()),
+            product: (!served).then(|| target.product.clone()),
+        }
+    }
 }
 
 /// Stack name → target name → where.
@@ -93,7 +116,16 @@ mod tests {
                 scope.spawn(move || {
                     for round in 0..50 {
                         let endpoint = Some(format!("{number} {round}"));
-                        remember(root, "a", "embedded", Seen { endpoint }).expect("remembered");
+                        remember(
+                            root,
+                            "a",
+                            "embedded",
+                            Seen {
+                                endpoint,
+                                ..Seen::default()
+                            },
+                        )
+                        .expect("remembered");
                     }
                 });
             }
@@ -106,7 +138,7 @@ mod tests {
     #[test]
     fn remembers_and_forgets_by_stack_and_target() {
         let root = tempfile::tempdir().expect("a temporary directory");
-        let seen = Seen { endpoint: None };
+        let seen = Seen::default();
         remember(root.path(), "a", "embedded", seen.clone()).expect("remembered");
         remember(root.path(), "a", "localstack", seen.clone()).expect("remembered");
         remember(root.path(), "b", "embedded", seen).expect("remembered");

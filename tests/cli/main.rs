@@ -9,6 +9,7 @@ mod engine;
 mod lifecycle;
 mod logs;
 mod packaging;
+mod targets;
 
 use pipectl_testkit::TestEnv;
 

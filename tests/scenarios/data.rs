@@ -32,7 +32,8 @@ pub async fn fill(cx: &Context, stack: &str) {
         .expect("an item");
     let url = format!(
         "{}/{}/{stack}-jobs-dlq",
-        cx.place.target.endpoint, cx.place.target.account
+        cx.place.target.place(),
+        cx.place.target.account
     );
     let send = cx.clients.sqs.send_message().queue_url(url);
     send.message_body("m").send().await.expect("a message");

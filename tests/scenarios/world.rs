@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pipectl::apply::{Cancel, Outcome};
@@ -16,7 +16,7 @@ use pipectl::plan::{Consent, Losses, Purpose};
 use pipectl::resource::{Context, KINDS, Observed, Place, Survey};
 use pipectl::stack::model::{Architecture, Stack};
 use pipectl::target::{
-    Capabilities, Deadlines, EMBEDDED, Product, ProductName, Target, TargetRow, row,
+    Capabilities, Connection, Deadlines, EMBEDDED, Product, ProductName, Target, TargetRow, row,
 };
 use pipectl_emulator::{Behaviour, Config, Emulator};
 
@@ -24,7 +24,7 @@ use pipectl_emulator::{Behaviour, Config, Emulator};
 pub struct World {
     emulator: Emulator,
     directory: tempfile::TempDir,
-    row: &'static TargetRow,
+    row: Arc<TargetRow>,
 }
 
 /// Hears nothing.
@@ -105,11 +105,10 @@ impl World {
             ..embedded
         };
         change(&mut row.capabilities);
-        let row = Box::leak(Box::new(row));
         Self {
             emulator,
             directory,
-            row,
+            row: Arc::new(row),
         }
     }
 
@@ -158,8 +157,8 @@ impl World {
             })
             .collect();
         let target = Target::new(
-            self.row,
-            endpoint.to_owned(),
+            Arc::clone(&self.row),
+            Connection::local(&self.row, Some(endpoint.to_owned())),
             pipectl_emulator::config::ACCOUNT.to_owned(),
             Product::named(ProductName::Embedded),
         );
@@ -270,7 +269,7 @@ fn told(survey: &Survey, stack: &Stack, cx: &Context) -> String {
             }
         }
     }
-    text.replace(&cx.place.target.endpoint, "ENDPOINT")
+    text.replace(&cx.place.target.place(), "ENDPOINT")
         .replace(&format!("{}-", stack.name), "STACK-")
 }
 

@@ -6,6 +6,7 @@
 //! - [`Probe`] asks the services of the embedded target in the same way, [`Serving`] is its process, and
 //!   [`functions`] are the processes that it leaves when it is killed.
 //! - [`FaultProxy`] stands before an endpoint and lets chosen calls of AWS operations go wrong.
+//! - [`TlsFront`] puts TLS in front of an endpoint.
 //! - [`until`] waits for what comes by itself, and says what it saw when it does not.
 //! - [`endpoints`] starts other emulators, for suites that run on each of them.
 
@@ -20,6 +21,7 @@ pub mod probe;
 pub mod process;
 pub mod redact;
 mod serving;
+mod tls;
 mod transcript;
 mod wait;
 
@@ -29,5 +31,6 @@ pub use fault::{Call, Fault, FaultKind, FaultProxy};
 pub use invocation::{Invocation, Started};
 pub use probe::Probe;
 pub use serving::{Serving, free_port};
+pub use tls::TlsFront;
 pub use transcript::Transcript;
 pub use wait::until;

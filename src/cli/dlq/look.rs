@@ -32,7 +32,7 @@ struct QueueData {
 #[derive(Debug, Serialize)]
 struct LsData {
     stack: String,
-    target: &'static str,
+    target: String,
     queues: Vec<QueueData>,
 }
 
@@ -46,7 +46,7 @@ struct Shown {
 #[derive(Debug, Serialize)]
 struct ShowData {
     stack: String,
-    target: &'static str,
+    target: String,
     letters: Vec<Shown>,
 }
 

@@ -105,7 +105,7 @@ pub(super) async fn run(
     cancel: &Cancel,
 ) -> Ended {
     let (stack, row) = session::recorded_row(global)?;
-    let target = session::reach(global, &stack, row, false, renderer).await?;
+    let target = session::reach(global, &stack, &row, false, renderer).await?;
     let mut cx = session::context(&stack, target, None);
     cx.stop = cancel.token();
     let office = Office {

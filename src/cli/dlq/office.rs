@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::JobResult;
 
-use super::Stop;
+use super::{Stop, session};
 use crate::apply::Cancel;
 use crate::failure::CommandError;
 use crate::operate::dead_letters::choose::Chosen;
@@ -22,8 +22,8 @@ pub(super) struct Office {
 }
 
 impl Office {
-    pub(super) fn target(&self) -> &'static str {
-        self.cx.place.target.name()
+    pub(super) fn target(&self) -> String {
+        self.cx.place.target.name().to_owned()
     }
 
     /// A queue that is not there means that the stack is not up.
@@ -34,17 +34,10 @@ impl Office {
     ) -> Result<T, Stop> {
         match answer {
             Ok(Some(value)) => Ok(value),
-            Ok(None) => Err(CommandError::NotUp {
-                stack: self.stack.name.clone(),
-                target: self.target().to_owned(),
-                missing: queue.id.to_string(),
-                flag: if self.cx.place.target.capabilities().self_served {
-                    String::new()
-                } else {
-                    format!(" --target {}", self.target())
-                },
+            Ok(None) => {
+                let target = &self.cx.place.target;
+                Err(session::not_up(&self.stack, target, &queue.id, false).into())
             }
-            .into()),
             Err(error) => Err(CommandError::Call {
                 what: format!("working with {}", queue.queue.name),
                 error,

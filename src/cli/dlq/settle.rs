@@ -14,7 +14,7 @@ use crate::resource::CallError;
 #[derive(Debug, Serialize)]
 struct SettledData {
     stack: String,
-    target: &'static str,
+    target: String,
     queues: Vec<Report>,
     /// Ids that are of no letter.
     not_found: Vec<String>,

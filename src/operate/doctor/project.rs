@@ -1,10 +1,11 @@
 //! The project: its stack on every target, where it is up, and the space on its disk.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Finding;
-use crate::stack;
-use crate::target::{self, embedded, probe, record};
+use crate::stack::{self, StackError};
+use crate::target::{self, TargetRow, clients, embedded, record};
 
 /// Less than this is too little for a build, bytes.
 const TIGHT: u64 = 2_000_000_000;
@@ -28,9 +29,22 @@ pub(super) async fn look(root: &Path, file: Option<&Path>) -> Vec<Finding> {
             }
         },
     };
-    for row in target::ROWS {
+    let rows = stack::root_of(&file).and_then(|root| {
+        let own = stack::project(&root)?.targets;
+        Ok(target::rows(&own, &root))
+    });
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(errors) => {
+            let fix = errors.errors().first().map(StackError::next_step);
+            let fix = fix.unwrap_or("correct it").to_owned();
+            findings.push(Finding::bad("pipectl.yaml", errors.to_string(), fix));
+            return findings;
+        }
+    };
+    for row in rows {
         let what = format!("stack on {}", row.name);
-        match stack::load(&file, row.name) {
+        match stack::load(&file, &row.name) {
             Ok(stack) => {
                 findings.push(Finding::good(
                     what,
@@ -39,7 +53,7 @@ pub(super) async fn look(root: &Path, file: Option<&Path>) -> Vec<Finding> {
                 if row.capabilities.self_served {
                     findings.push(served(&stack.root).await);
                 }
-                findings.extend(recorded(&stack.root, &stack.name, row.name).await);
+                findings.extend(recorded(&stack.root, &stack.name, &row).await);
             }
             Err(errors) => {
                 let mut fix = format!("`pipectl --target {} plan` shows each", row.name);
@@ -88,19 +102,43 @@ async fn served(root: &Path) -> Finding {
 }
 
 /// A stack that was brought up at an endpoint should find it there.
-async fn recorded(root: &Path, stack: &str, target: &str) -> Option<Finding> {
-    let endpoint = record::targets(root, stack).remove(target)?.endpoint?;
+async fn recorded(root: &Path, stack: &str, row: &Arc<TargetRow>) -> Option<Finding> {
+    let target = &row.name;
+    let seen = record::targets(root, stack).remove(&**target)?;
+    let endpoint = seen.endpoint?;
     let what = format!("{target}, as recorded");
-    let product = probe::product(&endpoint).await;
-    Some(if product.name == target::ProductName::Other {
-        Finding::bad(
+    let reached = clients::reach(row, Some(endpoint.clone())).await;
+    let Ok(reached) = reached else {
+        return Some(Finding::bad(
             what,
             format!("{endpoint} does not answer as it did"),
-            format!("start it again, or forget it with `pipectl down --target {target}`"),
-        )
-    } else {
-        Finding::good(what, format!("{endpoint}: {product}"))
+            "start it again; `pipectl up` makes there what is missing",
+        ));
+    };
+    let product = &reached.product;
+    let found = format!("{endpoint}: {product}");
+    if let Some(ahead) = reached.clock_ahead {
+        return Some(Finding::bad(
+            what,
+            format!("{found}; {}", apart(ahead)),
+            "set the clock of this machine, or that of the endpoint's",
+        ));
+    }
+    Some(match seen.product.filter(|was| was != product) {
+        None => Finding::good(what, found),
+        Some(was) => Finding::optional(
+            what,
+            format!("{found}; the stack was brought up on {was}"),
+            format!("`pipectl up --target {target}` makes there what is missing"),
+        ),
     })
+}
+
+/// How two clocks differ, in words.
+fn apart(ahead: time::Duration) -> String {
+    let seconds = ahead.whole_seconds();
+    let word = if seconds > 0 { "ahead of" } else { "behind" };
+    format!("its clock is {} s {word} this machine's", seconds.abs())
 }
 
 #[cfg(test)]
@@ -136,10 +174,19 @@ mod tests {
     async fn an_endpoint_that_is_gone_is_told() {
         let root = tempfile::tempdir().expect("a temporary directory");
         let endpoint = Some("http://127.0.0.1:9".to_owned());
-        record::remember(root.path(), "demo", "localstack", record::Seen { endpoint })
-            .expect("remembered");
-        let gone = recorded(root.path(), "demo", "localstack").await;
+        record::remember(
+            root.path(),
+            "demo",
+            "localstack",
+            record::Seen {
+                endpoint,
+                ..record::Seen::default()
+            },
+        )
+        .expect("remembered");
+        let row = Arc::new(target::row("localstack").expect("built in").clone());
+        let gone = recorded(root.path(), "demo", &row).await;
         assert_eq!(gone.map(|gone| gone.verdict), Some(Verdict::Bad));
-        assert_eq!(recorded(root.path(), "other", "localstack").await, None);
+        assert_eq!(recorded(root.path(), "other", &row).await, None);
     }
 }

@@ -6,6 +6,7 @@ mod queue;
 mod reader;
 mod reference;
 mod table;
+pub(super) mod target;
 pub(super) mod wiring;
 
 use std::path::Path;

@@ -11,8 +11,9 @@ mod source;
 use std::path::Path;
 
 use super::error::{StackError, StackErrors};
-use super::load::resolve_all;
+use super::load::{Texts, resolve_all};
 use super::model::Stack;
+use super::project::Project;
 use super::source::parse_stack;
 
 /// The repository: its crates and templates are there for the files under test.
@@ -25,7 +26,13 @@ fn resolve(text: &str, target: &str) -> Result<Stack, StackErrors> {
     let file = Path::new("stacks/test.yaml");
     let told = |errors: Vec<StackError>| StackErrors::in_text(file, text, errors);
     let tree = parse_stack(text).map_err(|error| told(vec![error]))?;
-    let (stack, errors) = resolve_all(text, &tree, file, project(), target);
+    let (stack, errors) = resolve_all(
+        &Texts::new(text, &Project::default()),
+        &tree,
+        file,
+        project(),
+        target,
+    );
     if errors.is_empty() {
         Ok(stack)
     } else {

@@ -1,12 +1,13 @@
 //! The proxy itself: a thread with a listener, a task per connection.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use hyper::header::{DATE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -36,6 +37,8 @@ struct Shared {
     upstream: Upstream,
     /// Errors that were answered, by which they get ids.
     errors: AtomicU64,
+    /// What every answer says that the time is, instead of what the upstream says.
+    date: Mutex<Option<HeaderValue>>,
 }
 
 impl FaultProxy {
@@ -52,6 +55,7 @@ impl FaultProxy {
             ledger: Ledger::default(),
             upstream: Upstream::new(upstream),
             errors: AtomicU64::new(0),
+            date: Mutex::default(),
         });
         let (stop, stopped) = oneshot::channel();
         let served = shared.clone();
@@ -100,6 +104,15 @@ impl FaultProxy {
     /// Takes all faults away. What has hit a call already goes on.
     pub fn disarm(&self) {
         self.shared.ledger.disarm();
+    }
+
+    /// Has every answer say that this is the time: a date as HTTP writes it.
+    ///
+    /// # Panics
+    /// When it cannot be a header's value.
+    pub fn say_time(&self, date: &str) {
+        let date = HeaderValue::from_str(date).expect("the value of a header");
+        *self.shared.date.lock().expect("no holder panics") = Some(date);
     }
 
     /// The calls since the start or the last reset, in the order in which they arrived.
@@ -213,7 +226,10 @@ async fn pass(
             return Ok(answer.respond(protocol, &format!("fault-{number:06}")));
         }
     }
-    let response = shared.upstream.forward(request).await?;
+    let mut response = shared.upstream.forward(request).await?;
+    if let Some(date) = &*shared.date.lock().expect("no holder panics") {
+        response.headers_mut().insert(DATE, date.clone());
+    }
     shared.ledger.answered(id, response.status().as_u16());
     if fault == Some(FaultKind::CutAfter) {
         return Err(closed());

@@ -1,0 +1,103 @@
+//! TLS in front of an endpoint, with a certificate that nobody knows unless told.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+/// A listener that speaks TLS and passes on what is in it. It ends on drop.
+#[derive(Debug)]
+pub struct TlsFront {
+    url: String,
+    certificate: String,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TlsFront {
+    /// Starts one for `localhost` in front of `http://ADDRESS:PORT`.
+    ///
+    /// # Panics
+    /// When the endpoint is none, or there is no port.
+    pub fn start(upstream: &str) -> Self {
+        let address = upstream.trim_start_matches("http://");
+        let upstream: SocketAddr = address.parse().expect("an address and a port");
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
+            .expect("a certificate");
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions of TLS")
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .expect("a key that fits");
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        listener.set_nonblocking(true).expect("a listener");
+        let port = listener.local_addr().expect("its address").port();
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).expect("a listener");
+                let acceptor = TlsAcceptor::from(Arc::new(config));
+                tokio::select! {
+                    () = serve(&listener, &acceptor, upstream) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self {
+            url: format!("https://localhost:{port}"),
+            certificate: made.cert.pem(),
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Where clients have to send their calls.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The certificate to trust, in PEM form.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+}
+
+impl Drop for TlsFront {
+    fn drop(&mut self) {
+        // Neither fails unless the thread is gone.
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor, upstream: SocketAddr) {
+    loop {
+        // One that is gone already; others come.
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        let acceptor = acceptor.clone();
+        // It fails whenever one of both ends it, or a client does not trust us.
+        tokio::spawn(async move {
+            let mut inside = acceptor.accept(stream).await?;
+            let mut outside = TcpStream::connect(upstream).await?;
+            tokio::io::copy_bidirectional(&mut inside, &mut outside).await
+        });
+    }
+}

@@ -1,0 +1,151 @@
+//! Why a target cannot be used.
+
+use super::embedded;
+
+/// Why a target cannot be used.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum TargetError {
+    /// No row has that name.
+    #[error("there is no target called `{name}`")]
+    #[diagnostic(code(target::unknown), help("the targets are: {known}"))]
+    Unknown {
+        /// As given.
+        name: String,
+        /// Names of the rows.
+        known: String,
+    },
+    /// The endpoint did not answer.
+    #[error("the target `{target}` did not answer at {endpoint}: {cause}")]
+    #[diagnostic(
+        code(target::unreachable),
+        help("start it, or name another endpoint with --endpoint or AWS_ENDPOINT_URL")
+    )]
+    Unreachable {
+        /// Row name.
+        target: String,
+        /// Endpoint tried.
+        endpoint: String,
+        /// What the connection said.
+        cause: String,
+    },
+    /// Something answers, and it is none that pipectl can use.
+    #[error("what answers at {endpoint} does not speak AWS's protocols: {cause}")]
+    #[diagnostic(
+        code(target::not_aws),
+        help(
+            "is it the right port? `pipectl doctor` shows what listens on the usual ones; --endpoint or AWS_ENDPOINT_URL names another"
+        )
+    )]
+    NotAws {
+        /// Row name.
+        target: String,
+        /// Endpoint tried.
+        endpoint: String,
+        /// What it did instead.
+        cause: String,
+    },
+    /// It answers, and does not take us.
+    #[error("the target `{target}` refused the first call: {code}: {message}")]
+    #[diagnostic(
+        code(target::refused),
+        help("check the credentials, the region and this machine's clock")
+    )]
+    Refused {
+        /// Row name.
+        target: String,
+        /// AWS's code.
+        code: String,
+        /// AWS's words.
+        message: String,
+    },
+    /// Nothing provides credentials for it.
+    #[error("there are no credentials for the target `{target}`: {cause}")]
+    #[diagnostic(
+        code(target::no_credentials),
+        help(
+            "run `aws configure`, `aws sso login`, or set AWS_PROFILE; `aws sts get-caller-identity` shows whether it works"
+        )
+    )]
+    NoCredentials {
+        /// Row name.
+        target: String,
+        /// What the providers said.
+        cause: String,
+    },
+    /// Nothing says in which region it is.
+    #[error("nothing says which region the target `{target}` is in")]
+    #[diagnostic(
+        code(target::no_region),
+        help("set AWS_REGION, or `region` in the profile or in the row in pipectl.yaml")
+    )]
+    NoRegion {
+        /// Row name.
+        target: String,
+    },
+    /// Functions need roles there.
+    #[error("the functions need IAM roles on the target `{target}`, and this version makes none")]
+    #[diagnostic(
+        code(target::no_roles),
+        help("nothing was changed; `--target localstack` and the embedded target need none")
+    )]
+    NoRoles {
+        /// Row name.
+        target: String,
+    },
+    /// The file of certificates of a row cannot be used.
+    #[error("cannot use the certificates in {path}: {cause}")]
+    #[diagnostic(
+        code(target::certificates),
+        help("`ca_file` in pipectl.yaml must name a file of certificates in PEM form")
+    )]
+    BadCertificates {
+        /// File.
+        path: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The endpoint is not on this machine or its private network.
+    #[error("the endpoint {endpoint} of the target `{target}` is not on this machine")]
+    #[diagnostic(
+        code(target::not_local),
+        help(
+            "files would be sent there: to allow that, write a row with `endpoint: {endpoint}` and `remote: true` under `targets:` in pipectl.yaml"
+        )
+    )]
+    NotLocal {
+        /// Row name.
+        target: String,
+        /// Endpoint given.
+        endpoint: String,
+    },
+    /// Nothing is running where something must be.
+    #[error("no stack is up: the embedded target is not running in {root}")]
+    #[diagnostic(code(target::not_running), help("run `pipectl up` first"))]
+    NotRunning {
+        /// Project directory.
+        root: String,
+    },
+    /// Several targets are recorded and the command needs one.
+    #[error("the stack is recorded on several targets: {recorded}")]
+    #[diagnostic(code(target::ambiguous), help("name one with --target"))]
+    Ambiguous {
+        /// Names, comma-separated.
+        recorded: String,
+    },
+    /// The embedded target did not start.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Embedded(#[from] embedded::EmbeddedError),
+    /// A file under `.pipectl/` could not be read or written.
+    #[error("cannot use {path}: {cause}")]
+    #[diagnostic(
+        code(target::files),
+        help("check the permissions of the directory and the space on the disk")
+    )]
+    Files {
+        /// File.
+        path: String,
+        /// What the system said.
+        cause: String,
+    },
+}
