@@ -173,7 +173,7 @@ async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
         },
         Command::Package(args) => package::run(global, args, renderer).await,
         Command::Down(args) => down::run(global, args, renderer, cancel).await,
-        Command::Status(args) => status::run(global, args, renderer).await,
+        Command::Status(args) => status::run(global, args, renderer, cancel).await,
         Command::Send(args) => send::run(global, args, renderer).await,
         Command::Results(args) => results::run(global, args, renderer).await,
         Command::Doctor(args) => doctor::run(global, args, renderer).await,

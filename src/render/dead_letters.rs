@@ -16,7 +16,7 @@ const LONGEST_WHY: usize = 72;
 const LONGEST_VALUE: usize = 256;
 
 /// Text from outside as a terminal may show it: nothing in it moves the cursor or turns the text around.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {

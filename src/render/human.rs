@@ -6,16 +6,16 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 use model::{JobResult, Outcome};
 
-use super::plan::short;
 use super::style::{bad, bytes, dim, duration, good, hint, plural, warn};
 use crate::operate::doctor::{Finding, Verdict};
 use crate::operate::send::Sent;
-use crate::operate::status::StackStatus;
 
 pub use super::dead_letters::{dead_letter, dead_letters, settled};
 pub use super::logs::{job_story, log_line, no_lines};
 pub use super::package::packaged;
 pub use super::plan::{plan, plan_graph, plan_in_short};
+pub use super::status::status;
+pub use super::watch::{watch_begun, watch_changes, watched};
 
 /// How many characters of a job id are shown in lists.
 pub(super) const SHORT_ID: usize = 12;
@@ -266,7 +266,7 @@ fn many_sent(sent: &[Sent]) -> String {
     flush(&rows)
 }
 
-fn reason_code(result: &JobResult) -> String {
+pub(super) fn reason_code(result: &JobResult) -> String {
     result
         .reason
         .as_ref()
@@ -309,44 +309,4 @@ pub fn results(results: &[JobResult]) -> String {
         ]);
     }
     flush(&rows)
-}
-
-/// A stack on its targets.
-pub fn status(stack: &str, targets: &[StackStatus]) -> String {
-    let mut text = String::new();
-    for target in targets {
-        if !text.is_empty() {
-            text.push_str("\n\n");
-        }
-        text.push_str(&format!(
-            "{stack} on {} at {}\n",
-            target.target,
-            hint(&target.endpoint)
-        ));
-        let mut rows = table(&["RESOURCE", "STATE", "NAME", ""], &[]);
-        for resource in &target.resources {
-            let state = if resource.healthy {
-                good(resource.state.clone()).to_string()
-            } else {
-                bad(resource.state.clone()).to_string()
-            };
-            let facts: Vec<String> = resource
-                .facts
-                .iter()
-                .map(|(name, value)| format!("{} {}", name.replace('_', " "), short(value)))
-                .collect();
-            rows.add_row([
-                resource.id.to_string(),
-                state,
-                resource.name.clone(),
-                facts.join(", "),
-            ]);
-        }
-        text.push_str(&flush(&rows));
-        if !target.last_results.is_empty() {
-            text.push_str("\n\nlast results\n");
-            text.push_str(&results(&target.last_results));
-        }
-    }
-    text
 }

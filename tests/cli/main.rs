@@ -6,9 +6,11 @@ mod dlq_interrupted;
 mod doctor;
 mod embedded;
 mod engine;
+mod following;
 mod lifecycle;
 mod logs;
 mod packaging;
+mod watch;
 
 use pipectl_testkit::TestEnv;
 
