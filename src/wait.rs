@@ -39,6 +39,11 @@ pub async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+/// What something gives, unless it takes longer than `deadline`: then it is given up.
+pub async fn at_most<T>(deadline: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(deadline, work).await.ok()
+}
+
 /// Looks until it has happened or the `deadline` has passed. The pause between two looks starts at
 /// `poll.0` and doubles up to `poll.1`. An error of a look ends the wait.
 pub async fn until<T, E, F, Fut>(
@@ -77,6 +82,13 @@ mod tests {
     use super::*;
 
     const POLL: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(2));
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_given_up() {
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(at_most(hour, async { 7 }).await, Some(7));
+        assert_eq!(at_most(POLL.0, pause(hour)).await, None);
+    }
 
     #[tokio::test]
     async fn ends_with_the_value_or_with_the_last_state_seen() {

@@ -1,6 +1,6 @@
 //! Ctrl-C, and the signal by which CI ends a job: once lets a plan that is being carried out finish what
 //! is on its way, twice ends at once. A command that changes nothing ends at the first, and one that would go on
-//! for ever has then done what was asked.
+//! for ever has then done what was asked: it ends by itself if it says that it has something to end with.
 
 use std::future::Future;
 
@@ -31,7 +31,8 @@ pub(super) async fn watched(
         exit = &mut command => return exit,
         () = either(&mut interrupt, &mut terminate) => {}
     }
-    if cancel.goes_on_until_asked() {
+    let endless = cancel.goes_on_until_asked();
+    if endless && !cancel.is_draining() {
         return Exit::Done;
     }
     if !cancel.is_draining() {
@@ -40,7 +41,9 @@ pub(super) async fn watched(
         return Exit::Interrupted;
     }
     cancel.ask();
-    renderer.emit(Event::Interrupted);
+    if !endless {
+        renderer.emit(Event::Interrupted);
+    }
     tokio::select! {
         biased;
         exit = &mut command => exit,

@@ -47,7 +47,7 @@ pub struct Global {
     /// Stack file; by default `stack:` in pipectl.yaml, else the only file in stacks/
     #[arg(long, global = true, value_name = "FILE")]
     stack: Option<PathBuf>,
-    /// Where the stack lives: embedded (the default) or localstack
+    /// Where the stack lives: embedded (the default), localstack, aws, or a target of pipectl.yaml
     #[arg(long, global = true, value_name = "NAME")]
     target: Option<String>,
     /// Endpoint of the target, for targets that pipectl does not serve itself
@@ -173,7 +173,7 @@ async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
         },
         Command::Package(args) => package::run(global, args, renderer).await,
         Command::Down(args) => down::run(global, args, renderer, cancel).await,
-        Command::Status(args) => status::run(global, args, renderer).await,
+        Command::Status(args) => status::run(global, args, renderer, cancel).await,
         Command::Send(args) => send::run(global, args, renderer).await,
         Command::Results(args) => results::run(global, args, renderer).await,
         Command::Doctor(args) => doctor::run(global, args, renderer).await,

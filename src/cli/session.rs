@@ -125,23 +125,25 @@ pub(super) fn not_up(
     missing: &LogicalId,
     all: bool,
 ) -> CommandError {
-    let seen = recorded(stack, &target.row).filter(|_| !target.row.capabilities.self_served);
-    let was_there = seen.is_some_and(|seen| seen.endpoint.as_deref() == target.endpoint());
-    let flag = target_flag(&target.row);
-    if all && was_there {
-        return CommandError::Gone {
-            stack: stack.name.clone(),
-            place: target.place(),
-            product: target.product.to_string(),
-            flag,
-        };
-    }
-    CommandError::NotUp {
+    let gone = if all { gone(stack, target) } else { None };
+    gone.unwrap_or_else(|| CommandError::NotUp {
         stack: stack.name.clone(),
         target: target.name().to_owned(),
         missing: missing.to_string(),
-        flag,
-    }
+        flag: target_flag(&target.row),
+    })
+}
+
+/// Why nothing of a stack is there any more, where it is recorded that it was brought up.
+pub(super) fn gone(stack: &Stack, target: &Target) -> Option<CommandError> {
+    let seen = recorded(stack, &target.row).filter(|_| !target.row.capabilities.self_served);
+    let was_there = seen.is_some_and(|seen| seen.endpoint.as_deref() == target.endpoint());
+    was_there.then(|| CommandError::Gone {
+        stack: stack.name.clone(),
+        place: target.place(),
+        product: target.product.to_string(),
+        flag: target_flag(&target.row),
+    })
 }
 
 /// ` --target NAME` where a command would mean another target without it.

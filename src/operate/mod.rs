@@ -1,4 +1,4 @@
-//! What acts on a running stack: its status, files sent through it, results and logs read
+//! What acts on a running stack: its status, once and watched, files sent through it, results and logs read
 //! from it, its dead letters.
 
 pub mod dead_letters;
@@ -9,3 +9,4 @@ pub mod results;
 pub mod send;
 pub mod status;
 mod upload;
+pub mod watch;

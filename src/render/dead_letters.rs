@@ -3,8 +3,9 @@
 use model::JobResult;
 use serde_json::Value;
 
-use super::human::{SHORT_ID, flush, status_word, table};
+use super::human::{SHORT_ID, status_word};
 use super::style::{bad, dim, good, hint, plural, warn};
+use super::table::Table;
 use crate::operate::dead_letters::read::{Detail, File, LetterKind, Why};
 use crate::operate::dead_letters::{DeadLetter, DeadLetterQueue, Look, Report};
 
@@ -16,7 +17,7 @@ const LONGEST_WHY: usize = 72;
 const LONGEST_VALUE: usize = 256;
 
 /// Text from outside as a terminal may show it: nothing in it moves the cursor or turns the text around.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
@@ -86,7 +87,7 @@ pub fn dead_letters(queues: &[(&DeadLetterQueue, Look, &[DeadLetter])]) -> Strin
         );
         if !letters.is_empty() {
             let header = ["SINCE", "TRIED", "FILE", "MESSAGE", "JOB", "WHY"];
-            let mut rows = table(&header, &[1]);
+            let mut rows = Table::new(&header, &[1]);
             for letter in *letters {
                 let job = letter.files.first();
                 rows.add_row([
@@ -98,7 +99,7 @@ pub fn dead_letters(queues: &[(&DeadLetterQueue, Look, &[DeadLetter])]) -> Strin
                     why(&letter.why, LONGEST_WHY),
                 ]);
             }
-            part.push_str(&flush(&rows));
+            part.push_str(&rows.to_string());
             part.push('\n');
         }
         if look.more {

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
 use model::{JobResult, Outcome};
 
-use super::plan::short;
+use super::dead_letters::printable;
 use super::style::{bad, bytes, dim, duration, good, hint, plural, warn};
+use super::table::Table;
 use crate::operate::doctor::{Finding, Verdict};
 use crate::operate::send::Sent;
-use crate::operate::status::StackStatus;
 
 pub use super::dead_letters::{dead_letter, dead_letters, settled};
 pub use super::logs::{job_story, log_line, no_lines};
 pub use super::package::packaged;
 pub use super::plan::{plan, plan_graph, plan_in_short};
+pub use super::status::status;
+pub use super::watch::{watch_begun, watch_changes, watched};
 
 /// How many characters of a job id are shown in lists.
 pub(super) const SHORT_ID: usize = 12;
@@ -199,35 +200,8 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
     shown.join(", ")
 }
 
-pub(super) fn table(header: &[&str], right: &[usize]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_header(header.iter().map(|h| dim(h).to_string()));
-    for index in right {
-        if let Some(column) = table.column_mut(*index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-}
-
-/// Without the border that the first column would begin with.
-pub(super) fn flush(table: &Table) -> String {
-    table
-        .lines()
-        .map(|line| {
-            line.strip_prefix(' ')
-                .unwrap_or(&line)
-                .trim_end()
-                .to_owned()
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 fn many_sent(sent: &[Sent]) -> String {
-    let mut rows = table(
+    let mut rows = Table::new(
         &[
             "FILE",
             "STATUS",
@@ -261,12 +235,12 @@ fn many_sent(sent: &[Sent]) -> String {
                 job,
                 String::new(),
             ]),
-        };
+        }
     }
-    flush(&rows)
+    rows.to_string()
 }
 
-fn reason_code(result: &JobResult) -> String {
+pub(super) fn reason_code(result: &JobResult) -> String {
     result
         .reason
         .as_ref()
@@ -289,7 +263,7 @@ pub fn results(results: &[JobResult]) -> String {
         "JOB",
         "REASON",
     ];
-    let mut rows = table(&header, &[2, 3, 4, 5]);
+    let mut rows = Table::new(&header, &[2, 3, 4, 5]);
     for result in results {
         let errors = if result.status == Outcome::Done {
             format!("{:.1} %", result.error_rate * 100.0)
@@ -303,50 +277,10 @@ pub fn results(results: &[JobResult]) -> String {
             result.malformed.to_string(),
             errors,
             bytes(result.size),
-            result.key.clone(),
+            printable(&result.key),
             result.job_id.chars().take(SHORT_ID).collect(),
             reason_code(result),
         ]);
     }
-    flush(&rows)
-}
-
-/// A stack on its targets.
-pub fn status(stack: &str, targets: &[StackStatus]) -> String {
-    let mut text = String::new();
-    for target in targets {
-        if !text.is_empty() {
-            text.push_str("\n\n");
-        }
-        text.push_str(&format!(
-            "{stack} on {} at {}\n",
-            target.target,
-            hint(&target.endpoint)
-        ));
-        let mut rows = table(&["RESOURCE", "STATE", "NAME", ""], &[]);
-        for resource in &target.resources {
-            let state = if resource.healthy {
-                good(resource.state.clone()).to_string()
-            } else {
-                bad(resource.state.clone()).to_string()
-            };
-            let facts: Vec<String> = resource
-                .facts
-                .iter()
-                .map(|(name, value)| format!("{} {}", name.replace('_', " "), short(value)))
-                .collect();
-            rows.add_row([
-                resource.id.to_string(),
-                state,
-                resource.name.clone(),
-                facts.join(", "),
-            ]);
-        }
-        text.push_str(&flush(&rows));
-        if !target.last_results.is_empty() {
-            text.push_str("\n\nlast results\n");
-            text.push_str(&results(&target.last_results));
-        }
-    }
-    text
+    rows.to_string()
 }

@@ -9,7 +9,11 @@ mod logs;
 mod package;
 mod plan;
 mod progress;
+mod screen;
+mod status;
 pub mod style;
+mod table;
+mod watch;
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
@@ -27,6 +31,7 @@ pub use board::Board;
 pub use lines::{Detail, line};
 pub use plan::Language;
 pub use progress::Progress;
+pub use screen::Screen;
 
 /// In which form a command answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -88,6 +93,15 @@ impl Renderer {
         self.progress
             .is_live()
             .then(|| progress::width().saturating_sub(TIME))
+    }
+
+    /// A screen for what is drawn again and again; none for programs, and where stdout is no terminal.
+    pub fn screen(&self) -> Option<Screen> {
+        self.progress.finish();
+        match self.format {
+            Format::Human => Screen::open(),
+            Format::Json => None,
+        }
     }
 
     /// Prints the command's data: `human` is used for people.

@@ -54,6 +54,18 @@ pub fn short_duration(time: Duration) -> String {
     }
 }
 
+/// How long ago something was, or for how long it has been so: `12 s`, `2 min 05 s`, `1 h 02 min`, `3 d 04 h`.
+pub fn age(ms: u64) -> String {
+    let seconds = ms / 1_000;
+    let (minutes, hours) = (seconds / 60, seconds / 3_600);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{minutes} min {:02} s", seconds % 60),
+        3_600..86_400 => format!("{hours} h {:02} min", minutes % 60),
+        _ => format!("{} d {:02} h", hours / 24, hours % 24),
+    }
+}
+
 /// A size in decimal units: `231 bytes`, `1.2 MB`.
 pub fn bytes(bytes: u64) -> String {
     indicatif::DecimalBytes(bytes).to_string()
@@ -79,6 +91,15 @@ mod tests {
         assert_eq!(
             shown,
             ["0.42 ms", "12.3 ms", "123 ms", "1.50 s", "2 min 05 s"]
+        );
+    }
+
+    #[test]
+    fn ages_have_two_units_at_most() {
+        let shown = [999, 59_999, 125_000, 3_720_000, 273_600_000].map(age);
+        assert_eq!(
+            shown,
+            ["0 s", "59 s", "2 min 05 s", "1 h 02 min", "3 d 04 h"]
         );
     }
 }

@@ -1,15 +1,13 @@
 //! `logs`: what the functions of a running stack say, once, followed, and of one file.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use insta::assert_snapshot;
-use pipectl_testkit::{TestEnv, Transcript, http, process, until};
+use pipectl_testkit::{TestEnv, Transcript, http, until};
 use serde_json::{Value, json};
 
+use super::following::Following;
 use super::{empty, project, succeed};
 
 /// Bytes that are no log file.
@@ -174,73 +172,6 @@ fn a_stack_without_functions_has_no_logs() {
     let env = empty();
     env.write("stacks/demo.yaml", "stack: demo\nqueues: { jobs: {} }\n");
     assert_snapshot!("no_functions", env.pipectl(&["logs"]));
-}
-
-/// A `logs --follow` that runs; its lines come as they are written.
-struct Following {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Following {
-    fn start(env: &TestEnv, arguments: &[&str]) -> Self {
-        let mut command = env.invocation(arguments).command();
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().expect("started");
-        let stdout = child.stdout.take().expect("stdout");
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { child, lines }
-    }
-
-    /// All lines until one has these words.
-    fn until(&self, words: &str) -> Vec<String> {
-        let begun = Instant::now();
-        let mut seen = Vec::new();
-        loop {
-            let left = Duration::from_secs(20).saturating_sub(begun.elapsed());
-            let Ok(line) = self.lines.recv_timeout(left) else {
-                panic!("no line has {words}: {seen:#?}");
-            };
-            let is_it = line.contains(words);
-            seen.push(line);
-            if is_it {
-                return seen;
-            }
-        }
-    }
-
-    /// The lines that come in this time.
-    fn during(&self, time: Duration) -> Vec<String> {
-        let begun = Instant::now();
-        let mut seen = Vec::new();
-        while let Ok(line) = self
-            .lines
-            .recv_timeout(time.saturating_sub(begun.elapsed()))
-        {
-            seen.push(line);
-        }
-        seen
-    }
-
-    fn interrupt(self) -> ExitStatus {
-        process::signal(self.child.id(), "INT");
-        self.ended()
-    }
-
-    fn ended(mut self) -> ExitStatus {
-        let ended = process::wait_at_most(&mut self.child, Duration::from_secs(10));
-        ended.expect("a child").expect("it ends")
-    }
 }
 
 #[test]

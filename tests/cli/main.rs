@@ -6,10 +6,12 @@ mod dlq_interrupted;
 mod doctor;
 mod embedded;
 mod engine;
+mod following;
 mod lifecycle;
 mod logs;
 mod packaging;
 mod targets;
+mod watch;
 
 use pipectl_testkit::TestEnv;
 

@@ -194,6 +194,11 @@ fn rules() -> Vec<Rule> {
             Align::Left,
             |_, _| Some("[ms]".to_owned()),
         ),
+        rule(
+            r"\b(\d+ (?:s|min \d{2} s|h \d{2} min|d \d{2} h)) ago\b",
+            Align::Left,
+            |_, _| Some("[age]".to_owned()),
+        ),
         rule(r"\b\d+ min \d{2} s\b", Align::Right, |_, _| {
             Some("[time]".to_owned())
         }),
@@ -319,6 +324,10 @@ mod tests {
         assert_eq!(
             redact("done in 12.3 ms, 1.50 s, 2 min 05 s and 7µs"),
             "done in [time], [time], [time] and [time]"
+        );
+        assert_eq!(
+            redact("12 s ago   done, 1 h 02 min ago"),
+            "[age] ago  done, [age] ago"
         );
         assert_eq!(
             redact(r#""elapsed_ms": 12.25, "x": 3"#),
