@@ -247,6 +247,26 @@ mod tests {
     }
 
     #[test]
+    fn the_document_names_every_setting_and_its_example_is_valid() {
+        let document = include_str!("../../docs/targets.md");
+        for capability in settings::capabilities() {
+            let row = format!("| `{capability}` |");
+            assert!(document.contains(&row), "{capability}");
+        }
+        for deadline in settings::deadlines() {
+            assert!(document.contains(&format!("`{deadline}`")), "{deadline}");
+        }
+        let example = document.split("```yaml").nth(1).expect("an example");
+        let example = example.split("```").next().expect("its end");
+        let directory = tempfile::tempdir().expect("a directory");
+        std::fs::write(directory.path().join("pipectl.yaml"), example).expect("written");
+        let project = crate::stack::project(directory.path()).expect("a valid example");
+        let rows = rows(&project.targets, directory.path());
+        let team = rows.iter().find(|row| row.name == "team").expect("in it");
+        assert!(team.remote && team.settled.contains_key("message_move_tasks"));
+    }
+
+    #[test]
     fn an_own_row_is_like_another_but_for_what_it_says() {
         let own = OwnTarget {
             name: "team".to_owned(),
