@@ -1,6 +1,7 @@
 //! The JSON contract: one versioned envelope on stdout, or one object per line of data that has no end; one
 //! object per event on stderr.
 
+use miette::{LabeledSpan, SourceCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -41,24 +42,44 @@ pub fn piece<T: Serialize>(data: &T) -> String {
 
 fn error(failure: &Failure) -> Value {
     let diagnostic: &dyn miette::Diagnostic = failure.report.as_ref();
-    let mut value = described(diagnostic);
+    let mut value = described(diagnostic, None);
     value["exit"] = failure.exit.code().into();
     value
 }
 
-fn described(diagnostic: &dyn miette::Diagnostic) -> Value {
+/// A diagnostic and those that belong to it. A place is in its own text, or in `text`.
+fn described(diagnostic: &dyn miette::Diagnostic, text: Option<&dyn SourceCode>) -> Value {
+    let text = diagnostic.source_code().or(text);
     let related: Vec<Value> = diagnostic
         .related()
         .into_iter()
         .flatten()
-        .map(described)
+        .map(|related| described(related, text))
         .collect();
-    json!({
+    let mut value = json!({
         "code": diagnostic.code().map(|code| code.to_string()),
         "message": diagnostic.to_string(),
         "help": diagnostic.help().map(|help| help.to_string()),
         "related": related,
-    })
+    });
+    // The first is where the error is; others are what it contradicts.
+    let labels = diagnostic.labels().into_iter().flatten();
+    let places: Vec<Value> = labels.filter_map(|label| place(&label, text?)).collect();
+    if !places.is_empty() {
+        value["places"] = places.into();
+    }
+    value
+}
+
+/// File, line and column, both from 1, and what is to be seen there.
+fn place(label: &LabeledSpan, text: &dyn SourceCode) -> Option<Value> {
+    let found = text.read_span(label.inner(), 0, 0).ok()?;
+    Some(json!({
+        "file": found.name(),
+        "line": found.line() + 1,
+        "column": found.column() + 1,
+        "label": label.label(),
+    }))
 }
 
 /// One event on one line.
