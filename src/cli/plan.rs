@@ -115,6 +115,10 @@ async fn make(
     };
     let mut target = target;
     target.tuning = !args.no_tuning;
+    let artifacts = match artifacts {
+        Some(artifacts) => Some(session::fitting(stack, &target, artifacts, renderer).await?),
+        None => None,
+    };
     let cx = session::context(stack, target, artifacts);
     let proposal = converge::propose(stack, &cx, purpose, consent).await;
     if let Some(record) = started {

@@ -1,5 +1,6 @@
 //! What several verbs begin with: finding the stack, choosing and reaching the target.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -209,11 +210,31 @@ pub(super) fn packaging(row: &TargetRow, renderer: &Renderer) -> package::Option
     }
 }
 
+/// Artifacts that were made for this host while nobody knew what answers at the target: those that cannot
+/// run there are made anew.
+pub(super) async fn fitting(
+    stack: &Stack,
+    target: &Target,
+    artifacts: BTreeMap<String, Artifact>,
+    renderer: &Renderer,
+) -> Result<BTreeMap<String, Artifact>, Stop> {
+    let fit = artifacts.values().all(Artifact::runs_on_amazon_linux);
+    if fit || !target.capabilities().runs_functions_on_amazon_linux {
+        return Ok(artifacts);
+    }
+    let tell = |event: package::PackageEvent| renderer.emit(event.into());
+    let options = package::Options {
+        runs_on: RunsOn::Lambda,
+        ..packaging(&target.row, renderer)
+    };
+    Ok(package::package(stack, options, &tell).await?)
+}
+
 /// What the engine's calls need.
 pub(super) fn context(
     stack: &Stack,
     target: Target,
-    artifacts: Option<std::collections::BTreeMap<String, Artifact>>,
+    artifacts: Option<BTreeMap<String, Artifact>>,
 ) -> Context {
     Context::new(Place { target, artifacts }, &stack.name)
 }

@@ -75,6 +75,7 @@ pub(super) async fn run(
     let (artifacts, target) = futures::join!(build, reach);
     let (artifacts, mut target) = (artifacts?, target?);
     target.tuning = !args.no_tuning;
+    let artifacts = session::fitting(&stack, &target, artifacts, renderer).await?;
 
     let begun = Instant::now();
     let cx = session::context(&stack, target, Some(artifacts));

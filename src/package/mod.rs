@@ -81,6 +81,12 @@ pub struct Artifact {
 }
 
 impl Artifact {
+    /// Has Lambda's Linux the glibc that it needs?
+    pub fn runs_on_amazon_linux(&self) -> bool {
+        self.glibc
+            .is_none_or(|needs| needs <= variant::LAMBDA_GLIBC)
+    }
+
     /// A zip that was made elsewhere, of which nothing more is known than what it is.
     pub fn made_elsewhere(
         function: impl Into<String>,

@@ -40,6 +40,9 @@ capabilities! {
     plain_s3,
     /// Functions run on this host, so that what this host can run will do.
     runs_functions_on_host,
+    /// Functions run on Amazon Linux 2023 all the same, in containers: what needs a newer glibc than it has is
+    /// built for it. // aws-behaviours L17
+    runs_functions_on_amazon_linux,
     /// Lists tell what was made a moment ago: what they do not name is not there.
     current_lists,
     /// A second mapping of one queue to one function is refused.

@@ -80,6 +80,8 @@ impl Product {
             ProductName::LocalStack => {
                 capabilities.window_is_long_poll = true;
                 capabilities.mappings_update_in_place = false;
+                // Its containers are those of Lambda's base images.
+                capabilities.runs_functions_on_amazon_linux = true;
             }
             ProductName::MiniStack | ProductName::Moto => capabilities.message_move_tasks = false,
             ProductName::Embedded | ProductName::Aws | ProductName::Other => {}

@@ -138,12 +138,10 @@ fn a_function_that_is_not_in_the_stack() {
     assert!(!env.root().join(".pipectl").exists(), "nothing was built");
 }
 
-#[test]
-fn for_lambda_without_zig() {
-    let env = small();
-    // Everything but cargo-zigbuild, wherever it may be installed.
+/// A directory with everything but cargo-zigbuild, wherever that may be installed.
+fn without_zig(env: &TestEnv) -> std::path::PathBuf {
     let tools = env.root().join("tools");
-    std::fs::create_dir(&tools).expect("a directory");
+    std::fs::create_dir_all(&tools).expect("a directory");
     for name in ["cargo", "rustc", "cc", "getconf"] {
         let found = std::env::var_os("PATH")
             .and_then(|path| {
@@ -152,8 +150,47 @@ fn for_lambda_without_zig() {
                     .find(|path| path.is_file())
             })
             .expect("the tool is installed");
-        std::os::unix::fs::symlink(found, tools.join(name)).expect("a link");
+        let _ = std::os::unix::fs::symlink(found, tools.join(name));
     }
+    tools
+}
+
+#[test]
+fn what_this_host_can_run_and_amazon_linux_cannot_is_made_for_lambda() {
+    let env = small();
+    // A function of glibc 2.36, which a program needs that calls it.
+    env.write(
+        "f/src/main.rs",
+        "unsafe extern \"C\" {\n    fn arc4random() -> u32;\n}\n\nfn main() {\n    println!(\"{}\", unsafe { arc4random() });\n}\n",
+    );
+    let host = empty();
+    let mut serving = host.serve(pipectl_testkit::free_port());
+    serving.ready();
+    let row = |more: &str| {
+        let row = format!("endpoint: '{}'{more}", serving.endpoint());
+        env.write("pipectl.yaml", format!("targets: {{ own: {{ {row} }} }}\n"));
+        env.invocation(&["plan", "--target", "own", "--output", "json"])
+            .env("PATH", without_zig(&env))
+            .env("CARGO_TARGET_DIR", env.root().join("target"))
+            .run()
+    };
+    // Where functions run on this host, it will do.
+    let made = row("").expect_success();
+    assert_eq!(made.json()["error"], Value::Null);
+    let refused = row(", capabilities: { runs_functions_on_amazon_linux: true }");
+    let told = refused.expect_code(78);
+    let text = told.json().to_string();
+    assert!(
+        text.contains("package::zig_missing"),
+        "{}",
+        told.unredacted()
+    );
+}
+
+#[test]
+fn for_lambda_without_zig() {
+    let env = small();
+    let tools = without_zig(&env);
     // The one of this host's two that its own linker cannot make.
     let foreign = if cfg!(target_arch = "aarch64") {
         "x86_64"

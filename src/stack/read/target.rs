@@ -53,6 +53,7 @@ const CAPABILITIES: Section = Section {
         flag("queue_url_from_endpoint"),
         flag("plain_s3"),
         flag("runs_functions_on_host"),
+        flag("runs_functions_on_amazon_linux"),
         flag("current_lists"),
         flag("one_mapping_per_pair"),
         flag("mappings_update_in_place"),
