@@ -3,8 +3,9 @@
 use model::JobResult;
 use serde_json::Value;
 
-use super::human::{SHORT_ID, flush, status_word, table};
+use super::human::{SHORT_ID, status_word};
 use super::style::{bad, dim, good, hint, plural, warn};
+use super::table::Table;
 use crate::operate::dead_letters::read::{Detail, File, LetterKind, Why};
 use crate::operate::dead_letters::{DeadLetter, DeadLetterQueue, Look, Report};
 
@@ -86,7 +87,7 @@ pub fn dead_letters(queues: &[(&DeadLetterQueue, Look, &[DeadLetter])]) -> Strin
         );
         if !letters.is_empty() {
             let header = ["SINCE", "TRIED", "FILE", "MESSAGE", "JOB", "WHY"];
-            let mut rows = table(&header, &[1]);
+            let mut rows = Table::new(&header, &[1]);
             for letter in *letters {
                 let job = letter.files.first();
                 rows.add_row([
@@ -98,7 +99,7 @@ pub fn dead_letters(queues: &[(&DeadLetterQueue, Look, &[DeadLetter])]) -> Strin
                     why(&letter.why, LONGEST_WHY),
                 ]);
             }
-            part.push_str(&flush(&rows));
+            part.push_str(&rows.to_string());
             part.push('\n');
         }
         if look.more {

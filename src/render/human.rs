@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
 use model::{JobResult, Outcome};
 
+use super::dead_letters::printable;
 use super::style::{bad, bytes, dim, duration, good, hint, plural, warn};
+use super::table::Table;
 use crate::operate::doctor::{Finding, Verdict};
 use crate::operate::send::Sent;
 
@@ -199,35 +200,8 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
     shown.join(", ")
 }
 
-pub(super) fn table(header: &[&str], right: &[usize]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_header(header.iter().map(|h| dim(h).to_string()));
-    for index in right {
-        if let Some(column) = table.column_mut(*index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-}
-
-/// Without the border that the first column would begin with.
-pub(super) fn flush(table: &Table) -> String {
-    table
-        .lines()
-        .map(|line| {
-            line.strip_prefix(' ')
-                .unwrap_or(&line)
-                .trim_end()
-                .to_owned()
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 fn many_sent(sent: &[Sent]) -> String {
-    let mut rows = table(
+    let mut rows = Table::new(
         &[
             "FILE",
             "STATUS",
@@ -261,9 +235,9 @@ fn many_sent(sent: &[Sent]) -> String {
                 job,
                 String::new(),
             ]),
-        };
+        }
     }
-    flush(&rows)
+    rows.to_string()
 }
 
 pub(super) fn reason_code(result: &JobResult) -> String {
@@ -289,7 +263,7 @@ pub fn results(results: &[JobResult]) -> String {
         "JOB",
         "REASON",
     ];
-    let mut rows = table(&header, &[2, 3, 4, 5]);
+    let mut rows = Table::new(&header, &[2, 3, 4, 5]);
     for result in results {
         let errors = if result.status == Outcome::Done {
             format!("{:.1} %", result.error_rate * 100.0)
@@ -303,10 +277,10 @@ pub fn results(results: &[JobResult]) -> String {
             result.malformed.to_string(),
             errors,
             bytes(result.size),
-            result.key.clone(),
+            printable(&result.key),
             result.job_id.chars().take(SHORT_ID).collect(),
             reason_code(result),
         ]);
     }
-    flush(&rows)
+    rows.to_string()
 }

@@ -12,6 +12,7 @@ mod progress;
 mod screen;
 mod status;
 pub mod style;
+mod table;
 mod watch;
 
 use std::borrow::Cow;

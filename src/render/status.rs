@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::dead_letters::printable;
-use super::human::{SHORT_ID, flush, reason_code, status_word, table};
+use super::human::{SHORT_ID, reason_code, status_word};
 use super::plan::short;
 use super::style::{age, bad, good, hint};
+use super::table::Table;
 use crate::operate::status::{LastResult, ResourceStatus, StackStatus};
 use crate::resource::Attrs;
 
@@ -21,7 +22,7 @@ fn block(stack: &str, target: &StackStatus) -> String {
         target.target,
         hint(&target.endpoint)
     );
-    let mut rows = table(&["RESOURCE", "STATE", "NAME", ""], &[]);
+    let mut rows = Table::new(&["RESOURCE", "STATE", "NAME", ""], &[]);
     for resource in &target.resources {
         rows.add_row([
             resource.id.to_string(),
@@ -30,7 +31,7 @@ fn block(stack: &str, target: &StackStatus) -> String {
             facts(&resource.facts),
         ]);
     }
-    text.push_str(&flush(&rows));
+    text.push_str(&rows.to_string());
     if !target.last_results.is_empty() {
         text.push_str("\n\nlast results\n");
         text.push_str(&last_results(&target.last_results));
@@ -66,7 +67,7 @@ pub(super) fn fact(value: &Value) -> String {
 /// Results by their age; what may be long comes late: narrow screens cut it off.
 pub(super) fn last_results(results: &[LastResult]) -> String {
     let header = ["AGE", "STATUS", "LINES", "ERRORS", "REASON", "KEY", "JOB"];
-    let mut rows = table(&header, &[2, 3]);
+    let mut rows = Table::new(&header, &[2, 3]);
     for last in results {
         let result = &last.result;
         let errors = if result.status == model::Outcome::Done {
@@ -85,5 +86,5 @@ pub(super) fn last_results(results: &[LastResult]) -> String {
             result.job_id.chars().take(SHORT_ID).collect(),
         ]);
     }
-    flush(&rows)
+    rows.to_string()
 }

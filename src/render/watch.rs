@@ -6,9 +6,10 @@ use std::time::Duration;
 use console::truncate_str;
 
 use super::dead_letters::printable;
-use super::human::{SHORT_ID, flush, status_word, table};
+use super::human::{SHORT_ID, status_word};
 use super::status::{fact, fact_name, facts, last_results, state, status};
 use super::style::{age, bad, dim, good, hint, plural, warn};
+use super::table::Table;
 use crate::operate::status::ResourceStatus;
 use crate::operate::watch::{QueueFlow, StackLook, TargetLook};
 use crate::stack::model::Kind;
@@ -101,7 +102,7 @@ fn in_short(target: &TargetLook) -> String {
 fn target_lines(target: &TargetLook, extent: Extent) -> Vec<String> {
     let mut lines = Vec::new();
     if !target.queues.is_empty() {
-        lines.extend(flush(&queues(target)).lines().map(str::to_owned));
+        lines.extend(queues(target).lines());
     }
     lines.extend(others(target, extent));
     if extent == Extent::QueuesAlone {
@@ -121,7 +122,7 @@ fn target_lines(target: &TargetLook, extent: Extent) -> Vec<String> {
     lines
 }
 
-fn queues(target: &TargetLook) -> comfy_table::Table {
+fn queues(target: &TargetLook) -> Table {
     let header = [
         "QUEUE",
         "VISIBLE",
@@ -130,7 +131,7 @@ fn queues(target: &TargetLook) -> comfy_table::Table {
         "CHANGE/S",
         "NO DECREASE",
     ];
-    let mut rows = table(&header, &[1, 2, 3, 4, 5]);
+    let mut rows = Table::new(&header, &[1, 2, 3, 4, 5]);
     let resources = &target.status.resources;
     for queue in &target.queues {
         let Some(resource) = resources.iter().find(|one| one.id == queue.id) else {
@@ -187,7 +188,7 @@ fn others(target: &TargetLook, extent: Extent) -> Vec<String> {
     let left_out = all - others.len();
     let mut lines = Vec::new();
     if !others.is_empty() {
-        let mut rows = table(&["RESOURCE", "STATE", ""], &[]);
+        let mut rows = Table::new(&["RESOURCE", "STATE", ""], &[]);
         for resource in &others {
             rows.add_row([
                 resource.id.to_string(),
@@ -196,7 +197,7 @@ fn others(target: &TargetLook, extent: Extent) -> Vec<String> {
             ]);
         }
         lines.push(String::new());
-        lines.extend(flush(&rows).lines().map(str::to_owned));
+        lines.extend(rows.lines());
     }
     if left_out > 0 {
         let text = format!("and {} that are well", plural(left_out, "other"));
