@@ -96,6 +96,7 @@ fn a_poison_file(env: &TestEnv, probe: &Probe) {
     assert_eq!(text(&letter["files"][0], "key"), "logs/binary.ndjson");
     assert_eq!(text(&letter["why"], "code"), "no_record");
     assert_eq!(text(&letter["why"], "told_by"), "attributes");
+    assert_eq!(letter["tries"], 1, "{letter}");
     // A look takes nothing away; SQS counts it.
     let mut again = letters(env, "queues.jobs-dlq");
     assert_eq!(
@@ -239,12 +240,13 @@ fn is_done(probe: &Probe, job_id: &str) {
 /// A letter as a function sets it aside, with an attribute of the sender's own.
 pub(super) fn put(probe: &Probe, queue: &str, body: &str) {
     let string = |text: &str| json!({ "DataType": "String", "StringValue": text });
+    let number = |text: &str| json!({ "DataType": "Number", "StringValue": text });
     let request = json!({
         "QueueUrl": probe.queue_url(queue),
         "MessageBody": body,
         "MessageAttributes": {
             "reason": string("broken"), "failed_at": string("2026-01-01T00:00:00.000Z"),
-            "tenant": string("t1"),
+            "receive_count": number("1"), "tenant": string("t1"),
         },
     });
     expect(probe.sqs("SendMessage", &request));
