@@ -8,6 +8,7 @@ use super::style::{bad, dim, good, hint, plural, warn};
 use super::table::Table;
 use crate::operate::dead_letters::read::{Detail, File, LetterKind, Why};
 use crate::operate::dead_letters::{DeadLetter, DeadLetterQueue, Look, Report};
+use crate::stack::model::LogicalId;
 
 /// Characters of a message's id in lists: the first part of a UUID.
 const SHORT_MESSAGE: usize = 8;
@@ -191,8 +192,13 @@ pub fn dead_letter(detail: &Detail, result: Option<&JobResult>) -> String {
     text
 }
 
-/// What became of letters: `verb` is `redriven` or `deleted`.
-pub fn settled(verb: &str, reports: &[Report], missing: &[String]) -> String {
+/// What became of letters: `verb` is `redriven` or `deleted`; `of` is the only queue that was looked into.
+pub fn settled(
+    verb: &str,
+    reports: &[Report],
+    missing: &[String],
+    of: Option<&LogicalId>,
+) -> String {
     let mut lines = Vec::new();
     for report in reports {
         for letter in &report.letters {
@@ -223,7 +229,10 @@ pub fn settled(verb: &str, reports: &[Report], missing: &[String]) -> String {
         }
     }
     for id in missing {
-        let text = "no dead letter has an id that begins like that";
+        let of = of.map_or_else(String::new, |queue| format!(" of {queue}"));
+        let text = format!(
+            "no dead letter{of} has an id that begins like that; one that was {verb} before is gone"
+        );
         lines.push(format!("{} {}: {text}", bad("failed"), printable(id)));
     }
     if lines.is_empty() {
@@ -250,6 +259,6 @@ mod tests {
     #[test]
     fn nothing_is_said_in_one_line() {
         assert_eq!(dead_letters(&[]), "no dead letters");
-        assert_eq!(settled("redriven", &[], &[]), "no dead letters");
+        assert_eq!(settled("redriven", &[], &[], None), "no dead letters");
     }
 }

@@ -7,6 +7,8 @@ use pipectl_testkit::probe::expect;
 use pipectl_testkit::{Probe, TestEnv, Transcript, until};
 use serde_json::{Value, json};
 
+use super::dlq_interrupted::through;
+use super::engine::behind_proxy;
 use super::{empty, project, squeezed, succeed};
 
 const SAMPLE: &str = include_str!("../../samples/app-100.ndjson");
@@ -94,6 +96,7 @@ fn a_poison_file(env: &TestEnv, probe: &Probe) {
     assert_eq!(text(&letter["files"][0], "key"), "logs/binary.ndjson");
     assert_eq!(text(&letter["why"], "code"), "no_record");
     assert_eq!(text(&letter["why"], "told_by"), "attributes");
+    assert_eq!(letter["tries"], 1, "{letter}");
     // A look takes nothing away; SQS counts it.
     let mut again = letters(env, "queues.jobs-dlq");
     assert_eq!(
@@ -237,12 +240,13 @@ fn is_done(probe: &Probe, job_id: &str) {
 /// A letter as a function sets it aside, with an attribute of the sender's own.
 pub(super) fn put(probe: &Probe, queue: &str, body: &str) {
     let string = |text: &str| json!({ "DataType": "String", "StringValue": text });
+    let number = |text: &str| json!({ "DataType": "Number", "StringValue": text });
     let request = json!({
         "QueueUrl": probe.queue_url(queue),
         "MessageBody": body,
         "MessageAttributes": {
             "reason": string("broken"), "failed_at": string("2026-01-01T00:00:00.000Z"),
-            "tenant": string("t1"),
+            "receive_count": number("1"), "tenant": string("t1"),
         },
     });
     expect(probe.sqs("SendMessage", &request));
@@ -294,4 +298,71 @@ fn what_is_not_there_or_not_clear_is_said_so() {
         "{}",
         down.unredacted()
     );
+}
+
+const TWO: &str = "stack: demo
+queues:
+  jobs: { dead_letter: { queue: jobs-dlq, max_receives: 2 } }
+  jobs-dlq: {}
+  mails: { dead_letter: { queue: mails-dlq, max_receives: 2 } }
+  mails-dlq: {}
+";
+
+#[test]
+fn only_the_queue_that_is_named_is_worked_on() {
+    let (env, serving, proxy) = behind_proxy(TWO);
+    succeed(&env, &through(&proxy, &["up"]));
+    let probe = Probe::new(serving.endpoint());
+    let waiting = || ["demo-jobs-dlq", "demo-mails-dlq"].map(|queue| probe.depth(queue).all());
+    for queue in ["demo-jobs-dlq", "demo-mails-dlq"] {
+        put(&probe, queue, r#"{"job_id":"ab12","bucket":"b","key":"k"}"#);
+        put(&probe, queue, "another");
+    }
+    // A name that is none does nothing.
+    proxy.reset();
+    for verb in ["redrive", "drop"] {
+        let arguments = through(&proxy, &["dlq", verb, "--all", "--queue", "mails"]);
+        let unknown = env.pipectl(&arguments).expect_code(64);
+        assert!(
+            unknown.stderr.contains("they are: jobs-dlq, mails-dlq"),
+            "{}",
+            unknown.unredacted()
+        );
+    }
+    let calls = proxy.calls();
+    assert!(
+        !calls.is_empty() && calls.iter().all(|call| call.service != "sqs"),
+        "{calls:?}"
+    );
+
+    // One id in two queues: of one queue by each of its names.
+    let run = |arguments: &[&str]| succeed(&env, &through(&proxy, arguments));
+    run(&["dlq", "redrive", "ab12", "--queue", "mails-dlq"]);
+    assert_eq!(waiting(), [2, 1]);
+    let missing = through(
+        &proxy,
+        &["dlq", "drop", "ab12", "--queue", "queues.mails-dlq"],
+    );
+    let missing = env.pipectl(&missing).expect_code(1);
+    assert!(
+        missing
+            .stdout
+            .contains("no dead letter of queues.mails-dlq has"),
+        "{}",
+        missing.unredacted()
+    );
+    run(&[
+        "dlq",
+        "drop",
+        "ab12",
+        "--force",
+        "--queue",
+        "queues.jobs-dlq",
+    ]);
+    assert_eq!(waiting(), [1, 1]);
+    run(&["dlq", "redrive", "--all", "--queue", "demo-mails-dlq"]);
+    assert_eq!(waiting(), [1, 0]);
+    put(&probe, "demo-mails-dlq", "a third");
+    run(&["dlq", "drop", "--all", "--force", "--queue", "jobs-dlq"]);
+    assert_eq!(waiting(), [0, 1]);
 }

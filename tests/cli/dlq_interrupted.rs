@@ -22,7 +22,7 @@ fn waiting(count: usize) -> (TestEnv, Serving, FaultProxy, Probe) {
     (env, serving, proxy, probe)
 }
 
-fn through<'a>(proxy: &'a FaultProxy, arguments: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn through<'a>(proxy: &'a FaultProxy, arguments: &[&'a str]) -> Vec<&'a str> {
     let mut all = arguments.to_vec();
     all.extend(["--target", "localstack", "--endpoint", proxy.url()]);
     all
@@ -120,6 +120,41 @@ fn an_interrupted_redrive_goes_on() {
     );
     assert_eq!(probe.depth("demo-jobs").visible, 3);
     assert_eq!(probe.depth("demo-jobs-dlq").all(), 0);
+}
+
+/// The ids that are left are told: with all of them, those that are done would not be found.
+#[test]
+fn an_interrupted_redrive_of_some_tells_which_are_left() {
+    let (env, _serving, proxy, probe) = waiting(3);
+    let ids = letters_through(&env, &proxy);
+    let mut json = vec!["dlq", "redrive"];
+    json.extend(ids.iter().map(String::as_str));
+    json.extend(["--output", "json"]);
+    let ended = signalled(&env, &proxy, &json, ("DeleteMessage", 1), "INT");
+    let ended = ended.expect_code(75).json();
+    let left = ended["data"]["queues"][0]["left_ids"].as_array();
+    let left: Vec<&str> = left
+        .expect("ids")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(left.len(), 2);
+    let help = text(&ended["error"], "help");
+    assert!(help.contains(&left.join(" ")), "{help}");
+    let mut on = vec!["dlq", "redrive"];
+    on.extend(&left);
+    succeed(&env, &through(&proxy, &on));
+    assert_eq!(probe.depth("demo-jobs").visible, 3);
+    // With one that is done nothing is lost, and it is said what may have become of it.
+    let again = env.pipectl(&through(&proxy, &["dlq", "redrive", left[0]]));
+    let again = again.expect_code(1);
+    assert!(
+        again
+            .stdout
+            .contains("one that was redriven before is gone"),
+        "{}",
+        again.unredacted()
+    );
 }
 
 /// Killed between sending and deleting: the letter in hand is there twice, and none is gone.

@@ -89,7 +89,7 @@ async fn one(message: &Message, cold: bool, effects: &impl Effects) -> Result<()
                 reason = reason.text,
                 "set aside"
             );
-            return set_aside(effects, &message.body, None, &reason).await;
+            return set_aside(effects, message, None, &reason).await;
         }
     };
     // Said before the work, so that the job is known of an invocation that does not come to its end.
@@ -125,7 +125,7 @@ async fn one(message: &Message, cold: bool, effects: &impl Effects) -> Result<()
         "failed"
     );
     if dead_lettered.as_deref() != Some(message.message_id.as_str()) {
-        set_aside(effects, &message.body, Some(&job), reason).await?;
+        set_aside(effects, message, Some(&job), reason).await?;
     }
     // The write has replaced a mark, if there was one. Without it a second delivery of this message
     // sends the job once more: no reason to try this one again, which would do just that.
@@ -151,16 +151,17 @@ fn text(failure: Failure) -> String {
 
 async fn set_aside(
     effects: &impl Effects,
-    body: &str,
+    message: &Message,
     job: Option<&ProcessingJob>,
     reason: &Reason,
 ) -> Result<(), String> {
     let letter = Letter {
-        body,
+        body: &message.body,
         reason,
         job_id: job.map(|job| job.job_id.as_str()),
         key: job.map(|job| job.key.as_str()),
         failed_at: model::timestamp(OffsetDateTime::now_utc()),
+        receive_count: attribute(message, "ApproximateReceiveCount"),
     };
     effects.set_aside(&letter).await.map_err(text)
 }

@@ -166,9 +166,9 @@ impl Effects for AwsEffects {
             .send_message()
             .queue_url(&self.dead_letter_queue_url)
             .message_body(letter.body);
-        for (name, text) in letter.attributes() {
+        for (name, kind, text) in letter.attributes() {
             let value = MessageAttributeValue::builder()
-                .data_type("String")
+                .data_type(kind)
                 .string_value(text)
                 .build()
                 .map_err(|error| Failure::Transient(error.to_string()))?;

@@ -21,18 +21,26 @@ pub struct Letter<'a> {
     pub key: Option<&'a str>,
     /// When it failed: RFC 3339, UTC.
     pub failed_at: String,
+    /// How often the message had been received then; `None` where SQS did not tell.
+    pub receive_count: Option<i64>,
 }
 
+/// A message attribute: its name, the type that SQS gives it, and its value.
+pub type Attribute = (&'static str, &'static str, String);
+
 impl Letter<'_> {
-    /// The message attributes: five of the ten that SQS takes.
-    pub fn attributes(&self) -> [(&'static str, String); 5] {
-        [
-            ("reason", text(&self.reason.code)),
-            ("reason_text", text(&self.reason.text)),
-            ("job_id", text(self.job_id.unwrap_or("unknown"))),
-            ("key", key(self.key.unwrap_or("unknown"))),
-            ("failed_at", text(&self.failed_at)),
-        ]
+    /// The message attributes: six at most of the ten that SQS takes.
+    pub fn attributes(&self) -> Vec<Attribute> {
+        let mut attributes = vec![
+            ("reason", "String", text(&self.reason.code)),
+            ("reason_text", "String", text(&self.reason.text)),
+            ("job_id", "String", text(self.job_id.unwrap_or("unknown"))),
+            ("key", "String", key(self.key.unwrap_or("unknown"))),
+            ("failed_at", "String", text(&self.failed_at)),
+        ];
+        let count = self.receive_count.map(|count| count.to_string());
+        attributes.extend(count.map(|count| ("receive_count", "Number", count)));
+        attributes
     }
 }
 
@@ -89,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_tells_job_key_reason_and_time() {
+    fn a_letter_tells_job_key_reason_time_and_tries() {
         let reason = Reason::new("no_record", "none");
         let letter = Letter {
             body: "b",
@@ -97,23 +105,28 @@ mod tests {
             job_id: Some("j"),
             key: Some("k"),
             failed_at: "2026-01-01T00:00:00.000Z".to_owned(),
+            receive_count: Some(2),
         };
         let expected = [
-            ("reason", "no_record"),
-            ("reason_text", "none"),
-            ("job_id", "j"),
-            ("key", "k"),
-            ("failed_at", "2026-01-01T00:00:00.000Z"),
+            ("reason", "String", "no_record"),
+            ("reason_text", "String", "none"),
+            ("job_id", "String", "j"),
+            ("key", "String", "k"),
+            ("failed_at", "String", "2026-01-01T00:00:00.000Z"),
+            ("receive_count", "Number", "2"),
         ];
         assert_eq!(
             letter.attributes(),
-            expected.map(|(n, v)| (n, v.to_owned()))
+            expected.map(|(name, kind, value)| (name, kind, value.to_owned()))
         );
         let nobody = Letter {
             job_id: None,
             key: None,
+            receive_count: None,
             ..letter
         };
-        assert_eq!(nobody.attributes()[3].1, "unknown");
+        let attributes = nobody.attributes();
+        assert_eq!(attributes[3].2, "unknown");
+        assert_eq!(attributes.len(), 5, "a count that nobody told is none");
     }
 }

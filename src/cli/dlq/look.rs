@@ -4,11 +4,11 @@ use model::JobResult;
 use serde::Serialize;
 
 use super::office::{Office, not_interrupted};
-use super::{Ended, LsArgs, ShowArgs};
+use super::{Ended, ShowArgs};
 use crate::apply::Cancel;
 use crate::operate::dead_letters::read::{self, Detail};
 use crate::operate::dead_letters::{
-    DeadLetter, DeadLetterError, Look, Meant, choose, explain, look, queues,
+    DeadLetter, DeadLetterError, Look, Meant, choose, explain, look,
 };
 use crate::render::{Renderer, human};
 use crate::stack::model::LogicalId;
@@ -50,13 +50,7 @@ struct ShowData {
     letters: Vec<Shown>,
 }
 
-pub(super) async fn ls(
-    mut office: Office,
-    args: LsArgs,
-    renderer: &Renderer,
-    cancel: &Cancel,
-) -> Ended {
-    office.queues = queues::named(office.queues, args.queue.as_deref())?;
+pub(super) async fn ls(office: &Office, renderer: &Renderer, cancel: &Cancel) -> Ended {
     let mut seen = office.read_all(MOST_LISTED, cancel).await?;
     for (queue, (_, letters)) in office.queues.iter().zip(&mut seen) {
         explain(&office.cx, queue, letters).await;

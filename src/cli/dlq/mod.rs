@@ -56,6 +56,14 @@ struct Which {
     ids: Vec<String>,
 }
 
+/// Of which queue.
+#[derive(Debug, clap::Args)]
+struct Of {
+    /// Only of this dead letter queue
+    #[arg(long, value_name = "QUEUE")]
+    queue: Option<String>,
+}
+
 impl Which {
     fn meant(self) -> Meant {
         if self.all {
@@ -71,6 +79,8 @@ impl Which {
 struct RedriveArgs {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    of: Of,
     /// At most so many in a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
     rate: Option<u32>,
@@ -81,6 +91,8 @@ struct RedriveArgs {
 struct DropArgs {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    of: Of,
     /// Delete without asking
     #[arg(long)]
     force: bool,
@@ -96,6 +108,16 @@ impl DlqArgs {
             Verb::Drop(_) => "dlq drop",
         }
     }
+
+    /// The only queue that is meant, if one is named.
+    fn queue(&self) -> Option<&str> {
+        match &self.verb {
+            Verb::Ls(args) => args.queue.as_deref(),
+            Verb::Show(_) => None,
+            Verb::Redrive(args) => args.of.queue.as_deref(),
+            Verb::Drop(args) => args.of.queue.as_deref(),
+        }
+    }
 }
 
 pub(super) async fn run(
@@ -108,13 +130,16 @@ pub(super) async fn run(
     let target = session::reach(global, &stack, &row, false, renderer).await?;
     let mut cx = session::context(&stack, target, None);
     cx.stop = cancel.token();
+    // Before any message is received: a name that is none does nothing.
+    let queues = queues::named(queues::all(&stack, &cx.place), args.queue())?;
     let office = Office {
-        queues: queues::all(&stack, &cx.place),
+        is_one_named: args.queue().is_some(),
+        queues,
         stack,
         cx,
     };
     match args.verb {
-        Verb::Ls(args) => look::ls(office, args, renderer, cancel).await,
+        Verb::Ls(_) => look::ls(&office, renderer, cancel).await,
         Verb::Show(args) => look::show(&office, args, renderer, cancel).await,
         Verb::Redrive(args) => settle::redrive(&office, args, renderer, cancel).await,
         Verb::Drop(args) => settle::discard(&office, args, renderer, cancel).await,

@@ -12,18 +12,26 @@ use crate::operate::dead_letters::{DeadLetter, DeadLetterQueue, Look, Meant, cho
 use crate::operate::pipeline::Pipeline;
 use crate::operate::results;
 use crate::resource::{CallError, Context};
-use crate::stack::model::Stack;
+use crate::stack::model::{LogicalId, Stack};
 
 /// What every verb works with.
 pub(super) struct Office {
     pub(super) stack: Stack,
     pub(super) cx: Context,
     pub(super) queues: Vec<DeadLetterQueue>,
+    /// Is it one that was named, and not all of them?
+    pub(super) is_one_named: bool,
 }
 
 impl Office {
     pub(super) fn target(&self) -> String {
         self.cx.place.target.name().to_owned()
+    }
+
+    /// The queue that was named.
+    pub(super) fn named(&self) -> Option<&LogicalId> {
+        let first = self.queues.first().filter(|_| self.is_one_named);
+        first.map(|queue| &queue.id)
     }
 
     /// A queue that is not there means that the stack is not up.

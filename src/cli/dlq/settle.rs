@@ -10,6 +10,10 @@ use crate::operate::dead_letters::{
 };
 use crate::render::{Renderer, human, style::plural};
 use crate::resource::CallError;
+use crate::stack::model::LogicalId;
+
+/// Ids that are told when somebody interrupted: more of them is nothing to copy.
+const MOST_IDS: usize = 20;
 
 #[derive(Debug, Serialize)]
 struct SettledData {
@@ -54,7 +58,12 @@ pub(super) async fn redrive(
             }
         }
     }
-    verdict("redriven", &data, renderer, cancel)
+    let ending = Ending {
+        verb: "redriven",
+        meant: &meant,
+        of: office.named(),
+    };
+    ending.verdict(&data, renderer, cancel)
 }
 
 pub(super) async fn discard(
@@ -93,7 +102,12 @@ pub(super) async fn discard(
             data.add(office, queue, report)?;
         }
     }
-    verdict("deleted", &data, renderer, cancel)
+    let ending = Ending {
+        verb: "deleted",
+        meant: &meant,
+        of: office.named(),
+    };
+    ending.verdict(&data, renderer, cancel)
 }
 
 impl SettledData {
@@ -125,26 +139,60 @@ impl SettledData {
     }
 }
 
-/// Tells what was done; exit 75 when somebody interrupted and some are left, 1 when some could not be
-/// dealt with.
-fn verdict(verb: &'static str, data: &SettledData, renderer: &Renderer, cancel: &Cancel) -> Ended {
-    let sum = |count: fn(&Report) -> u64| data.queues.iter().map(count).sum::<u64>();
-    let (done, left) = (sum(|report| report.done), sum(|report| report.left));
-    let failed = sum(|report| report.failed.len() as u64) as usize + data.not_found.len();
-    let unfinished = left > 0 || data.queues.iter().any(|report| report.more);
-    let words = || human::settled(verb, &data.queues, &data.not_found);
-    let error = if cancel.is_asked() && unfinished {
-        DeadLetterError::Interrupted { verb, done, left }
-    } else if failed > 0 {
-        DeadLetterError::Failed {
-            verb,
-            failed: plural(failed, "dead letter"),
-            done,
+/// What was asked for.
+struct Ending<'a> {
+    verb: &'static str,
+    meant: &'a Meant,
+    of: Option<&'a LogicalId>,
+}
+
+impl Ending<'_> {
+    /// Tells what was done; exit 75 when somebody interrupted and some are left, 1 when some could not be
+    /// dealt with.
+    fn verdict(&self, data: &SettledData, renderer: &Renderer, cancel: &Cancel) -> Ended {
+        let verb = self.verb;
+        let sum = |count: fn(&Report) -> u64| data.queues.iter().map(count).sum::<u64>();
+        let (done, left) = (sum(|report| report.done), sum(|report| report.left));
+        let failed = sum(|report| report.failed.len() as u64) as usize + data.not_found.len();
+        let unfinished = left > 0 || data.queues.iter().any(|report| report.more);
+        let words = || human::settled(verb, &data.queues, &data.not_found, self.of);
+        let error = if cancel.is_asked() && unfinished {
+            DeadLetterError::Interrupted {
+                verb,
+                done,
+                left,
+                go_on: self.go_on(data),
+            }
+        } else if failed > 0 {
+            DeadLetterError::Failed {
+                verb,
+                failed: plural(failed, "dead letter"),
+                done,
+            }
+        } else {
+            renderer.data(data, words);
+            return Ok(());
+        };
+        renderer.human(words);
+        Err(Stop::with_data(error, data))
+    }
+
+    /// How to continue. Of ids that were given, the same command would not find those that are done.
+    fn go_on(&self, data: &SettledData) -> String {
+        let left = data.queues.iter().flat_map(|report| &report.left_ids);
+        let left: Vec<&str> = left.map(String::as_str).collect();
+        match self.meant {
+            Meant::Ids(_) if left.len() <= MOST_IDS => {
+                format!(
+                    "run it again with the ids that are left: {}",
+                    left.join(" ")
+                )
+            }
+            Meant::Ids(_) => format!(
+                "run the same command again to continue; ids that it does not find then were {} now",
+                self.verb
+            ),
+            Meant::All => "run the same command again to continue".to_owned(),
         }
-    } else {
-        renderer.data(data, words);
-        return Ok(());
-    };
-    renderer.human(words);
-    Err(Stop::with_data(error, data))
+    }
 }

@@ -66,10 +66,7 @@ pub enum DeadLetterError {
     },
     /// Somebody interrupted between two of them.
     #[error("interrupted: {done} {verb}, {left} left")]
-    #[diagnostic(
-        code(dlq::interrupted),
-        help("none is lost; run the same command again to continue")
-    )]
+    #[diagnostic(code(dlq::interrupted), help("none is lost; {go_on}"))]
     Interrupted {
         /// What was done: `redriven`, `deleted`.
         verb: &'static str,
@@ -77,5 +74,7 @@ pub enum DeadLetterError {
         done: u64,
         /// How many still wait.
         left: u64,
+        /// How to continue.
+        go_on: String,
     },
 }

@@ -14,8 +14,15 @@ use crate::stack::model::LogicalId;
 
 /// What is said where nobody tells why.
 pub const UNKNOWN: &str = "unknown: see `pipectl logs --errors`";
-/// Attributes of a function that sets a message aside: all five are about why and when.
-pub const SET_ASIDE: [&str; 5] = ["reason", "reason_text", "job_id", "key", "failed_at"];
+/// Attributes of a function that sets a message aside: all of them are about why, when and after how many tries.
+pub const SET_ASIDE: [&str; 6] = [
+    "reason",
+    "reason_text",
+    "job_id",
+    "key",
+    "failed_at",
+    "receive_count",
+];
 /// Of these, the two by which such a message is known.
 const MARKS: [&str; 2] = ["reason", "failed_at"];
 
@@ -155,6 +162,8 @@ pub fn letter(message: &Message, queue: &DeadLetterQueue) -> DeadLetter {
         "max_receives".clone_into(&mut letter.why.code);
         letter.before = set_aside;
     } else if let Some(why) = set_aside {
+        let tries = content.attributes.get("receive_count");
+        letter.tries = tries.and_then(|count| count.parse().ok());
         letter.why = why;
     }
     letter

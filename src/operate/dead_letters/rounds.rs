@@ -62,6 +62,8 @@ pub struct Report {
     pub failed: Vec<NotSettled>,
     /// How many were not tried.
     pub left: u64,
+    /// Which; a task does not tell.
+    pub left_ids: Vec<String>,
     /// May there be more that were not even seen?
     pub more: bool,
 }
@@ -76,6 +78,7 @@ impl Report {
             letters: Vec::new(),
             failed: Vec::new(),
             left: 0,
+            left_ids: Vec::new(),
             more: false,
         }
     }
@@ -213,6 +216,7 @@ impl Desk<'_> {
             }));
         } else {
             report.left = todo.len() as u64;
+            report.left_ids = todo.into_iter().collect();
         }
         Ok(Some(report))
     }

@@ -90,6 +90,7 @@ const REASON: &[(&str, &str)] = &[
     ("job_id", "j1"),
     ("key", "logs/a b.log"),
     ("failed_at", "2025-11-24T09:59:59.000Z"),
+    ("receive_count", "2"),
 ];
 
 fn record(condition: &str, answer: Value) -> Value {
@@ -125,13 +126,22 @@ fn a_job_that_the_worker_set_aside_tells_file_and_reason() {
         (Some("v"), "j1")
     );
     assert_eq!(read.since.as_deref(), Some("2025-11-24T10:00:00.000Z"));
-    assert_eq!((read.receives, read.tries), (Some(3), None));
+    assert_eq!((read.receives, read.tries), (Some(3), Some(2)));
     assert_eq!(
         (read.why.code.as_str(), read.why.told_by),
         ("no_record", ToldBy::Attributes)
     );
     assert_eq!(read.why.text, "no line is a record");
     assert!(is_set_aside(&message));
+    // By a worker of before, or one of somebody else: nobody tells.
+    let silent = letter(
+        &self::message("m1", &job(), &REASON[..5], None),
+        &jobs_dlq(),
+    );
+    assert_eq!(
+        (silent.why.code.as_str(), silent.tries),
+        ("no_record", None)
+    );
 
     let whole = detail(&message, &jobs_dlq());
     let history: Vec<&str> = whole

@@ -57,6 +57,7 @@ impl Effects for World {
     }
 
     async fn set_aside(&self, letter: &Letter<'_>) -> Result<(), Failure> {
+        assert_eq!(letter.receive_count, Some(2), "as the event tells");
         let entry = (letter.body.to_owned(), letter.reason.code.clone());
         self.aside.lock().expect("no holder panics").push(entry);
         Ok(())
