@@ -304,6 +304,35 @@ fn environment(wanted: &Resolved) -> Environment {
         .build()
 }
 
+/// A function can be invoked: what starts one that is Pending fails, and its first message would be hidden
+/// for a whole visibility timeout, its first event lost where nobody tries again. // aws-behaviours L2
+pub(super) async fn wait_active(cx: &Context, function: &str) -> Result<(), CallError> {
+    let deadline = cx.place.target.row.deadlines.function;
+    cx.wait("function active", deadline, || async {
+        let answer = cx
+            .clients
+            .lambda
+            .get_function_configuration()
+            .function_name(function)
+            .send()
+            .await
+            .map_err(failed("GetFunctionConfiguration"))?;
+        let state = answer.state.as_ref().map_or("", State::as_str);
+        match state {
+            "Failed" => Err(CallError::local(
+                "create",
+                answer
+                    .state_reason
+                    .unwrap_or_else(|| "the function failed".to_owned()),
+            )),
+            "Pending" => Ok(Look::NotYet(state.to_owned())),
+            // An Inactive one is woken by whatever starts it.
+            _ => Ok(Look::Done(())),
+        }
+    })
+    .await
+}
+
 /// The last update has been taken. // aws-behaviours L3
 async fn wait_updated(cx: &Context, name: &str) -> Result<(), CallError> {
     let deadline = cx.place.target.row.deadlines.function;

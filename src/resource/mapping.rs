@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseTyp
 use super::error::{absent, failed};
 use super::{
     AtLeast, Attrs, CallError, Context, Identity, Listed, Live, Observed, Owner, Place, Resolved,
-    ResourceKind, Service, Tags, Wanted,
+    ResourceKind, Service, Tags, Wanted, function,
 };
 use crate::stack::model::{Kind, LogicalId, Mapping, Stack};
 use crate::wait::Look;
@@ -172,6 +172,7 @@ impl ResourceKind for MappingKind {
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
+        function::wait_active(cx, wanted.text("function").unwrap_or_default()).await?;
         let tags = cx.tags(wanted);
         let answer = cx
             .clients

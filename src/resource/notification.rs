@@ -2,6 +2,8 @@
 //! bucket and every write replaces it whole. Entries whose Id is not ours are kept as they are.
 //! // aws-behaviours S8
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use aws_sdk_s3::operation::get_bucket_notification_configuration::GetBucketNotificationConfigurationOutput;
 use aws_sdk_s3::types::{
@@ -14,7 +16,7 @@ use super::error::{absent, failed};
 use super::permission::permission_name;
 use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
-    Service, Wanted, attrs,
+    Service, Wanted, attrs, function,
 };
 use crate::stack::model::{Kind, LogicalId, Stack};
 
@@ -154,6 +156,14 @@ impl ResourceKind for NotificationKind {
             .below("rules")
             .map(|(name, rule)| entry(&entry_id(&cx.stack, name, rule), rule))
             .collect::<Result<Vec<_>, _>>()?;
+        let functions: BTreeSet<&str> = rules
+            .iter()
+            .map(LambdaFunctionConfiguration::lambda_function_arn)
+            .collect();
+        let waits = functions
+            .into_iter()
+            .map(|function| function::wait_active(cx, function));
+        futures::future::try_join_all(waits).await?;
         write(cx, &wanted.identity.name, rules).await
     }
 
