@@ -66,6 +66,13 @@ pub enum Event {
         /// Its process.
         pid: u32,
     },
+    /// An account of AWS is about to be worked in.
+    AccountUsed {
+        /// Its id.
+        account: String,
+        /// Region.
+        region: String,
+    },
     /// The clock of an endpoint and that of this machine say different times.
     ClocksDiffered {
         /// Where it is.

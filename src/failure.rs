@@ -12,7 +12,7 @@ use crate::package::PackageError;
 use crate::plan::{Refusal, Remedy, Violation};
 use crate::resource::{CallError, Cause, cause};
 use crate::stack::StackErrors;
-use crate::target::TargetError;
+use crate::target::{TargetError, refused};
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -63,12 +63,17 @@ impl Dressed for TargetError {
             Self::Unknown { .. }
             | Self::Ambiguous { .. }
             | Self::NoRegion { .. }
+            | Self::NoProfile { .. }
             | Self::BadCertificates { .. } => Exit::Usage,
             Self::Unreachable { .. } | Self::NotAws { .. } | Self::NotRunning { .. } => {
                 Exit::Unreachable
             }
             Self::NotLocal { .. }
             | Self::Refused { .. }
+            | Self::BadCredentials { .. }
+            | Self::WrongClock { .. }
+            | Self::OtherAccount { .. }
+            | Self::NotAgreed { .. }
             | Self::NoCredentials { .. }
             | Self::NoRoles { .. } => Exit::Refused,
             Self::Embedded(_) | Self::Files { .. } => Exit::Failed,
@@ -322,9 +327,16 @@ impl Dressed for CommandError {
             Self::NotConfirmed { .. } | Self::PlanRefused { .. } => Exit::Refused,
             Self::Interrupted { .. } | Self::InterruptedEarly => Exit::Interrupted,
             Self::Aborted => Exit::Aborted,
-            Self::Apply { errors, .. } if errors.iter().all(|e| e.step.error.is_refusal()) => {
+            Self::Apply { errors, .. }
+                if errors.iter().all(|e| e.step.error.is_refusal())
+                    || errors.iter().any(|e| e.step.error.is_bad_credentials()) =>
+            {
                 Exit::Refused
             }
+            Self::Observe { errors } if errors.iter().any(|e| e.error.is_bad_credentials()) => {
+                Exit::Refused
+            }
+            Self::Call { error, .. } if error.is_bad_credentials() => Exit::Refused,
             Self::Apply { errors, .. } if errors.iter().all(|e| e.step.error.unreachable) => {
                 Exit::Unreachable
             }
@@ -375,6 +387,17 @@ fn remedy(remedy: Remedy) -> &'static str {
 fn next_step(error: &CallError) -> &'static str {
     if error.unreachable {
         return "the target does not answer any more: see whether it runs, then run it again";
+    }
+    if error.is_bad_credentials() {
+        return "get new credentials (`aws sso login`; in a Learner Lab: AWS Details), then run it again to continue";
+    }
+    // aws-behaviours I12
+    if refused::is_clock(&error.code, &error.message) {
+        return "set this machine's clock: requests are signed with its time";
+    }
+    // aws-behaviours I13
+    if error.is("PermanentRedirect") || error.is("AuthorizationHeaderMalformed") {
+        return "it is in another region: name that one with AWS_REGION, or `region` in the profile or in pipectl.yaml";
     }
     if error.is_refusal() {
         return "look at it with `pipectl plan`";

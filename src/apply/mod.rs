@@ -1,7 +1,8 @@
 //! Stage 6: carries a plan out, in parallel along its order, and tells what happens as events.
 //!
 //! A failed step stops what depends on it; the rest goes on. There is no rollback: running the
-//! same command again continues. An interruption lets what is on its way finish and begins nothing more.
+//! same command again continues. An interruption lets what is on its way finish and begins nothing more,
+//! and so do credentials that are not valid any more.
 
 mod cancel;
 mod critical;
@@ -52,7 +53,7 @@ pub struct Outcome {
     pub failed: Vec<StepError>,
     /// Steps that were not tried because one that they need failed, with that one.
     pub skipped: Vec<(LogicalId, LogicalId)>,
-    /// Steps that were not tried because somebody interrupted.
+    /// Steps that were not tried because somebody interrupted, or the credentials were not valid any more.
     pub not_started: Vec<LogicalId>,
     /// When each step ran.
     pub ran: BTreeMap<LogicalId, Ran>,
@@ -91,8 +92,10 @@ pub async fn apply(means: &Means<'_>, plan: &Plan, identities: Identities) -> Ou
     let mut schedule = Schedule::new(plan);
     let mut running = FuturesUnordered::new();
     let mut outcome = Outcome::default();
+    let mut locked_out = false;
     loop {
-        while !means.cancel.is_asked()
+        while !locked_out
+            && !means.cancel.is_asked()
             && let Some(step) = schedule.next()
         {
             let wanted = wanted.get(&step.id).copied();
@@ -123,6 +126,7 @@ pub async fn apply(means: &Means<'_>, plan: &Plan, identities: Identities) -> Ou
             }
             Err(error) if error.is_interrupted() => outcome.not_started.push(step.id.clone()),
             Err(error) => {
+                locked_out |= error.is_bad_credentials();
                 outcome.failed.push(StepError {
                     id: step.id.clone(),
                     name: step.name.clone(),

@@ -95,26 +95,32 @@ pub(super) async fn confirm(
     question: &str,
     renderer: &Renderer,
 ) -> Result<(), Stop> {
-    let typed = match renderer.ask(question).await {
-        Ok(typed) => typed,
-        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
-            return Err(CommandError::InterruptedEarly.into());
-        }
-        Err(error) => {
-            return Err(CommandError::Project {
-                root: stack.root.display().to_string(),
-                cause: error.to_string(),
-            }
-            .into());
-        }
-    };
-    if typed.trim() == stack.name {
+    if answer(stack, question, renderer).await? == stack.name {
         return Ok(());
     }
     Err(CommandError::NotConfirmed {
         stack: stack.name.clone(),
     }
     .into())
+}
+
+/// What somebody types, without spaces around it.
+pub(super) async fn answer(
+    stack: &Stack,
+    question: &str,
+    renderer: &Renderer,
+) -> Result<String, Stop> {
+    match renderer.ask(question).await {
+        Ok(typed) => Ok(typed.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {
+            Err(CommandError::InterruptedEarly.into())
+        }
+        Err(error) => Err(CommandError::Project {
+            root: stack.root.display().to_string(),
+            cause: error.to_string(),
+        }
+        .into()),
+    }
 }
 
 /// What was done and what was not.

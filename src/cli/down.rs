@@ -53,6 +53,7 @@ pub(super) async fn run(
         return Ok(());
     }
     let target = session::reach(global, &stack, &row, true, renderer).await?;
+    session::agree(global, &stack, &target, renderer).await?;
     let cx = session::context(&stack, target, None);
     let consent = Consent {
         adopt: false,

@@ -53,6 +53,12 @@ pub struct Global {
     /// Endpoint of the target, for targets that pipectl does not serve itself
     #[arg(long, global = true, value_name = "URL")]
     endpoint: Option<String>,
+    /// AWS profile, for targets with AWS's own credentials
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// Agree to the account and region that are named, without being asked
+    #[arg(long, short, global = true)]
+    yes: bool,
     /// Form of the answer
     #[arg(
         long,

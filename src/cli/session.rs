@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Global, Stop};
+use super::{Global, Stop, change};
 use crate::event::{Event, Sink};
 use crate::failure::CommandError;
 use crate::package::{self, Artifact, RunsOn};
@@ -13,8 +13,8 @@ use crate::resource::{Context, Place};
 use crate::stack;
 use crate::stack::model::{LogicalId, Stack};
 use crate::target::{
-    self, Connection, EMBEDDED, Product, ProductName, Target, TargetError, TargetRow, clients,
-    embedded, record,
+    self, Connection, Credentials, EMBEDDED, Product, ProductName, Target, TargetError, TargetRow,
+    clients, embedded, record,
 };
 
 /// The stack file to use.
@@ -33,7 +33,15 @@ pub(super) fn load(global: &Global, target: &str) -> Result<Stack, Stop> {
 /// The targets of the project: the built-in ones and its own.
 pub(super) fn rows(global: &Global) -> Result<Vec<Arc<TargetRow>>, Stop> {
     let root = stack::root_of(&stack_file(global)?)?;
-    Ok(target::rows(&stack::project(&root)?.targets, &root))
+    let mut rows = target::rows(&stack::project(&root)?.targets, &root);
+    if let Some(named) = &global.profile {
+        for row in &mut rows {
+            if let Credentials::Chain { profile } = &mut Arc::make_mut(row).credentials {
+                *profile = Some(named.clone().into());
+            }
+        }
+    }
+    Ok(rows)
 }
 
 fn current_dir() -> Result<PathBuf, Stop> {
@@ -49,6 +57,11 @@ fn current_dir() -> Result<PathBuf, Stop> {
 fn find_row(global: &Global, name: &str) -> Result<Arc<TargetRow>, Stop> {
     let rows = rows(global)?;
     if let Some(row) = rows.iter().find(|row| row.name == name) {
+        let takes_profile = matches!(row.credentials, Credentials::Chain { .. });
+        if global.profile.is_some() && !takes_profile {
+            let target = row.name.to_string();
+            return Err(TargetError::NoProfile { target }.into());
+        }
         return Ok(Arc::clone(row));
     }
     let known: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
@@ -109,6 +122,42 @@ pub(super) fn recorded(stack: &Stack, row: &TargetRow) -> Option<record::Seen> {
     record::targets(&stack.root, &stack.name).remove(&*row.name)
 }
 
+/// Somebody has to agree to an account before anything in it is changed for the first time: by the row, an
+/// option, or an answer. Where keys are written down they are an emulator's.
+pub(super) async fn agree(
+    global: &Global,
+    stack: &Stack,
+    target: &Target,
+    renderer: &Renderer,
+) -> Result<(), Stop> {
+    if !matches!(target.row.credentials, Credentials::Chain { .. }) {
+        return Ok(());
+    }
+    let (account, region) = (&target.account, target.region());
+    renderer.emit(Event::AccountUsed {
+        account: account.clone(),
+        region: region.to_owned(),
+    });
+    let before = recorded(stack, &target.row);
+    let was_there = before.is_some_and(|seen| {
+        seen.account.as_ref() == Some(account) && seen.region.as_deref() == Some(region)
+    });
+    if was_there || target.row.expect_account.is_some() || global.yes {
+        return Ok(());
+    }
+    if renderer.can_ask() {
+        let question = format!("Change account {account} in {region}? Type `yes` to agree: ");
+        if change::answer(stack, &question, renderer).await? == "yes" {
+            return Ok(());
+        }
+    }
+    Err(TargetError::NotAgreed {
+        account: account.clone(),
+        region: region.to_owned(),
+    }
+    .into())
+}
+
 /// Functions cannot be made where each needs a role, as long as none is made.
 pub(super) fn refuse_roles(stack: &Stack, row: &TargetRow) -> Result<(), TargetError> {
     if row.capabilities.roles && !stack.functions.is_empty() {
@@ -167,6 +216,16 @@ pub(super) async fn reach(
     if !row.capabilities.self_served {
         let endpoint = given_endpoint(global, stack, row);
         let target = clients::reach(row, endpoint).await?;
+        if let Some(expected) = &row.expect_account
+            && *expected != target.account
+        {
+            return Err(TargetError::OtherAccount {
+                target: row.name.to_string(),
+                expected: expected.clone(),
+                found: target.account,
+            }
+            .into());
+        }
         if let Some(ahead) = target.clock_ahead {
             sink.emit(Event::ClocksDiffered {
                 place: target.place(),

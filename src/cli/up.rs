@@ -74,6 +74,7 @@ pub(super) async fn run(
     let reach = session::reach(global, &stack, &row, true, renderer);
     let (artifacts, target) = futures::join!(build, reach);
     let (artifacts, mut target) = (artifacts?, target?);
+    session::agree(global, &stack, &target, renderer).await?;
     target.tuning = !args.no_tuning;
     let artifacts = session::fitting(&stack, &target, artifacts, renderer).await?;
 

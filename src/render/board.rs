@@ -97,6 +97,7 @@ impl Board {
             | Event::EmbeddedStopped { .. }
             | Event::Skipped { .. }
             | Event::Tuned { .. }
+            | Event::AccountUsed { .. }
             | Event::ClocksDiffered { .. }
             | Event::StackMissed { .. }
             | Event::LogGroupMissed { .. }

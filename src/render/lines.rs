@@ -68,6 +68,9 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             "{} the embedded target (pid {pid})",
             good("stopped")
         )),
+        Event::AccountUsed { account, region } => {
+            Some(format!("{} {account} in {region}", hint("account")))
+        }
         Event::ClocksDiffered { place, ahead_s } => Some(format!(
             "{} the clock of {place} is {} s {} this machine's; times are taken as that clock tells them",
             warn("clocks differ:"),

@@ -66,6 +66,8 @@ const PROPAGATING: &[&str] = &[
     "Invalid principal in policy",
     "PrincipalNotFound",
     "Unable to validate the following destination configurations",
+    // A service's own session, and not the caller's. // aws-behaviours I11
+    "security token included in the request is invalid. (Service:",
     // A queue's new visibility timeout takes up to a minute to be seen. // aws-behaviours Q4, Q10
     "is less than Function timeout",
 ];

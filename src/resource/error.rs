@@ -9,6 +9,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use serde::{Deserialize, Serialize};
 
+use crate::target::refused;
 use crate::wait::TimedOut;
 
 /// A failed call, or a wait that ran out.
@@ -95,6 +96,12 @@ impl CallError {
     /// Is it a refusal to touch what is not ours, or to lose data?
     pub fn is_refusal(&self) -> bool {
         self.code == FOREIGN || self.code == HOLDS_DATA
+    }
+
+    /// Are the caller's credentials not valid, or not any more? Trying again does not help.
+    /// aws-behaviours I10
+    pub fn is_bad_credentials(&self) -> bool {
+        refused::is_bad_credentials(&self.code, &self.message)
     }
 
     /// Does the message say this?

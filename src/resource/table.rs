@@ -117,8 +117,12 @@ impl ResourceKind for TableKind {
         // The calls run side by side: for a table that came meanwhile the tags are asked for again, and
         // what is said then counts.
         let tags = match tags {
-            Ok(tags) => tags,
-            Err(_) => list_tags(cx, arn).await?,
+            Ok(tags) => Some(tags),
+            Err(_) => absent(list_tags(cx, arn).await, GONE)?,
+        };
+        // It went away between the two looks.
+        let Some(tags) = tags else {
+            return Ok(Observed::Absent);
         };
         let mut live = live(&table, expiry);
         live.tags = Some(tags);

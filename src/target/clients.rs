@@ -12,7 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::connection::Connection;
 use super::probe::{self, Probed};
-use super::{Credentials, Product, ProductName, Target, TargetError, TargetRow};
+use super::{Credentials, Product, ProductName, Target, TargetError, TargetRow, refused};
 
 /// Longest wait for the first answer of a target.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -109,12 +109,24 @@ where
     match error {
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
+            let message = error.message().unwrap_or_default();
             match error.code() {
+                Some(code) if refused::is_bad_credentials(code, message) => {
+                    TargetError::BadCredentials {
+                        target,
+                        code: code.to_owned(),
+                        message: message.to_owned(),
+                    }
+                }
+                Some(code) if refused::is_clock(code, message) => TargetError::WrongClock {
+                    ahead_s: probe::clock_ahead(context.raw()).map(time::Duration::whole_seconds),
+                    message: message.to_owned(),
+                },
                 Some(code) if code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.') => {
                     TargetError::Refused {
                         target,
                         code: code.to_owned(),
-                        message: error.message().unwrap_or_default().to_owned(),
+                        message: message.to_owned(),
                     }
                 }
                 _ => not_aws(format!("it answers with HTTP status {status}")),

@@ -58,6 +58,78 @@ pub enum TargetError {
         /// AWS's words.
         message: String,
     },
+    /// The credentials are not valid, or not any more.
+    #[error("the credentials for the target `{target}` are not valid: {code}: {message}")]
+    #[diagnostic(
+        code(target::bad_credentials),
+        help(
+            "get new ones: `aws sso login`, a new session of the Learner Lab (AWS Details), or `aws configure`; nothing was changed, run it again then"
+        )
+    )]
+    BadCredentials {
+        /// Row name.
+        target: String,
+        /// AWS's code.
+        code: String,
+        /// AWS's words.
+        message: String,
+    },
+    /// Requests are signed with a time that is too far from AWS's.
+    #[error("this machine's clock is wrong{}: {message}", by(*ahead_s))]
+    #[diagnostic(
+        code(target::wrong_clock),
+        help("set the clock (`timedatectl set-ntp true`): requests are signed with its time")
+    )]
+    WrongClock {
+        /// How far the target's clock is ahead of it, seconds, where its answer has a date.
+        ahead_s: Option<i64>,
+        /// AWS's words.
+        message: String,
+    },
+    /// The credentials are those of another account than the stack is for.
+    #[error(
+        "the credentials are those of account {found}, and the target `{target}` is account {expected}"
+    )]
+    #[diagnostic(
+        code(target::other_account),
+        help(
+            "nothing was changed; name the profile that is meant with --profile, or correct `expect_account` in pipectl.yaml"
+        )
+    )]
+    OtherAccount {
+        /// Row name.
+        target: String,
+        /// By the row.
+        expected: String,
+        /// By the credentials.
+        found: String,
+    },
+    /// Nobody has agreed to work in this account.
+    #[error("nobody has agreed to change account {account} in {region}")]
+    #[diagnostic(
+        code(target::not_agreed),
+        help(
+            "nothing was changed; answer `yes` on a terminal, pass --yes, or write `expect_account: \"{account}\"` for the target in pipectl.yaml"
+        )
+    )]
+    NotAgreed {
+        /// Account id.
+        account: String,
+        /// Region.
+        region: String,
+    },
+    /// A profile was named for a target that has its own keys.
+    #[error("the target `{target}` takes no profile: its credentials are written down")]
+    #[diagnostic(
+        code(target::no_profile),
+        help(
+            "leave --profile out, or write `credentials: default` for the target in pipectl.yaml"
+        )
+    )]
+    NoProfile {
+        /// Row name.
+        target: String,
+    },
     /// Nothing provides credentials for it.
     #[error("there are no credentials for the target `{target}`: {cause}")]
     #[diagnostic(
@@ -148,4 +220,12 @@ pub enum TargetError {
         /// What the system said.
         cause: String,
     },
+}
+
+/// ` by 3 s`, where it is known.
+fn by(ahead_s: Option<i64>) -> String {
+    ahead_s.map_or_else(String::new, |seconds| {
+        let word = if seconds > 0 { "behind" } else { "ahead" };
+        format!(", {} s {word} of the target's", seconds.abs())
+    })
 }

@@ -8,6 +8,7 @@ pub mod embedded;
 mod error;
 pub mod probe;
 pub mod record;
+pub mod refused;
 mod row;
 
 use std::sync::Arc;

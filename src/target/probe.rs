@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -186,8 +186,7 @@ async fn get(connector: &Connector, url: &str) -> Option<Answer> {
     let work = async {
         let response = connector.call(request).await.ok()?;
         let good = response.status().is_success();
-        let date = response.headers().get("date").and_then(read_date);
-        let clock_ahead = date.and_then(|date| ahead(date, OffsetDateTime::now_utc()));
+        let clock_ahead = clock_ahead(&response);
         let body = ByteStream::new(response.into_body()).collect().await.ok()?;
         Some(Answer {
             good: good.then(|| body.into_bytes()),
@@ -195,6 +194,12 @@ async fn get(connector: &Connector, url: &str) -> Option<Answer> {
         })
     };
     tokio::time::timeout(PATIENCE, work).await.ok()?
+}
+
+/// How far the clock of whoever sent an answer is ahead, by the answer's date.
+pub(super) fn clock_ahead(response: &HttpResponse) -> Option<time::Duration> {
+    let date = response.headers().get("date").and_then(read_date)?;
+    ahead(date, OffsetDateTime::now_utc())
 }
 
 /// The time in a `Date` header: `Thu, 26 Nov 2026 08:47:56 GMT`.

@@ -63,6 +63,8 @@ pub struct TargetRow {
     pub region: Option<Text>,
     /// Credentials.
     pub credentials: Credentials,
+    /// The only account that it may be, by its id.
+    pub expect_account: Option<String>,
     /// Certificates that are trusted besides the system's, as a PEM file.
     pub ca_file: Option<PathBuf>,
     /// Capabilities, before the program behind the endpoint is known.
@@ -89,6 +91,7 @@ pub static ROWS: &[TargetRow] = &[
             secret: Secret(Cow::Borrowed("embedded")),
             unless_set: false,
         },
+        expect_account: None,
         ca_file: None,
         capabilities: Capabilities {
             self_served: true,
@@ -123,6 +126,7 @@ pub static ROWS: &[TargetRow] = &[
             secret: Secret(Cow::Borrowed("test")),
             unless_set: true,
         },
+        expect_account: None,
         ca_file: None,
         capabilities: Capabilities {
             self_served: false,
@@ -151,6 +155,7 @@ pub static ROWS: &[TargetRow] = &[
         remote: false,
         region: None,
         credentials: Credentials::Chain { profile: None },
+        expect_account: None,
         ca_file: None,
         capabilities: Capabilities {
             self_served: false,
@@ -221,6 +226,7 @@ fn made(own: &OwnTarget, like: &TargetRow, root: &Path) -> TargetRow {
             };
         }
     }
+    row.expect_account.clone_from(&own.expect_account);
     row.ca_file = own.ca_file.as_ref().map(|file| root.join(file));
     for (name, value) in &own.capabilities {
         row.capabilities.set(name, *value);
@@ -282,6 +288,7 @@ mod tests {
                 secret: "very secret".to_owned(),
             }),
             ca_file: Some("ca.pem".into()),
+            expect_account: None,
             capabilities: vec![("message_move_tasks".to_owned(), false)],
             deadlines: vec![("table".to_owned(), Duration::from_secs(7))],
         };

@@ -1,5 +1,6 @@
 //! Transcripts of the command line: command, stdout, stderr and exit code as one snapshot.
 
+mod accounts;
 mod bad_input;
 mod dlq;
 mod dlq_interrupted;

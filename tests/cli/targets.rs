@@ -5,7 +5,9 @@ use std::net::TcpListener;
 
 use insta::assert_snapshot;
 use pipectl_testkit::probe::{expect, parsed};
-use pipectl_testkit::{FaultProxy, Probe, Serving, TestEnv, TlsFront, Transcript, free_port};
+use pipectl_testkit::{
+    Fault, FaultKind, FaultProxy, Probe, Serving, TestEnv, TlsFront, Transcript, free_port,
+};
 use serde_json::Value;
 
 use super::{empty, settled};
@@ -18,7 +20,7 @@ tables: { results: { partition_key: job_id } }
 ";
 
 /// A project with stores, and an endpoint that is not its own.
-fn stores() -> (TestEnv, TestEnv, Serving) {
+pub(crate) fn stores() -> (TestEnv, TestEnv, Serving) {
     let env = empty();
     env.write("stacks/demo.yaml", STORES);
     let host = empty();
@@ -299,4 +301,30 @@ fn aws_is_a_target_that_says_what_it_lacks() {
     env.write("f.zip", "");
     env.write("stacks/demo.yaml", format!("{STORES}{functions}"));
     assert_snapshot!("aws_needs_roles", env.pipectl(&["up", "--target", "aws"]));
+}
+
+#[test]
+fn a_table_that_goes_away_between_two_looks_is_not_there() {
+    let (env, _host, serving) = stores();
+    let proxy = FaultProxy::start(serving.endpoint());
+    let on = ["--target", "localstack", "--endpoint", proxy.url()];
+    let _ = json(&env, &[&["up"], &on[..]].concat());
+    // As somebody else's `down` at the same time would have it.
+    let gone = FaultKind::answer(
+        400,
+        "ResourceNotFoundException",
+        "Requested resource not found",
+    );
+    proxy.arm(Fault::new("dynamodb:ListTagsOfResource", gone).times(usize::MAX));
+    let status = env.pipectl(&[&["status", "--output", "json"], &on[..]].concat());
+    let data = data(&status.expect_code(1));
+    let states = data["data"]["targets"][0]["resources"].as_array();
+    let table = states.and_then(|all| all.iter().find(|one| one["id"] == "tables.results"));
+    assert_eq!(
+        table.map(|table| &table["state"]),
+        Some(&"Absent".into()),
+        "{data:#}"
+    );
+    proxy.disarm();
+    let _ = json(&env, &[&["down", "--force"], &on[..]].concat());
 }

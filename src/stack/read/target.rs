@@ -26,6 +26,7 @@ const TARGET: Section = Section {
         flag("remote"),
         optional("region"),
         optional("credentials"),
+        optional("expect_account"),
         optional("ca_file"),
         optional("capabilities"),
         optional("deadlines"),
@@ -105,6 +106,8 @@ pub struct OwnTarget {
     pub region: Option<String>,
     /// Credentials.
     pub credentials: Option<OwnCredentials>,
+    /// The only account that it may be, by its id (12 digits).
+    pub expect_account: Option<String>,
     /// Certificates to trust, as a PEM file; relative to the project.
     pub ca_file: Option<PathBuf>,
     /// Capabilities by name.
@@ -152,6 +155,7 @@ pub(in crate::stack) fn read<'a>(
         remote: reader.flag("remote"),
         region: reader.text("region").map(str::to_owned),
         credentials: credentials(cx, &reader),
+        expect_account: account(cx, &reader),
         ca_file: reader.text("ca_file").map(PathBuf::from),
         capabilities: settings(&reader, "capabilities", &CAPABILITIES, |reader, name| {
             reader.get(name).map(|_| reader.flag(name))
@@ -239,6 +243,21 @@ fn endpoint(cx: &Checker<'_>, reader: &Reader<'_, '_>, name: &str) -> Option<Str
         );
     }
     Some(endpoint.to_owned())
+}
+
+fn account(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Option<String> {
+    let account = reader.text("expect_account")?;
+    if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+        cx.push(
+            StackError::new(
+                Code::UnknownValue,
+                format!("`{account}` is not the id of an account"),
+                "an account's id has 12 digits; put it in quotes",
+            )
+            .at(cx.place(&reader.path("expect_account")), "this value"),
+        );
+    }
+    Some(account.to_owned())
 }
 
 fn credentials(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Option<OwnCredentials> {
