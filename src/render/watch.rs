@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use console::truncate_str;
+use console::{measure_text_width, truncate_str};
 
 use super::dead_letters::printable;
 use super::human::{SHORT_ID, status_word};
@@ -32,7 +32,7 @@ enum Extent {
 /// A look, drawn for so many columns and lines.
 pub fn watched(look: &StackLook, interval: Duration, size: (usize, usize)) -> Vec<String> {
     let (width, height) = size;
-    let draw = |extent| drawn(look, interval, extent);
+    let draw = |extent| drawn(look, interval, extent, width);
     let mut lines = draw(Extent::All);
     for less in [Extent::Work, Extent::Queues, Extent::QueuesAlone] {
         if lines.len() > height {
@@ -54,7 +54,7 @@ pub fn watched(look: &StackLook, interval: Duration, size: (usize, usize)) -> Ve
         .collect()
 }
 
-fn drawn(look: &StackLook, interval: Duration, extent: Extent) -> Vec<String> {
+fn drawn(look: &StackLook, interval: Duration, extent: Extent, width: usize) -> Vec<String> {
     let mut lines = vec![format!(
         "{}  {}",
         look.stack,
@@ -66,11 +66,29 @@ fn drawn(look: &StackLook, interval: Duration, extent: Extent) -> Vec<String> {
     )];
     for target in &look.targets {
         lines.push(String::new());
-        lines.push(headed(target));
+        lines.extend(wrapped(&headed(target), width));
         if target.error.is_none() {
             lines.extend(target_lines(target, extent));
         }
     }
+    lines
+}
+
+/// A text on as many lines as it needs: what is wrong must not be cut off.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let room = width.saturating_sub(measure_text_width(&line));
+        if !line.is_empty() && measure_text_width(word) >= room {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
     lines
 }
 

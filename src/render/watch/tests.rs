@@ -118,8 +118,8 @@ fn a_look_fits_the_screen() {
     let look = stack(vec![busy()]);
     assert_snapshot!("80_columns", frame(&look, (79, 50)));
     assert_snapshot!("40_columns", frame(&look, (39, 50)));
-    assert_snapshot!("80_columns_18_lines", frame(&look, (79, 18)));
-    assert_snapshot!("80_columns_16_lines", frame(&look, (79, 16)));
+    assert_snapshot!("80_columns_19_lines", frame(&look, (79, 19)));
+    assert_snapshot!("80_columns_17_lines", frame(&look, (79, 17)));
     assert_snapshot!("80_columns_10_lines", frame(&look, (79, 10)));
     assert_snapshot!("80_columns_4_lines", frame(&look, (79, 4)));
     for size in [(1, 1), (5, 2)] {
