@@ -77,3 +77,12 @@ impl Following {
         ended.expect("a child").expect("it ends")
     }
 }
+
+/// A test that fails leaves nothing behind that would look for ever.
+impl Drop for Following {
+    fn drop(&mut self) {
+        // It has ended already in a test that went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

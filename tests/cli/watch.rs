@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipectl_testkit::{Probe, Transcript, process};
+use pipectl_testkit::{Probe, Transcript, free_port, process};
 use serde_json::Value;
 
 use super::dlq::{QUEUES, put};
@@ -118,4 +118,35 @@ fn a_target_that_goes_away_is_watched_on() {
     assert_eq!(end["error"]["exit"], 1);
     assert_eq!(lines.ended().code(), Some(1));
     succeed(&env, &["down", "--force"]);
+}
+
+#[test]
+fn every_recorded_target_is_watched() {
+    let (env, other) = (empty(), empty());
+    env.write("stacks/demo.yaml", QUEUES);
+    let mut serving = other.serve(free_port());
+    serving.ready();
+    let endpoint = serving.endpoint();
+    let up = ["up", "--target", "localstack", "--endpoint", endpoint];
+    succeed(&env, &up);
+    succeed(&env, &["up"]);
+    let embedded = env.emulator().expect("running");
+    let arguments = ["status", "--watch", "--interval", "1s"];
+    let both = Following::start(&env, &arguments);
+    both.until("demo on localstack");
+    both.until("queues.jobs-dlq");
+    put(&Probe::new(&embedded.endpoint), "demo-jobs-dlq", "one");
+    both.until("embedded: queues.jobs-dlq: visible 0 → 1");
+    process::signal(embedded.pid, "KILL");
+    both.until("embedded: cannot be read");
+    put(&Probe::new(endpoint), "demo-jobs-dlq", "two");
+    both.until("localstack: queues.jobs-dlq: visible 0 → 1");
+    assert_eq!(both.interrupt().code(), Some(1), "one is away");
+
+    // It may be away from the beginning, if another one is there.
+    let again = Following::start(&env, &arguments);
+    again.until("embedded: cannot be read");
+    succeed(&env, &["up"]);
+    again.until("embedded can be read again");
+    assert_eq!(again.interrupt().code(), Some(0));
 }
