@@ -141,18 +141,6 @@ pub enum CommandError {
         /// Logical ids with their states.
         unwell: Vec<String>,
     },
-    /// The target takes calls and does not answer them.
-    #[error("the target `{target}` did not answer within {seconds} s")]
-    #[diagnostic(
-        code(target::no_answer),
-        help("look whether it still runs; `pipectl doctor` shows what answers where")
-    )]
-    NoAnswer {
-        /// Target name.
-        target: String,
-        /// How long it was waited.
-        seconds: u64,
-    },
     /// Something that will not work was found.
     #[error("{} to mend", counted(*bad, "thing"))]
     #[diagnostic(code(doctor::unwell), help("each has its fix above"))]
@@ -323,7 +311,7 @@ impl Dressed for CommandError {
     fn exit(&self) -> Exit {
         match self {
             Self::Unreadable { .. } | Self::NoSuchFunction { .. } => Exit::Usage,
-            Self::NotUp { .. } | Self::Gone { .. } | Self::NoAnswer { .. } => Exit::Unreachable,
+            Self::NotUp { .. } | Self::Gone { .. } => Exit::Unreachable,
             Self::NotConfirmed { .. } | Self::PlanRefused { .. } => Exit::Refused,
             Self::Interrupted { .. } | Self::InterruptedEarly => Exit::Interrupted,
             Self::Aborted => Exit::Aborted,

@@ -195,7 +195,7 @@ fn rules() -> Vec<Rule> {
             |_, _| Some("[ms]".to_owned()),
         ),
         rule(
-            r"\b(\d+ (?:s|min \d{2} s|h \d{2} min|d \d{2} h)) ago\b",
+            r"\b\d+ (?:s|min \d{2} s|h \d{2} min|d \d{2} h) ago\b",
             Align::Left,
             |_, _| Some("[age]".to_owned()),
         ),
@@ -327,7 +327,7 @@ mod tests {
         );
         assert_eq!(
             redact("12 s ago   done, 1 h 02 min ago"),
-            "[age] ago  done, [age] ago"
+            "[age]      done, [age]"
         );
         assert_eq!(
             redact(r#""elapsed_ms": 12.25, "x": 3"#),

@@ -12,9 +12,10 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::operate::watch::{Moment, StackLook, TargetLook, Watch};
 use crate::render::{Renderer, Screen, human};
+use crate::resource::CallError;
 use crate::stack::model::Stack;
 use crate::target::{Target, TargetRow};
-use crate::wait;
+use crate::wait::{self, TimedOut};
 
 /// A look that takes longer is given up: a target may take connections and never answer.
 const LONGEST_LOOK: Duration = Duration::from_secs(15);
@@ -171,10 +172,7 @@ impl Watcher<'_> {
                 }
                 None => {
                     watched.target = None;
-                    let failure = CommandError::NoAnswer {
-                        target: watched.row.name.to_string(),
-                        seconds: LONGEST_LOOK.as_secs(),
-                    };
+                    let failure = no_answer(&watched.row);
                     let error = failure.to_string();
                     (watched.watch.missed(error, now), Some(failure.into()))
                 }
@@ -203,6 +201,23 @@ impl Watched {
         let found = look(&cx, &self.stack, results_from).await?;
         self.target = Some(target);
         Ok(found)
+    }
+}
+
+/// The target takes calls and does not answer them.
+fn no_answer(row: &TargetRow) -> CommandError {
+    let late = TimedOut {
+        what: "an answer",
+        deadline: LONGEST_LOOK,
+        last: "nothing".to_owned(),
+    };
+    CommandError::Call {
+        what: format!("looking at {}", row.name),
+        error: CallError {
+            unreachable: true,
+            ..late.into()
+        },
+        help: "look whether it still runs: `pipectl doctor` shows what answers where",
     }
 }
 
