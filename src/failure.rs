@@ -64,6 +64,7 @@ impl Dressed for TargetError {
             | Self::Ambiguous { .. }
             | Self::NoRegion { .. }
             | Self::NoProfile { .. }
+            | Self::BadEndpoint { .. }
             | Self::BadCertificates { .. } => Exit::Usage,
             Self::Unreachable { .. } | Self::NotAws { .. } | Self::NotRunning { .. } => {
                 Exit::Unreachable

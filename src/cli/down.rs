@@ -78,7 +78,11 @@ pub(super) async fn run(
         }
     }
     if data.kept.is_empty() {
-        record::forget(&stack.root, &stack.name, &row.name)?;
+        // What was brought up elsewhere is still there.
+        match session::recorded(&stack, &row).filter(|seen| !seen.is_at(&cx.place.target)) {
+            Some(elsewhere) => renderer.say(&human::up_elsewhere(&stack.name, &elsewhere.place())),
+            None => record::forget(&stack.root, &stack.name, &row.name)?,
+        }
     }
     data.emulator_stopped = stop_if_empty(&stack, &cx, renderer).await?;
     renderer.data(&data, || {

@@ -17,13 +17,17 @@ pub struct EnvArgs {}
 pub(super) async fn run(global: &Global, _args: EnvArgs, renderer: &Renderer) -> Ended {
     let (stack, row) = session::recorded_row(global)?;
     let target = session::reach(global, &stack, &row, false, renderer).await?;
+    let region = Some(target.region().to_owned());
+    // Whatever is not set is taken away: another target's would go before what is found without it.
     let mut variables = BTreeMap::from([
-        ("AWS_REGION", target.region().to_owned()),
-        ("AWS_DEFAULT_REGION", target.region().to_owned()),
+        ("AWS_REGION", region.clone()),
+        ("AWS_DEFAULT_REGION", region),
+        ("AWS_ENDPOINT_URL", target.endpoint().map(str::to_owned)),
+        ("AWS_ACCESS_KEY_ID", None),
+        ("AWS_SECRET_ACCESS_KEY", None),
+        ("AWS_SESSION_TOKEN", None),
+        ("AWS_PROFILE", None),
     ]);
-    if let Some(endpoint) = target.endpoint() {
-        variables.insert("AWS_ENDPOINT_URL", endpoint.to_owned());
-    }
     match &row.credentials {
         // They are the endpoint's, or the environment's own: nothing that must not be seen.
         Credentials::Keys { .. } => {
@@ -32,14 +36,22 @@ pub(super) async fn run(global: &Global, _args: EnvArgs, renderer: &Renderer) ->
                 target: row.name.to_string(),
                 cause: error.to_string(),
             })?;
-            variables.insert("AWS_ACCESS_KEY_ID", keys.access_key_id().to_owned());
-            variables.insert("AWS_SECRET_ACCESS_KEY", keys.secret_access_key().to_owned());
+            let token = keys.session_token().map(str::to_owned);
+            variables.insert("AWS_ACCESS_KEY_ID", Some(keys.access_key_id().to_owned()));
+            variables.insert(
+                "AWS_SECRET_ACCESS_KEY",
+                Some(keys.secret_access_key().to_owned()),
+            );
+            variables.insert("AWS_SESSION_TOKEN", token);
         }
-        // Other tools find what was found here.
-        Credentials::Chain { profile } => {
-            if let Some(profile) = profile {
-                variables.insert("AWS_PROFILE", profile.to_string());
-            }
+        Credentials::Chain {
+            profile: Some(profile),
+        } => {
+            variables.insert("AWS_PROFILE", Some(profile.to_string()));
+        }
+        // Other tools find what was found here, where it is.
+        Credentials::Chain { profile: None } => {
+            variables.retain(|name, value| value.is_some() || *name == "AWS_ENDPOINT_URL");
         }
     }
     renderer.data(&variables, || human::exports(&variables));

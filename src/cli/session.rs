@@ -31,7 +31,7 @@ pub(super) fn load(global: &Global, target: &str) -> Result<Stack, Stop> {
 }
 
 /// The targets of the project: the built-in ones and its own.
-pub(super) fn rows(global: &Global) -> Result<Vec<Arc<TargetRow>>, Stop> {
+fn rows(global: &Global) -> Result<Vec<Arc<TargetRow>>, Stop> {
     let root = stack::root_of(&stack_file(global)?)?;
     let mut rows = target::rows(&stack::project(&root)?.targets, &root);
     if let Some(named) = &global.profile {
@@ -54,7 +54,8 @@ fn current_dir() -> Result<PathBuf, Stop> {
     })
 }
 
-fn find_row(global: &Global, name: &str) -> Result<Arc<TargetRow>, Stop> {
+/// The row of a name.
+pub(super) fn find_row(global: &Global, name: &str) -> Result<Arc<TargetRow>, Stop> {
     let rows = rows(global)?;
     if let Some(row) = rows.iter().find(|row| row.name == name) {
         let takes_profile = matches!(row.credentials, Credentials::Chain { .. });
@@ -112,8 +113,11 @@ fn given_endpoint(global: &Global, stack: &Stack, row: &TargetRow) -> Option<Str
         return row_endpoint();
     }
     let set = std::env::var("AWS_ENDPOINT_URL").ok();
+    // With AWS's own credentials a try at another endpoint does not become the rule.
+    let goes_on = matches!(row.credentials, Credentials::Keys { .. });
+    let seen = || recorded(stack, row).filter(|_| goes_on);
     set.filter(|url| !url.is_empty())
-        .or_else(|| recorded(stack, row)?.endpoint)
+        .or_else(|| seen()?.endpoint)
         .or_else(row_endpoint)
 }
 
@@ -186,8 +190,8 @@ pub(super) fn not_up(
 
 /// Why nothing of a stack is there any more, where it is recorded that it was brought up.
 pub(super) fn gone(stack: &Stack, target: &Target) -> Option<CommandError> {
-    let seen = recorded(stack, &target.row).filter(|_| !target.row.capabilities.self_served);
-    let was_there = seen.is_some_and(|seen| seen.endpoint.as_deref() == target.endpoint());
+    let seen = recorded(stack, &target.row)?;
+    let was_there = seen.endpoint.is_some() && seen.is_at(target);
     was_there.then(|| CommandError::Gone {
         stack: stack.name.clone(),
         place: target.place(),

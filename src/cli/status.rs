@@ -22,7 +22,8 @@ use crate::target::{TargetError, TargetRow, embedded, record};
 
 /// Show every resource of the stack with its live state, queue depths and the last results
 ///
-/// Ends with 0 when all of it is there and well, and with 1 when not.
+/// Ends with 0 when all of it is there and well, with 1 when not, and with 69 when nothing is there any more where
+/// it was brought up.
 ///
 /// With --watch it looks again and again until Ctrl-C, and then ends as the last look was: with 0 when all was
 /// there and well, and with 1 when not, or when a target could not be read. On a terminal the view is drawn in
@@ -69,8 +70,10 @@ pub(super) async fn run(
         // Every target that the stack was brought up on.
         let recorded = record::targets(&stack.root, &stack.name);
         if !recorded.is_empty() {
-            rows = session::rows(global)?;
-            rows.retain(|row| recorded.contains_key(&*row.name));
+            rows = recorded
+                .keys()
+                .map(|name| session::find_row(global, name))
+                .collect::<Result<_, _>>()?;
         }
     }
     if args.watch {
@@ -90,6 +93,7 @@ pub(super) async fn run(
                 }
                 .into());
             }
+            renderer.say(human::embedded_rests());
             continue;
         }
         let (status, of_it) = one(global, &stack, &row, renderer).await?;

@@ -81,16 +81,16 @@ pub(super) async fn run(
     let begun = Instant::now();
     let cx = session::context(&stack, target, Some(artifacts));
     let before = session::recorded(&stack, &row);
+    tell_skipped(&stack, &cx, renderer);
+    tell_tuned(&stack, &cx, renderer);
+    let proposal =
+        change::propose(&stack, &cx, Purpose::Up, args.consent.consent(), renderer).await?;
     record::remember(
         &stack.root,
         &stack.name,
         &row.name,
         Seen::of(&cx.place.target),
     )?;
-    tell_skipped(&stack, &cx, renderer);
-    tell_tuned(&stack, &cx, renderer);
-    let proposal =
-        change::propose(&stack, &cx, Purpose::Up, args.consent.consent(), renderer).await?;
     if let Some(seen) = before {
         tell_missed(&seen, &proposal.plan, &cx, renderer);
     }
@@ -173,7 +173,7 @@ fn tell_skipped(stack: &Stack, cx: &Context, sink: &dyn Sink) {
 /// memory loses it when it is started anew.
 fn tell_missed(seen: &Seen, plan: &Plan, cx: &Context, sink: &dyn Sink) {
     let target = &cx.place.target;
-    let same_place = seen.endpoint.is_some() && seen.endpoint.as_deref() == target.endpoint();
+    let same_place = seen.endpoint.is_some() && seen.is_at(target);
     let all_anew = plan.steps.iter().all(|step| step.action == Action::Create);
     if !same_place || !all_anew || plan.is_empty() {
         return;

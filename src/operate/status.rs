@@ -45,7 +45,7 @@ pub struct LastResult {
     /// The result.
     #[serde(flatten)]
     pub result: JobResult,
-    /// How long before the look it was processed, milliseconds, by the worker's clock and ours; none where
+    /// How long before the look it was processed, milliseconds, by the worker's clock and the target's; none where
     /// the result does not tell when.
     pub age_ms: Option<u64>,
 }

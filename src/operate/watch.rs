@@ -17,7 +17,7 @@ const OVERLAP: Duration = Duration::from_secs(10);
 /// When a look was made.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
-    /// By the calendar.
+    /// By the target's clock, where that is known.
     pub at: OffsetDateTime,
     /// Since watching began, by a clock that nobody sets.
     pub elapsed: Duration,
@@ -141,6 +141,8 @@ impl Watch {
         known
             .filter_map(status::processed)
             .max()
+            // A worker's clock may be ahead: what came after such a result is not to be missed.
+            .map(|newest| newest.min(now))
             .map_or(now - time::Duration::DAY, |newest| newest - OVERLAP)
     }
 

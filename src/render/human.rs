@@ -80,13 +80,28 @@ pub fn outputs(outputs: &BTreeMap<String, String>) -> String {
         .join("\n")
 }
 
-/// Lines for a shell to evaluate.
-pub fn exports(variables: &BTreeMap<&str, String>) -> String {
+/// Lines for a shell to evaluate; a variable without a value is taken away.
+pub fn exports(variables: &BTreeMap<&str, Option<String>>) -> String {
     variables
         .iter()
-        .map(|(name, value)| format!("export {name}='{value}'"))
+        .map(|(name, value)| match value {
+            Some(value) => format!("export {name}='{}'", value.replace('\'', r"'\''")),
+            None => format!("unset {name}"),
+        })
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// A recorded embedded target does not run.
+pub fn embedded_rests() -> &'static str {
+    "the embedded target is not running: `pipectl up` starts it again"
+}
+
+/// A stack was brought up at another place than the one that was looked at.
+pub fn up_elsewhere(stack: &str, place: &str) -> String {
+    format!(
+        "{stack} was brought up at {place}, and was not looked for there: name it to delete it there"
+    )
 }
 
 /// Where the emulator serves.

@@ -256,7 +256,8 @@ pub fn watch_changes(before: &StackLook, now: &StackLook) -> Option<String> {
             _ => vec![again(target)],
         };
         // With several targets every line says of which it is.
-        let place = if now.targets.len() > 1 || target.error.is_some() {
+        let was_away = before.is_some_and(|before| before.error.is_some());
+        let place = if now.targets.len() > 1 || target.error.is_some() || was_away {
             format!("{name}: ")
         } else {
             String::new()
@@ -270,8 +271,7 @@ pub fn watch_changes(before: &StackLook, now: &StackLook) -> Option<String> {
 /// A target that could not be read is back.
 fn again(target: &TargetLook) -> String {
     format!(
-        "{} can be read again at {}: {}",
-        target.status.target,
+        "can be read again at {}: {}",
         hint(&target.status.endpoint),
         in_short(target)
     )

@@ -305,7 +305,7 @@ fn environment(wanted: &Resolved) -> Environment {
 }
 
 /// A function can be invoked: what starts one that is Pending fails, and its first message would be hidden
-/// for a whole visibility timeout, its first event lost where nobody tries again. // aws-behaviours L2
+/// for a whole visibility timeout, its first event lost where nobody tries again. // aws-behaviours L1, L2
 pub(super) async fn wait_active(cx: &Context, function: &str) -> Result<(), CallError> {
     let deadline = cx.place.target.row.deadlines.function;
     cx.wait("function active", deadline, || async {
@@ -325,9 +325,9 @@ pub(super) async fn wait_active(cx: &Context, function: &str) -> Result<(), Call
                     .state_reason
                     .unwrap_or_else(|| "the function failed".to_owned()),
             )),
-            "Pending" => Ok(Look::NotYet(state.to_owned())),
-            // An Inactive one is woken by whatever starts it.
-            _ => Ok(Look::Done(())),
+            // An Inactive one is woken by whatever starts it; endpoints that keep no states tell none.
+            "Active" | "Inactive" | "" => Ok(Look::Done(())),
+            _ => Ok(Look::NotYet(state.to_owned())),
         }
     })
     .await

@@ -289,6 +289,8 @@ impl MappingKind {
         wanted: &Resolved,
         live: &Live,
     ) -> Result<(), CallError> {
+        // As long as the new one cannot be made, the old one goes on.
+        function::wait_active(cx, wanted.text("function").unwrap_or_default()).await?;
         self.delete(cx, live, false).await?;
         let deadline = cx.place.target.row.deadlines.mapping;
         cx.wait("mapping free", deadline, || async {

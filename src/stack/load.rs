@@ -19,8 +19,8 @@ const STACKS: &str = "stacks";
 /// of the project's settings.
 ///
 /// # Errors
-/// All errors of the file at once, those in the overrides of other targets included; those of
-/// `pipectl.yaml`.
+/// All errors of the file at once, those in its overrides for other targets included; those of
+/// `pipectl.yaml`, of whose overrides only this target's are looked at.
 pub fn load(path: &Path, target: &str) -> Result<Stack, StackErrors> {
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     let root = root_of(path)?;

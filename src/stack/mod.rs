@@ -5,6 +5,7 @@
 //!      → resolve (what does not fit together) → model
 //! ```
 
+mod address;
 mod checker;
 mod error;
 mod fields;
@@ -24,6 +25,7 @@ mod suggest;
 mod tests;
 mod units;
 
+pub use address::Address;
 pub use error::{Code, StackError, StackErrors};
 pub use load::{discover, load, root_of};
 pub use names::ZIPS;
@@ -32,6 +34,6 @@ pub use read::target::{OwnCredentials, OwnTarget};
 
 /// What a project's own targets may set, for the stage that knows what it means.
 pub mod settings {
-    pub use super::read::target::{BUILT_IN, capabilities, deadlines};
+    pub use super::read::target::{BUILT_IN, capabilities, deadlines, is_key_of_aws};
 }
 pub use schema::schema;

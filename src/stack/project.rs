@@ -9,13 +9,14 @@
 
 use std::path::{Path, PathBuf};
 
+use miette::SourceSpan;
 use pipectl_emulator::{Behaviour, Durability};
 
 use super::checker::Checker;
 use super::error::{Code, StackError, StackErrors};
 use super::load::unreadable;
 use super::read::target::{self, BUILT_IN, OwnTarget};
-use super::source::{self, Entry, Node};
+use super::source::{self, Entry, Node, Spanned};
 use super::suggest::{did_you_mean, quoted};
 
 /// The file, in the project's directory.
@@ -66,7 +67,7 @@ pub fn project(directory: &Path) -> Result<Project, StackErrors> {
     match std::fs::read_to_string(&path) {
         Ok(text) => {
             let shown = masked(&text);
-            match read(&text, directory) {
+            match read(&text, &shown, directory) {
                 Ok(project) => Ok(Project {
                     text: shown,
                     ..project
@@ -81,48 +82,80 @@ pub fn project(directory: &Path) -> Result<Project, StackErrors> {
 
 /// The text as errors may show it: of the same length, without secrets.
 fn masked(text: &str) -> String {
-    let mut shown = text.to_owned();
     let Ok(tree) = source::parse_stack(text) else {
-        // What is no YAML tells nothing of where a secret is, but for its key.
-        let lines = text.split_inclusive('\n').map(|line| {
-            let at = line
-                .find("secret_access_key")
-                .map(|at| at + "secret_access_key".len());
-            at.map_or_else(
-                || line.to_owned(),
-                |at| hidden(line, at..line.trim_end().len()),
-            )
-        });
-        return lines.collect();
+        return masked_by_line(text);
     };
-    let targets = tree.value.get("targets");
-    let secrets = targets
-        .into_iter()
-        .flat_map(|targets| targets.value.value.entries())
-        .filter_map(|target| target.value.value.get("credentials"))
-        .filter_map(|credentials| credentials.value.value.get("secret_access_key"));
-    for secret in secrets {
-        let span = secret.value.span;
+    let mut secrets = Vec::new();
+    find_secrets(&tree, false, &mut secrets);
+    let mut shown = text.to_owned();
+    for span in secrets {
         shown = hidden(&shown, span.offset()..span.offset() + span.len());
     }
     shown
 }
 
-/// A text with stars instead of some of its bytes.
-fn hidden(text: &str, bytes: std::ops::Range<usize>) -> String {
-    match (
-        text.get(..bytes.start),
-        text.get(bytes.clone()),
-        text.get(bytes.end..),
-    ) {
-        (Some(before), Some(secret), Some(after)) => {
-            format!("{before}{}{after}", "*".repeat(secret.len()))
+/// Places of everything that may be a secret: below `credentials`, but for what names somebody, and below
+/// whatever is called one, however it is spelled.
+fn find_secrets(node: &Spanned<Node>, inside: bool, secrets: &mut Vec<SourceSpan>) {
+    match &node.value {
+        Node::Map(entries) => {
+            for entry in entries {
+                let key = entry.key.value.as_str();
+                let names = ["access_key_id", "profile"].contains(&key);
+                let secret = key == "credentials" || key.contains("secret") || inside;
+                find_secrets(&entry.value, secret && !names, secrets);
+            }
         }
-        _ => text.to_owned(),
+        Node::List(items) => {
+            for item in items {
+                find_secrets(item, inside, secrets);
+            }
+        }
+        Node::Text(text) if text == "default" => {}
+        _ if inside => secrets.push(node.span),
+        _ => {}
     }
 }
 
-fn read(text: &str, directory: &Path) -> Result<Project, Vec<StackError>> {
+/// What is no YAML tells of secrets only by the words before them.
+fn masked_by_line(text: &str) -> String {
+    let mut shown = String::new();
+    let mut goes_on = false;
+    for line in text.split_inclusive('\n') {
+        let begins = ["secret", "credentials"]
+            .iter()
+            .filter_map(|word| line.find(word))
+            .min();
+        let from = if goes_on { Some(0) } else { begins };
+        goes_on = begins.is_some();
+        match from {
+            Some(from) => shown.push_str(&hidden(line, from..line.len())),
+            None => shown.push_str(line),
+        }
+    }
+    shown
+}
+
+/// A text with stars instead of some of its bytes; lines stay lines.
+fn hidden(text: &str, bytes: std::ops::Range<usize>) -> String {
+    let stars = |text: &str| {
+        text.bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { '*' })
+            .collect::<String>()
+    };
+    let parts = (
+        text.get(..bytes.start),
+        text.get(bytes.clone()),
+        text.get(bytes.end..),
+    );
+    match parts {
+        (Some(before), Some(secret), Some(after)) => format!("{before}{}{after}", stars(secret)),
+        _ => stars(text),
+    }
+}
+
+/// Reads a text; errors quote what may be `shown` of it.
+fn read(text: &str, shown: &str, directory: &Path) -> Result<Project, Vec<StackError>> {
     let tree = source::parse_stack(text).map_err(|error| vec![error])?;
     let mut errors = Vec::new();
     source::duplicates(&tree.value, &mut errors);
@@ -167,7 +200,7 @@ fn read(text: &str, directory: &Path) -> Result<Project, Vec<StackError>> {
             .and_then(Durability::named);
     }
     if let Some(entry) = tree.value.get("targets") {
-        let checker = Checker::new(text, &tree, directory);
+        let checker = Checker::new(shown, &tree, directory);
         if !matches!(entry.value.value, Node::Map(_) | Node::Null) {
             errors.push(
                 StackError::new(

@@ -1,10 +1,11 @@
 //! How an endpoint is spoken to: where it is, which region, whose credentials, which certificates. The
 //! only place that builds SDK configurations and HTTP clients.
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -18,6 +19,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::{Credentials, TargetError, TargetRow};
+use crate::stack::Address;
+use crate::stack::settings::is_key_of_aws;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -32,6 +35,9 @@ pub struct Connection {
     /// Region.
     pub region: String,
     credentials: SharedCredentialsProvider,
+    /// Endpoints of FIPS 140, and of IPv6: as the environment or a profile says.
+    fips: Option<bool>,
+    dual_stack: Option<bool>,
     trust: Trust,
     http: SharedHttpClient,
 }
@@ -48,6 +54,8 @@ impl Connection {
         Self {
             http: Trust::default().client(endpoint.as_deref()),
             trust: Trust::default(),
+            fips: None,
+            dual_stack: None,
             region: row.region.as_deref().unwrap_or("us-east-1").to_owned(),
             credentials: SharedCredentialsProvider::new(keys(&row.credentials, |_| None)),
             endpoint,
@@ -63,6 +71,7 @@ impl Connection {
         let trust = Trust::read(row.ca_file.as_deref())?;
         let mut region = row.region.as_deref().map(str::to_owned);
         let mut endpoint = endpoint;
+        let (mut fips, mut dual_stack) = (None, None);
         let credentials = match &row.credentials {
             Credentials::Keys { .. } => {
                 let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -71,6 +80,7 @@ impl Connection {
             Credentials::Chain { profile } => {
                 let found = Box::pin(chain(profile.as_deref(), &trust)).await;
                 region = region.or_else(|| found.region().map(ToString::to_string));
+                (fips, dual_stack) = (found.use_fips(), found.use_dual_stack());
                 endpoint = endpoint.or_else(|| found.endpoint_url().map(str::to_owned));
                 let none = || TargetError::NoCredentials {
                     target: row.name.to_string(),
@@ -79,16 +89,15 @@ impl Connection {
                 found.credentials_provider().ok_or_else(none)?
             }
         };
-        let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/').to_owned());
-        if let Some(endpoint) = endpoint.as_ref().filter(|e| !row.remote && !is_local(e)) {
-            return Err(TargetError::NotLocal {
-                target: row.name.to_string(),
-                endpoint: endpoint.clone(),
-            });
-        }
+        let endpoint = match endpoint {
+            Some(endpoint) => Some(permitted(row, &endpoint)?),
+            None => None,
+        };
         Ok(Self {
             http: trust.client(endpoint.as_deref()),
             trust,
+            fips,
+            dual_stack,
             region: region.ok_or_else(|| TargetError::NoRegion {
                 target: row.name.to_string(),
             })?,
@@ -137,8 +146,24 @@ impl Connection {
             .timeout_config(timeouts)
             .retry_config(retries);
         config.set_endpoint_url(self.endpoint.clone());
+        config.set_use_fips(self.fips);
+        config.set_use_dual_stack(self.dual_stack);
         config.build()
     }
+}
+
+/// An endpoint that files may be sent to, as it is used.
+fn permitted(row: &TargetRow, endpoint: &str) -> Result<String, TargetError> {
+    let address = Address::parse(endpoint).ok_or_else(|| TargetError::BadEndpoint {
+        endpoint: endpoint.to_owned(),
+    })?;
+    if row.remote || address.is_local() {
+        return Ok(address.text);
+    }
+    Err(TargetError::NotLocal {
+        target: row.name.to_string(),
+        endpoint: address.text,
+    })
 }
 
 /// The pair of a row; the environment's where that goes first.
@@ -153,7 +178,7 @@ fn keys(credentials: &Credentials, set: impl Fn(&str) -> Option<String>) -> KeyP
         return KeyPair::new("none", "none", None, None, "pipectl");
     };
     let found = set("AWS_ACCESS_KEY_ID").zip(set("AWS_SECRET_ACCESS_KEY"));
-    match found.filter(|(key, _)| *unless_set && !is_of_aws(key)) {
+    match found.filter(|(key, _)| *unless_set && !is_key_of_aws(key)) {
         Some((key, secret)) => {
             let token = set("AWS_SESSION_TOKEN");
             KeyPair::new(key, secret, token, None, "environment")
@@ -162,17 +187,17 @@ fn keys(credentials: &Credentials, set: impl Fn(&str) -> Option<String>) -> KeyP
     }
 }
 
-/// Does a key id look like one that AWS gave out?
-fn is_of_aws(key: &str) -> bool {
-    key.starts_with("AKIA") || key.starts_with("ASIA")
-}
-
 /// What the SDK finds in the environment and the user's files.
 async fn chain(profile: Option<&str>, trust: &Trust) -> SdkConfig {
-    let mut loader =
-        aws_config::defaults(BehaviorVersion::latest()).http_client(trust.client(None));
+    let http = trust.client(None);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
     if let Some(profile) = profile {
-        loader = loader.profile_name(profile);
+        // A profile that is named is meant, whatever keys are in the environment.
+        let named = ProfileFileCredentialsProvider::builder()
+            .configure(&ProviderConfig::default().with_http_client(http))
+            .profile_name(profile)
+            .build();
+        loader = loader.profile_name(profile).credentials_provider(named);
     }
     loader.load().await
 }
@@ -244,56 +269,10 @@ pub(super) fn stray_connector(endpoint: &str) -> Connector {
     Trust::default().connector(Some(endpoint))
 }
 
-/// Loopback, private or link-local addresses, and names that resolve to this machine by rule.
-fn is_local(endpoint: &str) -> bool {
-    let authority = endpoint
-        .strip_prefix("http://")
-        .or_else(|| endpoint.strip_prefix("https://"))
-        .unwrap_or("");
-    let authority = authority.split('/').next().unwrap_or_default();
-    let host: Cow<'_, str> = match authority.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or_default().into(),
-        None => authority.split(':').next().unwrap_or_default().into(),
-    };
-    if let Ok(address) = host.parse::<std::net::IpAddr>() {
-        return match address {
-            std::net::IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-            std::net::IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
-        };
-    }
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.ends_with("localhost.localstack.cloud")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::target::row;
-
-    #[test]
-    fn only_this_machine_and_its_private_network_are_local() {
-        for endpoint in [
-            "http://127.0.0.1:4566",
-            "http://localhost:4566/",
-            "http://[::1]:1",
-            "https://192.168.1.5",
-            "http://s3.localhost.localstack.cloud:4566",
-        ] {
-            assert!(is_local(endpoint), "{endpoint}");
-        }
-        for endpoint in [
-            "http://example.com",
-            "https://sqs.us-east-1.amazonaws.com",
-            "http://8.8.8.8",
-            "localhost:4566",
-            "http://localhost.example.com",
-            "http://user@example.com:80/localhost",
-            "",
-        ] {
-            assert!(!is_local(endpoint), "{endpoint}");
-        }
-    }
 
     #[test]
     fn keys_of_aws_are_sent_to_aws_only() {

@@ -16,10 +16,7 @@ pub enum TargetError {
     },
     /// The endpoint did not answer.
     #[error("the target `{target}` did not answer at {endpoint}: {cause}")]
-    #[diagnostic(
-        code(target::unreachable),
-        help("start it, or name another endpoint with --endpoint or AWS_ENDPOINT_URL")
-    )]
+    #[diagnostic(code(target::unreachable), help("{}", start_it(cause)))]
     Unreachable {
         /// Row name.
         target: String,
@@ -176,6 +173,16 @@ pub enum TargetError {
         /// What is wrong with it.
         cause: String,
     },
+    /// That is no address.
+    #[error("`{endpoint}` is not the address of an endpoint")]
+    #[diagnostic(
+        code(target::bad_endpoint),
+        help("write `http://HOST:PORT` or `https://HOST:PORT`")
+    )]
+    BadEndpoint {
+        /// As given.
+        endpoint: String,
+    },
     /// The endpoint is not on this machine or its private network.
     #[error("the endpoint {endpoint} of the target `{target}` is not on this machine")]
     #[diagnostic(
@@ -228,4 +235,12 @@ fn by(ahead_s: Option<i64>) -> String {
         let word = if seconds > 0 { "behind" } else { "ahead" };
         format!(", {} s {word} of the target's", seconds.abs())
     })
+}
+
+/// What to do about an endpoint that cannot be reached for this cause.
+fn start_it(cause: &str) -> &'static str {
+    if cause.to_ascii_lowercase().contains("certificate") {
+        return "name its certificate as `ca_file` of the target in pipectl.yaml, if it is to be trusted";
+    }
+    "start it, or name another endpoint: --endpoint goes before `endpoint` in pipectl.yaml, and that before AWS_ENDPOINT_URL"
 }

@@ -100,6 +100,10 @@ impl Target {
 
     /// Partition of ARNs.
     pub fn partition(&self) -> &'static str {
-        "aws"
+        match self.region() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
     }
 }

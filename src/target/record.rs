@@ -26,6 +26,32 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Is it this target, where it is now? What is not recorded may be anything.
+    pub fn is_at(&self, target: &Target) -> bool {
+        if target.capabilities().self_served {
+            return true;
+        }
+        self.endpoint.as_deref() == target.endpoint()
+            && self
+                .region
+                .as_deref()
+                .is_none_or(|region| region == target.region())
+            && self
+                .account
+                .as_ref()
+                .is_none_or(|account| *account == target.account)
+    }
+
+    /// Where it was, for people.
+    pub fn place(&self) -> String {
+        let region = self.region.as_deref().unwrap_or("another region");
+        match (&self.endpoint, &self.account) {
+            (Some(endpoint), _) => format!("{endpoint} ({region})"),
+            (None, Some(account)) => format!("account {account} in {region}"),
+            (None, None) => region.to_owned(),
+        }
+    }
+
     /// What is to be recorded of a target.
     pub fn of(target: &Target) -> Self {
         let served = target.capabilities().self_served;

@@ -12,6 +12,7 @@ mod lifecycle;
 mod logs;
 mod packaging;
 mod targets;
+mod waiting;
 mod watch;
 
 use pipectl_testkit::TestEnv;

@@ -92,7 +92,7 @@ fn what_is_wrong_with_own_targets_is_told_at_once() {
         "pipectl.yaml",
         "targets:
   Team: { like: localstak }
-  embedded: { endpoint: http://localhost:1 }
+  embedded: { endpoint: http://localhost:1, region: eu-central-1 }
   prod:
     like: aws
     endpoint: team.example
@@ -109,10 +109,15 @@ fn what_is_wrong_with_own_targets_is_told_at_once() {
     // Also where it is no YAML.
     env.write(
         "pipectl.yaml",
-        "targets:\n  a:\n    credentials:\n      secret_access_key: hidden-word ]\n",
+        "targets:\n  a:\n    credentials:\n      secret_access_key: [hidden-word\n",
     );
     let told = env.pipectl(&["status"]);
     assert_eq!(told.code, Some(65), "{}", told.unredacted());
+    assert!(
+        told.stderr.contains("stack::syntax"),
+        "{}",
+        told.unredacted()
+    );
     assert!(!told.unredacted().contains("hidden-word"));
 }
 
@@ -241,7 +246,11 @@ fn an_endpoint_that_was_started_anew_is_empty_and_that_is_told() {
         up.unredacted()
     );
     let again = env.pipectl(&[&["up"], &on[..]].concat()).expect_success();
-    assert!(!again.stderr.contains("gone"), "{}", again.unredacted());
+    assert!(
+        !again.stderr.contains("nothing of the stack"),
+        "{}",
+        again.unredacted()
+    );
     let _ = json(&env, &["down", "--force"]);
 }
 
@@ -257,6 +266,9 @@ fn a_clock_that_differs_is_told_and_reckoned_with() {
         "{}",
         up.unredacted()
     );
+    let status = json(&env, &[&["status"], &on[..]].concat());
+    let at = status["data"]["targets"][0]["at"].to_string();
+    assert!(at.contains("2026-01-01T00:00:"), "by its clock: {at}");
     let doctor = env.pipectl(&["doctor", "--output", "json"]);
     let findings = data(&doctor)["data"]["findings"].clone();
     let recorded = findings
@@ -283,6 +295,14 @@ fn aws_is_a_target_that_says_what_it_lacks() {
         .run();
     assert_eq!(none.code, Some(77), "{}", none.unredacted());
     assert_eq!(data(&none)["error"]["code"], "target::no_credentials");
+    let nowhere = env
+        .invocation(&["status", "--target", "aws", "--output", "json"])
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ACCESS_KEY_ID", "x")
+        .env("AWS_SECRET_ACCESS_KEY", "x")
+        .run()
+        .expect_code(64);
+    assert_eq!(data(&nowhere)["error"]["code"], "target::no_region");
     // Its own keys are not sent elsewhere without a word.
     let elsewhere = env
         .invocation(&[
@@ -327,4 +347,67 @@ fn a_table_that_goes_away_between_two_looks_is_not_there() {
     );
     proxy.disarm();
     let _ = json(&env, &[&["down", "--force"], &on[..]].concat());
+}
+
+#[test]
+fn what_was_brought_up_elsewhere_is_not_forgotten() {
+    let (env, _host, serving) = stores();
+    let (_, _other, elsewhere) = stores();
+    let at = |endpoint| ["--target", "localstack", "--endpoint", endpoint];
+    let _ = json(&env, &[&["up"], &at(serving.endpoint())[..]].concat());
+    let down = [&["down"], &at(elsewhere.endpoint())[..]].concat();
+    let told = env.pipectl(&down).expect_success();
+    assert!(
+        told.stderr.contains("was brought up at"),
+        "{}",
+        told.unredacted()
+    );
+    // Without an endpoint it is the recorded one.
+    let status = json(&env, &["status"]);
+    assert_eq!(status["data"]["targets"][0]["endpoint"], serving.endpoint());
+    let _ = json(&env, &["down", "--force"]);
+}
+
+#[test]
+fn a_recorded_target_that_is_no_target_any_more_is_told() {
+    let (env, _host, serving) = stores();
+    let row = format!(
+        "targets: {{ team: {{ endpoint: '{}' }} }}\n",
+        serving.endpoint()
+    );
+    env.write("pipectl.yaml", &row);
+    let _ = json(&env, &["up", "--target", "team"]);
+    env.write("pipectl.yaml", "targets: {}\n");
+    for arguments in [&["status"][..], &["results"]] {
+        let lost = env.pipectl(&[arguments, &["--output", "json"]].concat());
+        let error = data(&lost.expect_code(64))["error"].clone();
+        assert_eq!(error["code"], "target::unknown", "{error:#}");
+        assert!(error["message"].to_string().contains("team"), "{error:#}");
+    }
+    env.write("pipectl.yaml", row);
+    let _ = json(&env, &["down", "--force"]);
+}
+
+#[test]
+fn what_a_shell_evaluates_is_quoted_and_leaves_nothing_of_another_target() {
+    let (env, _host, serving) = stores();
+    let row = "credentials: { access_key_id: x, secret_access_key: \"y'; touch pwned; '\" }";
+    let row = format!(
+        "targets: {{ team: {{ endpoint: '{}', {row} }} }}\n",
+        serving.endpoint()
+    );
+    env.write("pipectl.yaml", row);
+    let exports = env.pipectl(&["env", "--target", "team"]).expect_success();
+    let script = format!(
+        "AWS_PROFILE=old\n{}\nprintf '%s|%s' \"$AWS_SECRET_ACCESS_KEY\" \"$AWS_PROFILE\"",
+        exports.stdout
+    );
+    let shell = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(env.root())
+        .output()
+        .expect("a shell");
+    let said = String::from_utf8_lossy(&shell.stdout).into_owned();
+    assert_eq!(said, "y'; touch pwned; '|");
+    assert!(!env.root().join("pwned").exists());
 }

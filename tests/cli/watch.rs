@@ -104,7 +104,7 @@ fn a_target_that_goes_away_is_watched_on() {
     let away = json(lines.until("\"healthy\":false").last().expect("a look"));
     assert!(away["targets"][0]["error"].is_string(), "{away:#}");
     succeed(&env, &["up"]);
-    plain.until("embedded can be read again");
+    plain.until("embedded: can be read again");
     lines.until("\"healthy\":true");
 
     // What is not there when it ends is how it ends.
@@ -147,6 +147,6 @@ fn every_recorded_target_is_watched() {
     let again = Following::start(&env, &arguments);
     again.until("embedded: cannot be read");
     succeed(&env, &["up"]);
-    again.until("embedded can be read again");
+    again.until("embedded: can be read again");
     assert_eq!(again.interrupt().code(), Some(0));
 }

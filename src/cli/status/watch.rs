@@ -10,7 +10,7 @@ use crate::apply::Cancel;
 use crate::cli::{Ended, Global, Stop, session};
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::operate::watch::{Moment, StackLook, TargetLook, Watch};
+use crate::operate::watch::{Found, Moment, StackLook, TargetLook, Watch};
 use crate::render::{Renderer, Screen, human};
 use crate::resource::CallError;
 use crate::stack::model::Stack;
@@ -156,15 +156,14 @@ impl Watcher<'_> {
     async fn look_at_all(&mut self) -> Vec<(TargetLook, Option<Stop>)> {
         let (global, renderer, begun) = (self.global, self.renderer, self.begun);
         let looks = self.targets.iter_mut().map(|watched| async move {
-            let from = watched.watch.results_from(OffsetDateTime::now_utc());
-            let found = watched.find(global, renderer, from);
+            let found = watched.find(global, renderer);
             let found = wait::at_most(LONGEST_LOOK, found).await;
             let now = Moment {
                 at: OffsetDateTime::now_utc(),
                 elapsed: begun.elapsed(),
             };
             match found {
-                Some(Ok(found)) => (watched.watch.found(found, now), None),
+                Some(Ok((found, at))) => (watched.watch.found(found, Moment { at, ..now }), None),
                 Some(Err(stop)) => {
                     watched.target = None;
                     let error = stop.failure.report.to_string();
@@ -183,12 +182,12 @@ impl Watcher<'_> {
 }
 
 impl Watched {
+    /// What is there, and when that was by the target's clock.
     async fn find(
         &mut self,
         global: &Global,
         renderer: &Renderer,
-        results_from: OffsetDateTime,
-    ) -> Result<crate::operate::watch::Found, Stop> {
+    ) -> Result<(Found, OffsetDateTime), Stop> {
         // A file that is being written may not be valid: then the one before goes on.
         if let Ok(stack) = session::load(global, &self.row.name) {
             self.stack = stack;
@@ -198,9 +197,11 @@ impl Watched {
             None => session::reach(global, &self.stack, &self.row, false, renderer).await?,
         };
         let cx = session::context(&self.stack, target.clone(), None);
-        let found = look(&cx, &self.stack, results_from).await?;
+        let from = self.watch.results_from(target.now());
+        let found = look(&cx, &self.stack, from).await?;
+        let at = target.now();
         self.target = Some(target);
-        Ok(found)
+        Ok((found, at))
     }
 }
 

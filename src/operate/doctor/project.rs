@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Finding;
+use miette::Diagnostic as _;
+
 use crate::stack::{self, StackError};
 use crate::target::{self, TargetRow, clients, embedded, record};
 
@@ -105,15 +107,21 @@ async fn served(root: &Path) -> Finding {
 async fn recorded(root: &Path, stack: &str, row: &Arc<TargetRow>) -> Option<Finding> {
     let target = &row.name;
     let seen = record::targets(root, stack).remove(&**target)?;
-    let endpoint = seen.endpoint?;
+    let endpoint = seen.endpoint.clone()?;
+    // Where somebody wrote the endpoint down, commands go there.
+    let written = row
+        .default_endpoint
+        .as_deref()
+        .filter(|_| row.endpoint_is_own);
+    let endpoint = written.map_or(endpoint, str::to_owned);
     let what = format!("{target}, as recorded");
-    let reached = clients::reach(row, Some(endpoint.clone())).await;
-    let Ok(reached) = reached else {
-        return Some(Finding::bad(
-            what,
-            format!("{endpoint} does not answer as it did"),
-            "start it again; `pipectl up` makes there what is missing",
-        ));
+    let reached = match clients::reach(row, Some(endpoint.clone())).await {
+        Ok(reached) => reached,
+        Err(error) => {
+            let help = error.help().map(|help| help.to_string());
+            let fix = help.unwrap_or_else(|| "start it again".to_owned());
+            return Some(Finding::bad(what, error.to_string(), fix));
+        }
     };
     let product = &reached.product;
     let found = format!("{endpoint}: {product}");
@@ -121,7 +129,7 @@ async fn recorded(root: &Path, stack: &str, row: &Arc<TargetRow>) -> Option<Find
         return Some(Finding::bad(
             what,
             format!("{found}; {}", apart(ahead)),
-            "set the clock of this machine, or that of the endpoint's",
+            "set the clock of this machine, or the endpoint's",
         ));
     }
     Some(match seen.product.filter(|was| was != product) {

@@ -195,7 +195,7 @@ fn a_target_that_goes_and_comes_back_is_told_once_each() {
     assert_eq!(told(&away, &away), "");
     assert_eq!(
         told(&away, &busy()),
-        "embedded can be read again at http://127.0.0.1:41234: 9 resources, 1 not well: \
+        "embedded: can be read again at http://127.0.0.1:41234: 9 resources, 1 not well: \
          mappings.jobs-worker (Disabled)"
     );
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::Reader;
+use crate::stack::address::Address;
 use crate::stack::checker::Checker;
 use crate::stack::error::{Code, StackError};
 use crate::stack::fields::{Field, Section, flag, number, optional};
@@ -16,6 +17,8 @@ use crate::stack::units::Unit;
 pub const BUILT_IN: [&str; 3] = ["embedded", "localstack", "aws"];
 /// The built-in target that pipectl serves: it has no endpoint to set.
 const SERVED: &str = "embedded";
+/// What can be set of it all the same.
+const FIELDS_OF_SERVED: &[&str] = &["deadlines", "overrides"];
 
 const TARGET: Section = Section {
     what: "a target",
@@ -80,6 +83,11 @@ const DEADLINES: Section = Section {
         deadline("queue_name"),
     ],
 };
+
+/// Does a key id look like one that AWS gave out?
+pub fn is_key_of_aws(key: &str) -> bool {
+    key.starts_with("AKIA") || key.starts_with("ASIA")
+}
 
 /// Capabilities that a target of a project can set.
 pub fn capabilities() -> impl Iterator<Item = &'static str> {
@@ -148,10 +156,13 @@ pub(in crate::stack) fn read<'a>(
     check_name(cx, entry);
     let path = ["targets", name];
     let reader = Reader::open(cx, entry, &path, &TARGET)?;
+    if name == SERVED {
+        refuse_for_served(cx, entry);
+    }
     let target = OwnTarget {
         name: name.to_owned(),
         like: like(cx, &reader, name),
-        endpoint: endpoint(cx, &reader, name),
+        endpoint: endpoint(cx, &reader),
         remote: reader.flag("remote"),
         region: reader.text("region").map(str::to_owned),
         credentials: credentials(cx, &reader),
@@ -169,6 +180,27 @@ pub(in crate::stack) fn read<'a>(
     let overrides = reader.get("overrides");
     reader.finish();
     Some((target, overrides))
+}
+
+/// Where pipectl serves the target, there is nothing to say about how it is reached.
+fn refuse_for_served(cx: &Checker<'_>, entry: &Entry) {
+    let fields = entry.value.value.entries().iter();
+    for field in fields.filter(|field| {
+        TARGET.field(&field.key.value).is_some()
+            && !FIELDS_OF_SERVED.contains(&field.key.value.as_str())
+    }) {
+        cx.push(
+            StackError::new(
+                Code::FieldNotForKind,
+                format!(
+                    "the target `{SERVED}` is served by pipectl and has no `{}` to set",
+                    field.key.value
+                ),
+                "remove it, or give the target another name; how it is served is under `embedded`",
+            )
+            .at(field.key.span, "not for this target"),
+        );
+    }
 }
 
 fn check_name(cx: &Checker<'_>, entry: &Entry) {
@@ -219,7 +251,7 @@ fn like(cx: &Checker<'_>, reader: &Reader<'_, '_>, name: &str) -> String {
     like.to_owned()
 }
 
-fn endpoint(cx: &Checker<'_>, reader: &Reader<'_, '_>, name: &str) -> Option<String> {
+fn endpoint(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Option<String> {
     let endpoint = reader.text("endpoint")?;
     let refuse = |message: String, help: &str| {
         cx.push(
@@ -227,16 +259,7 @@ fn endpoint(cx: &Checker<'_>, reader: &Reader<'_, '_>, name: &str) -> Option<Str
                 .at(cx.place(&reader.path("endpoint")), "this endpoint"),
         );
     };
-    if name == SERVED {
-        refuse(
-            format!("the target `{SERVED}` is served by pipectl and has no endpoint to set"),
-            "remove `endpoint`, or give the target another name",
-        );
-    }
-    let host = ["http://", "https://"]
-        .into_iter()
-        .find_map(|scheme| endpoint.strip_prefix(scheme));
-    if host.is_none_or(|host| host.is_empty() || host.contains(['@', ' '])) {
+    if Address::parse(endpoint).is_none() {
         refuse(
             format!("`{endpoint}` is not the address of an endpoint"),
             "write `http://HOST:PORT` or `https://HOST:PORT`",
@@ -275,11 +298,11 @@ fn credentials(cx: &Checker<'_>, reader: &Reader<'_, '_>) -> Option<OwnCredentia
     );
     let at = |field: &'static str| cx.place(&inner.path(field));
     let read = match found {
-        (Some(key), _, _) if key.starts_with("AKIA") || key.starts_with("ASIA") => {
+        (Some(key), _, _) if is_key_of_aws(&key) => {
             cx.push(
                 StackError::new(
                     Code::UnknownValue,
-                    "a key of AWS does not belong into a file of the project",
+                    "a key of AWS does not belong in a file of the project",
                     "keep it in a profile and write `credentials: { profile: NAME }`",
                 )
                 .at(at("access_key_id"), "looks like a key of AWS"),

@@ -111,3 +111,26 @@ fn a_file_that_is_not_there_is_told_without_a_place() {
         (Code::Unreadable, 0)
     );
 }
+
+#[test]
+fn errors_about_targets_never_show_a_secret() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for text in [
+        "targets: { a: { credentials: { access_key_id: a, secret_acces_key: hidden } } }\n",
+        "targets: { a: { credentials: { access_key_id: a, secret_access_key: hidden, x: 1 } } }\n",
+        "targets:\n  a:\n    credentials: { secret_access_key: a }\n    credentials: { secret_access_key: hidden }\n",
+        "targets: { a: { secret_access_key: hidden } }\n",
+        "targets: { a: { credentials: { access_key_id: a, secret_access_key: 998877 } } }\n",
+        "targets: { a: { credentials: hidden } }\n",
+        "targets:\n  a:\n    credentials:\n      secret_access_key: |\n        hidden\n        998877\n    x: 1\n",
+        "targets:\n  a:\n    credentials:\n      secret_access_key:\n        hidden\n    x: [\n",
+        "targets:\n  a:\n    credentials: { secret_access_key: hidden, x: [ }\n",
+    ] {
+        write(directory.path(), "pipectl.yaml", text);
+        let errors = project(directory.path()).expect_err("something is wrong with it");
+        let shown = format!("{:?}", miette::Report::new(errors));
+        for secret in ["hidden", "998877"] {
+            assert!(!shown.contains(secret), "{text}:\n{shown}");
+        }
+    }
+}
