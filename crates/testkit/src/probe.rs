@@ -1,4 +1,4 @@
-//! The services of an embedded target asked over plain HTTP: one call is one request, never a silent
+//! The services of a local target asked over plain HTTP: one call is one request, never a silent
 //! second one, so that a test knows what was attempted and what was acknowledged.
 
 use std::io;
@@ -7,10 +7,17 @@ use serde_json::{Value, json};
 
 use crate::http::{self, Response};
 
-/// The account of the embedded target.
+/// The account of local targets.
 const ACCOUNT: &str = "000000000000";
+/// Names the service as a signature does. Local targets check none, but LocalStack would take some of
+/// Lambda's paths for those of buckets without it.
+const OF_LAMBDA: (&str, &str) = (
+    "authorization",
+    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, \
+     Signature=0",
+);
 
-/// Asks one embedded target.
+/// Asks one local target.
 #[derive(Debug, Clone)]
 pub struct Probe {
     endpoint: String,
@@ -106,15 +113,20 @@ impl Probe {
         self.request("POST", "/", &headers, body.to_string().as_bytes())
     }
 
-    /// An operation of Lambda's control plane.
+    /// An operation of Lambda's control plane; null is no body.
     pub fn lambda(&self, method: &str, path: &str, body: &Value) -> io::Result<Response> {
-        self.request(method, path, &[], body.to_string().as_bytes())
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.request(method, path, &[OF_LAMBDA], body.as_bytes())
     }
 
     /// An asynchronous invocation.
     pub fn invoke_event(&self, function: &str, payload: &Value) -> io::Result<Response> {
         let path = format!("/2015-03-31/functions/{function}/invocations");
-        let headers = [("x-amz-invocation-type", "Event")];
+        let headers = [OF_LAMBDA, ("x-amz-invocation-type", "Event")];
         self.request("POST", &path, &headers, payload.to_string().as_bytes())
     }
 

@@ -1,5 +1,6 @@
-//! LocalStack through `start.sh [PORT]` and `start.sh stop [PORT]`: the script installs it on first
-//! use, waits until it answers and lets it run in the background.
+//! LocalStack through `tests/endpoints/localstack`, or another script of the same use in
+//! `PIPECTL_LOCALSTACK_START`: `start.sh [PORT]` installs it on first use, waits until it answers and lets
+//! it run in the background; `start.sh stop [PORT]` ends it.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -20,7 +21,7 @@ pub(super) struct Script {
 
 pub(super) fn start(may_install: bool) -> Result<Endpoint, Skip> {
     let path = std::env::var_os("PIPECTL_LOCALSTACK_START").map_or_else(
-        || repository().join("../shared/localstack/start.sh"),
+        || repository().join("tests/endpoints/localstack/start.sh"),
         PathBuf::from,
     );
     if !path.is_file() {
@@ -72,7 +73,11 @@ pub(super) fn start(may_install: bool) -> Result<Endpoint, Skip> {
 impl Script {
     fn command(&self) -> std::process::Command {
         let mut command = command("bash");
-        command.arg(&self.path).env("LS_HOME", &self.home);
+        command
+            .arg(&self.path)
+            .env("LS_HOME", &self.home)
+            // Asynchronous invocations are tried as often as on AWS, without its minutes in between.
+            .env("LAMBDA_RETRY_BASE_DELAY", "0");
         command
     }
 

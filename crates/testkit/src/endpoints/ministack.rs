@@ -104,7 +104,9 @@ fn start_once(program: &Path) -> Result<Endpoint, Skip> {
         .env("BIND_HOST", "127.0.0.1")
         // Queue URLs and what functions are told carry these.
         .env("MINISTACK_HOST", "127.0.0.1")
-        .env("AWS_ENDPOINT_URL", &url);
+        .env("AWS_ENDPOINT_URL", &url)
+        // Asynchronous invocations are tried as often as on AWS, one right after the other.
+        .env("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "0.05");
     let mut child = process::start(&mut command, &directory.path().join("stdout"), &log)
         .map_err(|error| Skip::cannot("start MiniStack", &error))?;
     match healthy("MiniStack", &mut child, &url, "/_ministack/health", &log) {

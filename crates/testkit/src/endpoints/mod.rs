@@ -1,5 +1,5 @@
 //! Other emulators, started for a suite and stopped with it: MiniStack from PyPI and the genuine
-//! LocalStack through the start script of the shared folder.
+//! LocalStack through `tests/endpoints/localstack`.
 //!
 //! Both live in a cache directory outside the repository. Installing them downloads up to 500 MB, so
 //! that happens only when `PIPECTL_REQUIRE_ENDPOINTS=1` asks for them (as CI does); otherwise what is
