@@ -6,6 +6,7 @@ mod dlq;
 mod dlq_interrupted;
 mod doctor;
 mod embedded;
+mod endpoints;
 mod engine;
 mod following;
 mod lifecycle;

@@ -1,6 +1,8 @@
 //! The edge where errors get dressed: every error below becomes a [`Failure`] with an exit code and
 //! a diagnostic that has a code, a place and a next step.
 
+mod next_step;
+
 use miette::Diagnostic;
 
 use crate::apply::StepError;
@@ -9,10 +11,11 @@ use crate::observe::ObserveError;
 use crate::operate::dead_letters::DeadLetterError;
 use crate::operate::logs::LogsError;
 use crate::package::PackageError;
-use crate::plan::{Refusal, Remedy, Violation};
-use crate::resource::{CallError, Cause, cause};
+use crate::plan::{Refusal, Violation};
+use crate::resource::CallError;
 use crate::stack::StackErrors;
-use crate::target::{TargetError, refused};
+use crate::target::TargetError;
+use next_step::{next_step, remedy};
 
 /// Why a command did not do what was asked.
 #[derive(Debug)]
@@ -354,66 +357,6 @@ pub struct FailedStep {
 pub struct Refused {
     /// The refusal.
     pub refusal: Refusal,
-}
-
-fn remedy(remedy: Remedy) -> &'static str {
-    match remedy {
-        Remedy::Adopt => {
-            "take it over with --adopt, give it another name in the stack, or remove what is in the way"
-        }
-        Remedy::LoseData => {
-            "delete the data too with --force, or keep it: `retain: true` in the stack"
-        }
-        Remedy::SaveData => "save the data elsewhere, then let it go with --force",
-        Remedy::Release => {
-            "take `retain: true` out of the stack first, or give the new one another name"
-        }
-        Remedy::Rename => "give it another name in the stack, or remove what is in the way",
-    }
-}
-
-/// What to do about a failed call. Told by its cause, where it has one that passes.
-fn next_step(error: &CallError) -> &'static str {
-    if error.unreachable {
-        return "the target does not answer any more: see whether it runs, then run it again";
-    }
-    if error.is_bad_credentials() {
-        return "get new credentials (`aws sso login`; in a Learner Lab: AWS Details), then run it again to continue";
-    }
-    // aws-behaviours I12
-    if refused::is_clock(&error.code, &error.message) {
-        return "set this machine's clock: requests are signed with its time";
-    }
-    // aws-behaviours I13
-    if error.is("PermanentRedirect") || error.is("AuthorizationHeaderMalformed") {
-        return "it is in another region: name that one with AWS_REGION, or `region` in the profile or in pipectl.yaml";
-    }
-    if error.is_refusal() {
-        return "look at it with `pipectl plan`";
-    }
-    // aws-behaviours D4
-    if error.says("modified multiple times within a fixed interval") {
-        return "expiry of a table can be changed once in about half an hour: run it again then";
-    }
-    if error.code.contains("AccessDenied") {
-        return "these credentials may not do that: ask for the permission that the message names";
-    }
-    if error.status == Some(501) {
-        return "this endpoint does not know the operation: use another endpoint, or leave the setting out";
-    }
-    match cause(error) {
-        Some(Cause::Throttled) => {
-            "the service takes fewer calls than are asked of it: run it again later"
-        }
-        Some(Cause::ServerFault) => {
-            "the service failed for longer than is waited for: run it again later"
-        }
-        Some(Cause::NameKept) => {
-            "SQS keeps the name of a deleted queue for 60 s: run it again then"
-        }
-        Some(_) => "it did not settle in the time that is waited for: run it again",
-        None => "mend what the message names, then run it again",
-    }
 }
 
 /// `1 step`, `2 steps`.
