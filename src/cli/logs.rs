@@ -163,9 +163,12 @@ impl Shown<'_> {
                 ControlFlow::Continue(())
             }
         };
-        logs::tail::follow(self.cx, self.groups, self.from, self.renderer, &mut take)
-            .await
-            .map_err(unread)?;
+        let follow = logs::tail::follow(self.cx, self.groups, self.from, self.renderer, &mut take);
+        tokio::select! {
+            biased;
+            followed = follow => followed.map_err(unread)?,
+            () = self.renderer.unread() => {}
+        }
         Ok(())
     }
 

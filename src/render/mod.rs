@@ -19,13 +19,15 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
 
 use crate::event::{Event, Line, Sink};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::wait;
 
 pub use board::Board;
 pub use lines::{Detail, line};
@@ -84,6 +86,15 @@ impl Renderer {
         match self.format {
             Format::Human => human().is_none_or(|text| to_stdout(&text)),
             Format::Json => to_stdout(&json::piece(data)),
+        }
+    }
+
+    /// Returns once nobody reads stdout any more: a pipe whose reader went away is told by a write only, and
+    /// what waits for something to tell may not write for a long time.
+    pub async fn unread(&self) {
+        const BETWEEN: Duration = Duration::from_secs(1);
+        while is_read() {
+            wait::pause(BETWEEN).await;
         }
     }
 
@@ -201,6 +212,15 @@ fn coloured(text: &str, stream: impl Fn(&Colours) -> bool) -> Cow<'_, str> {
         Some(colours) if !stream(colours) => console::strip_ansi_codes(text),
         _ => Cow::Borrowed(text),
     }
+}
+
+/// Is somebody there to read stdout? A file and a terminal always are.
+fn is_read() -> bool {
+    let stdout = std::io::stdout();
+    let mut looked = [PollFd::new(&stdout, PollFlags::empty())];
+    // What cannot be asked is written to as ever.
+    rustix::event::poll(&mut looked, Some(&Timespec::default())).is_err()
+        || !looked[0].revents().contains(PollFlags::ERR)
 }
 
 /// False when the reader closed the pipe early (`head`), which is not a failure.

@@ -1,5 +1,6 @@
 //! `status --watch`: what changes is told, until an interruption.
 
+use std::io::BufRead as _;
 use std::time::Duration;
 
 use pipectl_testkit::{Probe, Transcript, free_port, process};
@@ -149,4 +150,28 @@ fn every_recorded_target_is_watched() {
     succeed(&env, &["up"]);
     again.until("embedded: can be read again");
     assert_eq!(again.interrupt().code(), Some(0));
+}
+
+/// As with `status --watch | head -1` and `logs --follow | head -1`: nothing more is written that would tell.
+#[test]
+fn what_nobody_reads_any_more_ends_by_itself() {
+    let (env, _host, serving) = super::targets::stores();
+    let on = ["--target", "localstack", "--endpoint", serving.endpoint()];
+    succeed(&env, &[&["up"], &on[..]].concat());
+    let mut child = env
+        .invocation(&[&["status", "--watch"], &on[..]].concat())
+        .command()
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("a pipe");
+    std::io::BufReader::new(stdout)
+        .read_line(&mut line)
+        .expect("a line");
+    assert!(line.contains("demo"), "{line}");
+    let ended = process::wait(&mut child, Duration::from_secs(20)).expect("it ends");
+    assert_eq!(ended.code(), Some(0), "all was well");
+    succeed(&env, &[&["down", "--force"], &on[..]].concat());
 }

@@ -108,6 +108,7 @@ impl Watcher<'_> {
                     biased;
                     () = cancel.asked() => break 'looks,
                     () = &mut pause => break,
+                    () = self.renderer.unread() => break 'looks,
                     () = resized(screen.as_mut()) => {
                         draw(screen.as_mut(), &last, interval);
                     }
