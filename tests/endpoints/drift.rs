@@ -1,6 +1,6 @@
 //! Changes made past pipectl are told by `plan`, repaired by `up`, and the next file goes through.
 
-use pipectl_testkit::probe::{expect, parsed};
+use pipectl_testkit::probe::expect;
 use serde_json::{Value, json};
 
 use super::Stage;
@@ -66,14 +66,10 @@ fn attribute_of_a_queue(project: &Project<'_>) {
 }
 
 fn settings_of_a_function(project: &Project<'_>) {
-    let name = project.physical("worker");
-    let path = format!("/2015-03-31/functions/{name}/configuration");
-    let probe = project.probe();
-    let mut variables =
-        parsed(&expect(probe.lambda("GET", &path, &Value::Null)))["Environment"].clone();
-    variables["Variables"]["RESULTS_TABLE"] = "another".into();
-    let settings = json!({ "Timeout": 7, "Environment": variables });
-    expect(probe.lambda("PUT", &path, &settings));
+    project.configure("worker", |settings| {
+        settings["Timeout"] = 7.into();
+        settings["Environment"]["Variables"]["RESULTS_TABLE"] = "another".into();
+    });
 }
 
 fn no_mapping(project: &Project<'_>) {

@@ -2,8 +2,7 @@
 //! its file and its reason, and goes through again after the fix. Both endpoints record it; the launchers
 //! take away the pauses between the tries.
 
-use pipectl_testkit::probe::{expect, parsed};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Stage;
 use super::project::{Project, actions, updates};
@@ -50,12 +49,8 @@ pub fn recorded_and_redriven(stage: &Stage<'_>) {
 
 /// The trigger sends to a queue that is not there.
 fn break_trigger(project: &Project<'_>) {
-    let name = project.physical("trigger");
-    let path = format!("/2015-03-31/functions/{name}/configuration");
-    let probe = project.probe();
-    let mut variables =
-        parsed(&expect(probe.lambda("GET", &path, &Value::Null)))["Environment"].clone();
-    let gone = probe.queue_url(&project.physical("gone"));
-    variables["Variables"]["JOBS_QUEUE_URL"] = gone.into();
-    expect(probe.lambda("PUT", &path, &json!({ "Environment": variables })));
+    let gone = project.probe().queue_url(&project.physical("gone"));
+    project.configure("trigger", |settings| {
+        settings["Environment"]["Variables"]["JOBS_QUEUE_URL"] = gone.into();
+    });
 }

@@ -43,7 +43,7 @@ pub fn inventory(probe: &Probe, stack: &str) -> Vec<String> {
     let names = names.iter().map(|name| name.replace("/aws/lambda/", ""));
     add("log group", names.collect());
 
-    let answer = expect(probe.request("GET", "/", &[], b"")).text();
+    let answer = expect(probe.s3("/")).text();
     let buckets: Vec<String> = elements(&answer, "Name");
     let ours: Vec<String> = buckets
         .into_iter()
@@ -52,7 +52,7 @@ pub fn inventory(probe: &Probe, stack: &str) -> Vec<String> {
     let mut notifications = Vec::new();
     for bucket in &ours {
         let path = format!("/{bucket}?notification");
-        let told = expect(probe.request("GET", &path, &[], b"")).text();
+        let told = expect(probe.s3(&path)).text();
         let ids = elements(&told, "Id").len();
         notifications.extend((0..ids).map(|_| bucket.clone()));
     }

@@ -9,7 +9,7 @@ use super::project::{Project, actions, updates};
 
 pub fn whole(stage: &Stage<'_>) {
     // Built by pipectl itself, as users have it.
-    let project = Project::with_crates(stage, "log-pipeline");
+    let project = Project::with_crates(stage, "lifecycle");
     let up = project.json(&["up"]);
     assert!(
         actions(&up).iter().all(|(_, action)| action == "create"),
@@ -48,7 +48,7 @@ pub fn whole(stage: &Stage<'_>) {
     let all = there.len();
     there.dedup();
     assert_eq!(there.len(), all, "something is there twice: {there:?}");
-    assert!(all >= 13, "{there:?}");
+    assert!(all >= 12, "{there:?}");
 
     project.edit(&[("max_receives: 5", "max_receives: 6")]);
     assert_eq!(project.up(), updates(&["queues.jobs"]));

@@ -1,9 +1,11 @@
 //! A project whose stack is deployed to one of the endpoints.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use pipectl_testkit::probe::{expect, parsed};
 use pipectl_testkit::{Probe, TestEnv, Transcript, until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Stage;
 
@@ -27,8 +29,12 @@ pub struct Project<'s> {
 impl<'s> Project<'s> {
     /// The log pipeline as it is in the repository, its functions built by pipectl.
     pub fn with_crates(stage: &'s Stage<'s>, name: &str) -> Self {
+        Self::of(stage, name, BINARY.as_ref())
+    }
+
+    fn of(stage: &'s Stage<'s>, name: &str, binary: &Path) -> Self {
         let project = Self {
-            env: TestEnv::new(BINARY),
+            env: TestEnv::new(binary),
             stage,
             name: name.to_owned(),
             url: stage.url.to_owned(),
@@ -39,7 +45,12 @@ impl<'s> Project<'s> {
 
     /// The log pipeline with zips of its functions, which are made beforehand.
     pub fn with_zips(stage: &'s Stage<'s>, name: &str) -> Self {
-        let project = Self::with_crates(stage, name);
+        Self::with_zips_for(stage, name, BINARY.as_ref())
+    }
+
+    /// The same, for another build of the program.
+    pub fn with_zips_for(stage: &'s Stage<'s>, name: &str, binary: &Path) -> Self {
+        let project = Self::of(stage, name, binary);
         project.edit(&[
             ("crate: functions/trigger", "artifact: dist/trigger.zip"),
             ("crate: functions/worker", "artifact: dist/worker.zip"),
@@ -157,6 +168,29 @@ impl<'s> Project<'s> {
             let results = data["results"].as_array()?;
             (results.len() == count).then(|| results.clone())
         })
+    }
+
+    /// Changes the configuration of a function past pipectl, once it takes changes.
+    pub fn configure(&self, function: &str, change: impl FnOnce(&mut Value)) {
+        let name = self.physical(function);
+        let path = format!("/2015-03-31/functions/{name}/configuration");
+        let probe = self.probe();
+        // LocalStack answers 500 to an update of a function that is Pending. // aws-behaviours §11
+        let mut settings = until("the function takes changes", PATIENCE, || {
+            let settings = parsed(&expect(probe.lambda("GET", &path, &Value::Null)));
+            let ready =
+                settings["State"] == "Active" && settings["LastUpdateStatus"] == "Successful";
+            if ready {
+                Ok(settings)
+            } else {
+                Err(format!("{settings:#}"))
+            }
+        });
+        change(&mut settings);
+        let settings = json!({
+            "Timeout": settings["Timeout"], "Environment": settings["Environment"],
+        });
+        expect(probe.lambda("PUT", &path, &settings));
     }
 
     /// A way to the endpoint past pipectl.

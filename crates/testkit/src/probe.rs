@@ -10,10 +10,15 @@ use crate::http::{self, Response};
 /// The account of local targets.
 const ACCOUNT: &str = "000000000000";
 /// Names the service as a signature does. Local targets check none, but LocalStack would take some of
-/// Lambda's paths for those of buckets without it.
+/// Lambda's paths for those of buckets without it, and the list of buckets for none of S3.
 const OF_LAMBDA: (&str, &str) = (
     "authorization",
     "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, \
+     Signature=0",
+);
+const OF_S3: (&str, &str) = (
+    "authorization",
+    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, \
      Signature=0",
 );
 
@@ -128,6 +133,11 @@ impl Probe {
         let path = format!("/2015-03-31/functions/{function}/invocations");
         let headers = [OF_LAMBDA, ("x-amz-invocation-type", "Event")];
         self.request("POST", &path, &headers, payload.to_string().as_bytes())
+    }
+
+    /// What S3 answers to a request without a body, such as the list of buckets at `/`.
+    pub fn s3(&self, path: &str) -> io::Result<Response> {
+        self.request("GET", path, &[OF_S3], b"")
     }
 
     /// Puts an object; the key must need no encoding.
