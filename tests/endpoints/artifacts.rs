@@ -7,8 +7,6 @@ use std::process::Command;
 use pipectl_testkit::{TestEnv, repository};
 use serde_json::Value;
 
-use super::project::BINARY;
-
 /// Zips by what is in them.
 pub struct Artifacts {
     pub trigger: Vec<u8>,
@@ -18,12 +16,12 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// Builds what is not built yet.
+    /// Has this build of pipectl build what is not built yet: functions have its profile.
     ///
     /// # Panics
     /// When that fails.
-    pub fn build() -> Self {
-        let env = TestEnv::new(BINARY);
+    pub fn build(binary: &Path) -> Self {
+        let env = TestEnv::new(binary);
         let packaged = env
             .pipectl(&["package", "--output", "json"])
             .expect_success();

@@ -13,6 +13,7 @@ mod failed_uploads;
 mod inventory;
 mod lifecycle;
 mod project;
+mod redrive;
 mod tuning;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,6 +33,8 @@ struct Row {
     tuned: bool,
     /// How `dlq redrive --all` moves what a queue gave up.
     redrives_by: &'static str,
+    /// Does it take a second `DeleteMessage` of the same message, as AWS does?
+    deletes_twice: bool,
     /// How long after an update of a function an asynchronous invocation is better not made: it could be
     /// taken by what served the function before, and come again after minutes. // aws-behaviours §11
     after_update: Duration,
@@ -43,6 +46,7 @@ const ROWS: &[Row] = &[
         launch: Endpoint::ministack,
         tuned: false,
         redrives_by: "one_by_one",
+        deletes_twice: false,
         after_update: Duration::ZERO,
     },
     Row {
@@ -50,6 +54,7 @@ const ROWS: &[Row] = &[
         launch: Endpoint::localstack,
         tuned: true,
         redrives_by: "move_task",
+        deletes_twice: true,
         after_update: Duration::from_millis(2_500),
     },
 ];
@@ -70,6 +75,7 @@ const PARTS: &[Part] = &[
     ("drift", drift::told_and_repaired),
     ("failed_uploads", failed_uploads::recorded_and_redriven),
     ("tuning", tuning::on_and_off),
+    ("redrive", redrive::interrupted_at_any_call),
 ];
 
 fn main() -> ExitCode {
@@ -109,7 +115,7 @@ fn main() -> ExitCode {
         println!("nothing to try, {skipped} skipped");
         return ExitCode::SUCCESS;
     }
-    let artifacts = Artifacts::build();
+    let artifacts = Artifacts::build(project::BINARY.as_ref());
     let stages = started.iter().map(|(row, endpoint)| {
         println!(
             "{} at {} started in {:.2} s",

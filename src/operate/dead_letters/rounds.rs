@@ -254,8 +254,9 @@ impl Desk<'_> {
 
 fn reason(stays: &Stays) -> String {
     if stays.sent {
-        // Harmless for the pipeline's own functions: the same job twice is one result.
-        format!("{}; it was sent and is here as well", stays.error)
+        // A delete that failed may have been carried out. Harmless for the pipeline's own functions: the
+        // same job twice is one result.
+        format!("{}; it was sent, and may be here as well", stays.error)
     } else {
         stays.error.to_string()
     }
