@@ -14,6 +14,7 @@ mod inventory;
 mod lifecycle;
 mod project;
 mod redrive;
+mod session;
 mod tuning;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -75,6 +76,7 @@ const PARTS: &[Part] = &[
     ("drift", drift::told_and_repaired),
     ("failed_uploads", failed_uploads::recorded_and_redriven),
     ("tuning", tuning::on_and_off),
+    ("session", session::as_recorded),
     ("redrive", redrive::interrupted_at_any_call),
 ];
 
