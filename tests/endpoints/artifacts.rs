@@ -13,6 +13,8 @@ pub struct Artifacts {
     pub worker: Vec<u8>,
     /// The worker with a bug: one malformed line fails the whole job.
     pub faulty_worker: Vec<u8>,
+    /// Two programs that end at once, for functions that nothing ever starts.
+    pub idle: [Vec<u8>; 2],
 }
 
 impl Artifacts {
@@ -33,10 +35,12 @@ impl Artifacts {
             let path = path.unwrap_or_else(|| panic!("no zip of {name}: {packaged:#}"));
             std::fs::read(env.root().join(path)).expect("the zip")
         };
+        let idle = std::fs::read("/bin/true").expect("a small program");
         Self {
             trigger: zip("trigger"),
             worker: zip("worker"),
             faulty_worker: zipped(&faulty_worker(), "the worker with a bug"),
+            idle: [zipped(&idle, "one"), zipped(&idle, "two")],
         }
     }
 }

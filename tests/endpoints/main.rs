@@ -12,6 +12,7 @@ mod drift;
 mod failed_uploads;
 mod inventory;
 mod lifecycle;
+mod matrix;
 mod project;
 mod redrive;
 mod session;
@@ -78,6 +79,7 @@ const PARTS: &[Part] = &[
     ("tuning", tuning::on_and_off),
     ("session", session::as_recorded),
     ("redrive", redrive::interrupted_at_any_call),
+    ("matrix", matrix::faults),
 ];
 
 fn main() -> ExitCode {
