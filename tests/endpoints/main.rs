@@ -3,7 +3,7 @@
 //!
 //! Not a libtest harness: an endpoint that cannot be had here is said to be skipped, with the reason;
 //! with `PIPECTL_REQUIRE_ENDPOINTS=1` it fails instead. Words on the command line choose endpoints and
-//! parts by name.
+//! parts by name. With `PIPECTL_MEASURE=1` it prints figures and tests nothing.
 #![allow(clippy::print_stdout)]
 
 mod artifacts;
@@ -13,6 +13,7 @@ mod failed_uploads;
 mod inventory;
 mod lifecycle;
 mod matrix;
+mod measure;
 mod project;
 mod redrive;
 mod session;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         .skip(1)
         .filter(|word| !word.starts_with('-'))
         .collect();
+    let measuring = std::env::var_os("PIPECTL_MEASURE").is_some();
     let chosen = |names: &[&str], name: &str| {
         let mut of_these = words
             .iter()
@@ -119,7 +121,12 @@ fn main() -> ExitCode {
         println!("nothing to try, {skipped} skipped");
         return ExitCode::SUCCESS;
     }
-    let artifacts = Artifacts::build(project::BINARY.as_ref());
+    let binary = if measuring {
+        measure::binary()
+    } else {
+        project::BINARY.into()
+    };
+    let artifacts = Artifacts::build(&binary);
     let stages = started.iter().map(|(row, endpoint)| {
         println!(
             "{} at {} started in {:.2} s",
@@ -135,6 +142,13 @@ fn main() -> ExitCode {
         (stage, endpoint.log())
     });
     let stages: Vec<_> = stages.collect();
+    if measuring {
+        // One after the other, so that neither is in the other's figures.
+        for (stage, _) in &stages {
+            measure::print(stage);
+        }
+        return ExitCode::SUCCESS;
+    }
     let failed: usize = std::thread::scope(|scope| {
         let running: Vec<_> = stages
             .iter()
