@@ -79,7 +79,7 @@ impl<'s> Cell<'s> {
     fn new(stage: &'s Stage<'s>, name: &str) -> Self {
         let proxy = FaultProxy::start(stage.url);
         let mut project = Project::with_zips(stage, name);
-        project.url = proxy.url().to_owned();
+        proxy.url().clone_into(&mut project.url);
         let cell = Self { project, proxy };
         cell.code(0);
         cell

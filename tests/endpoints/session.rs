@@ -152,5 +152,6 @@ fn settled(text: &str) -> String {
             group.sort_unstable();
         }
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.push("");
+    lines.join("\n")
 }
