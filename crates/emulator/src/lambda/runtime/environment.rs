@@ -252,6 +252,16 @@ impl Environment {
         }
     }
 
+    /// Has the process died, by the system's word? That is known a moment before its end is noticed here.
+    fn has_died(&self) -> bool {
+        let stat = self
+            .pid
+            .and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        // The name in front of the state may have anything in it.
+        let state = stat.as_deref().and_then(|stat| stat.rsplit_once(") "));
+        state.is_some_and(|(_, state)| state.starts_with(['Z', 'X']))
+    }
+
     // Its memory.
 
     /// Returns while it starts or works; waits while it only waits for work.
@@ -354,7 +364,7 @@ impl Environment {
             .as_mut()
             .filter(|current| current.request_id == invocation.request_id)
             // A connection may outlive its process for a moment.
-            .filter(|_| !self.ended.load(Ordering::Relaxed))
+            .filter(|_| !self.ended.load(Ordering::Relaxed) && !self.has_died())
         {
             current.taken = true;
         }
