@@ -38,6 +38,9 @@ struct Row {
     redrives_by: &'static str,
     /// Does it take a second `DeleteMessage` of the same message, as AWS does?
     deletes_twice: bool,
+    /// Is every kind of write cut off for good in turn? Else one kind of each service: hundreds of threads are
+    /// at work in an endpoint that was given so many stacks, and answers take longer and longer.
+    cuts_every_write: bool,
     /// How long after an update of a function an asynchronous invocation is better not made: it could be
     /// taken by what served the function before, and come again after minutes. // aws-behaviours §11
     after_update: Duration,
@@ -50,6 +53,7 @@ const ROWS: &[Row] = &[
         tuned: false,
         redrives_by: "one_by_one",
         deletes_twice: false,
+        cuts_every_write: true,
         after_update: Duration::ZERO,
     },
     Row {
@@ -58,6 +62,7 @@ const ROWS: &[Row] = &[
         tuned: true,
         redrives_by: "move_task",
         deletes_twice: true,
+        cuts_every_write: false,
         after_update: Duration::from_millis(2_500),
     },
 ];

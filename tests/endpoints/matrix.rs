@@ -15,7 +15,7 @@ use super::inventory::inventory;
 use super::project::{Project, actions};
 
 /// Stacks that are at work at once: most of their time is spent in waits.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 4;
 
 /// Which run meets the faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +229,12 @@ pub fn faults(stage: &Stage<'_>) {
             writes.len()
         );
         assert!(writes.len() >= 8, "the recording is whole");
-        let lasting = writes.iter().cloned().map(Way::AllCutAfter);
+        let mut services = BTreeSet::new();
+        let lasting = writes.iter().filter(|write| {
+            let service = write.split(':').next().unwrap_or_default();
+            services.insert(service.to_owned()) || stage.row.cuts_every_write
+        });
+        let lasting: Vec<Way> = lasting.cloned().map(Way::AllCutAfter).collect();
         for way in Way::EACH.into_iter().chain(lasting) {
             cells.push_back((*run, way, recording));
         }
