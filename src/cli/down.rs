@@ -29,6 +29,9 @@ struct DownData {
     #[serde(flatten)]
     done: Done,
     emulator_stopped: bool,
+    /// Where it was brought up, when that is another place than the one that was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    up_elsewhere: Option<String>,
 }
 
 pub(super) async fn run(
@@ -45,6 +48,7 @@ pub(super) async fn run(
         kept: Vec::new(),
         done: Done::default(),
         emulator_stopped: false,
+        up_elsewhere: None,
     };
     // The embedded target may be stopped and still keep the stack on disk: it is started for that.
     if row.capabilities.self_served && !embedded::has_state(&stack.root).await {
@@ -80,7 +84,11 @@ pub(super) async fn run(
     if data.kept.is_empty() {
         // What was brought up elsewhere is still there.
         match session::recorded(&stack, &row).filter(|seen| !seen.is_at(&cx.place.target)) {
-            Some(elsewhere) => renderer.say(&human::up_elsewhere(&stack.name, &elsewhere.place())),
+            Some(elsewhere) => {
+                let place = elsewhere.place();
+                renderer.say(&human::up_elsewhere(&stack.name, &place));
+                data.up_elsewhere = Some(place);
+            }
             None => record::forget(&stack.root, &stack.name, &row.name)?,
         }
     }

@@ -58,8 +58,7 @@ fn current_dir() -> Result<PathBuf, Stop> {
 pub(super) fn find_row(global: &Global, name: &str) -> Result<Arc<TargetRow>, Stop> {
     let rows = rows(global)?;
     if let Some(row) = rows.iter().find(|row| row.name == name) {
-        let takes_profile = matches!(row.credentials, Credentials::Chain { .. });
-        if global.profile.is_some() && !takes_profile {
+        if global.profile.is_some() && !row.signs_for_aws() {
             let target = row.name.to_string();
             return Err(TargetError::NoProfile { target }.into());
         }
@@ -114,8 +113,7 @@ fn given_endpoint(global: &Global, stack: &Stack, row: &TargetRow) -> Option<Str
     }
     let set = std::env::var("AWS_ENDPOINT_URL").ok();
     // With AWS's own credentials a try at another endpoint does not become the rule.
-    let goes_on = matches!(row.credentials, Credentials::Keys { .. });
-    let seen = || recorded(stack, row).filter(|_| goes_on);
+    let seen = || recorded(stack, row).filter(|_| !row.signs_for_aws());
     set.filter(|url| !url.is_empty())
         .or_else(|| seen()?.endpoint)
         .or_else(row_endpoint)
@@ -134,7 +132,7 @@ pub(super) async fn agree(
     target: &Target,
     renderer: &Renderer,
 ) -> Result<(), Stop> {
-    if !matches!(target.row.credentials, Credentials::Chain { .. }) {
+    if !target.row.signs_for_aws() {
         return Ok(());
     }
     let (account, region) = (&target.account, target.region());

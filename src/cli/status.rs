@@ -51,6 +51,9 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 #[derive(Debug, Serialize)]
 struct StatusData {
     stack: String,
+    /// Targets that it is recorded on and that do not run now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_running: Vec<String>,
     targets: Vec<StackStatus>,
 }
 
@@ -81,6 +84,7 @@ pub(super) async fn run(
     }
     let mut data = StatusData {
         stack: stack.name.clone(),
+        not_running: Vec::new(),
         targets: Vec::new(),
     };
     let mut gone = None;
@@ -94,6 +98,7 @@ pub(super) async fn run(
                 .into());
             }
             renderer.say(human::embedded_rests());
+            data.not_running.push(row.name.to_string());
             continue;
         }
         let (status, of_it) = one(global, &stack, &row, renderer).await?;

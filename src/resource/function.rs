@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{
     Architecture as LambdaArchitecture, DestinationConfig, Environment, FunctionCode,
     LastUpdateStatus, OnFailure, Runtime, State,
@@ -304,19 +305,22 @@ fn environment(wanted: &Resolved) -> Environment {
         .build()
 }
 
+/// What Lambda says of a function, called by its name or ARN.
+async fn configuration(
+    cx: &Context,
+    function: &str,
+) -> Result<GetFunctionConfigurationOutput, CallError> {
+    let call = cx.clients.lambda.get_function_configuration();
+    let answer = call.function_name(function).send().await;
+    answer.map_err(failed("GetFunctionConfiguration"))
+}
+
 /// A function can be invoked: what starts one that is Pending fails, and its first message would be hidden
 /// for a whole visibility timeout, its first event lost where nobody tries again. // aws-behaviours L1, L2
 pub(super) async fn wait_active(cx: &Context, function: &str) -> Result<(), CallError> {
     let deadline = cx.place.target.row.deadlines.function;
     cx.wait("function active", deadline, || async {
-        let answer = cx
-            .clients
-            .lambda
-            .get_function_configuration()
-            .function_name(function)
-            .send()
-            .await
-            .map_err(failed("GetFunctionConfiguration"))?;
+        let answer = configuration(cx, function).await?;
         let state = answer.state.as_ref().map_or("", State::as_str);
         match state {
             "Failed" => Err(CallError::local(
@@ -337,14 +341,7 @@ pub(super) async fn wait_active(cx: &Context, function: &str) -> Result<(), Call
 async fn wait_updated(cx: &Context, name: &str) -> Result<(), CallError> {
     let deadline = cx.place.target.row.deadlines.function;
     cx.wait("function updated", deadline, || async {
-        let answer = cx
-            .clients
-            .lambda
-            .get_function_configuration()
-            .function_name(name)
-            .send()
-            .await
-            .map_err(failed("GetFunctionConfiguration"))?;
+        let answer = configuration(cx, name).await?;
         let state = answer.state.as_ref().map_or("", State::as_str);
         Ok(match answer.last_update_status {
             Some(LastUpdateStatus::Failed) => {

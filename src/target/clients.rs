@@ -12,7 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::connection::Connection;
 use super::probe::{self, Probed};
-use super::{Credentials, Product, ProductName, Target, TargetError, TargetRow, refused};
+use super::{Product, ProductName, Target, TargetError, TargetRow, refused};
 
 /// Longest wait for the first answer of a target.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ impl Clients {
 /// Nobody answers, or not as AWS does; no or refused credentials; what [`Connection::open`] refuses.
 pub async fn reach(row: &Arc<TargetRow>, endpoint: Option<String>) -> Result<Target, TargetError> {
     let connection = Connection::open(row, endpoint).await?;
-    if matches!(row.credentials, Credentials::Chain { .. }) {
+    if row.signs_for_aws() {
         let provided = Box::pin(connection.credentials().provide_credentials()).await;
         provided.map_err(|error| TargetError::NoCredentials {
             target: row.name.to_string(),

@@ -77,6 +77,13 @@ pub struct TargetRow {
     pub parallel: Parallel,
 }
 
+impl TargetRow {
+    /// Are its calls signed for AWS, and not with keys that an endpoint does not check?
+    pub fn signs_for_aws(&self) -> bool {
+        matches!(self.credentials, Credentials::Chain { .. })
+    }
+}
+
 /// The built-in rows.
 pub static ROWS: &[TargetRow] = &[
     TargetRow {

@@ -152,6 +152,9 @@ fn what_was_brought_up_elsewhere_is_not_forgotten() {
         "{}",
         told.unredacted()
     );
+    let told = json(&env, &down);
+    let place = told["data"]["up_elsewhere"].to_string();
+    assert!(place.contains(serving.endpoint()), "{told:#}");
     // Without an endpoint it is the recorded one.
     let status = json(&env, &["status"]);
     assert_eq!(status["data"]["targets"][0]["endpoint"], serving.endpoint());
