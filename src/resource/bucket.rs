@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag, Tagging};
 
-use super::bucket_settings::GONE;
+use super::bucket_settings::{ABORT, ABORT_UPLOADS_DAYS, EXPIRY, GONE};
 use super::error::{absent, failed};
 use super::{
     Attrs, CallError, Context, Listed, Live, Observed, Owner, Place, Resolved, ResourceKind,
@@ -32,7 +32,8 @@ impl ResourceKind for BucketKind {
                 .with("versioning", versioning)
                 .with("public_access", "blocked")
                 .with("tls_only", true)
-                .with_some("expire_after_days", expire_after.map(|days| days.0));
+                .with(ABORT, ABORT_UPLOADS_DAYS)
+                .with_some(EXPIRY, expire_after.map(|days| days.0));
             wanted.tagged = true;
             wanted.retain = retain;
             wanted
@@ -115,6 +116,10 @@ impl ResourceKind for BucketKind {
                 (region != "us-east-1").then(|| BucketLocationConstraint::from(region)),
             )
             .build();
+        let tagged = cx.place.target.capabilities().bucket_tags_on_create;
+        if !tagged && is_there(cx, &wanted.identity.name).await? {
+            return Err(CallError::foreign("CreateBucket", Owner::Nobody));
+        }
         cx.clients
             .s3
             .create_bucket()
@@ -123,6 +128,9 @@ impl ResourceKind for BucketKind {
             .send()
             .await
             .map_err(failed("CreateBucket"))?;
+        if !tagged {
+            put_tags(cx, &wanted.identity.name, &tags).await?;
+        }
         // Some endpoints, and us-east-1, answer so for one that is there already; its tags stay then.
         let live = Live {
             identity: wanted.identity.clone(),
@@ -138,7 +146,12 @@ impl ResourceKind for BucketKind {
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
         // One write at a time: S3 refuses two at once on one bucket. // aws-behaviours S6
-        for field in super::differing(wanted, &live.attrs) {
+        let mut fields = super::differing(wanted, &live.attrs);
+        if fields.contains(EXPIRY) {
+            // Both are in one rule, which is written once.
+            fields.remove(ABORT);
+        }
+        for field in fields {
             bucket_settings::write(cx, wanted, &field).await?;
         }
         Ok(())
@@ -162,6 +175,11 @@ impl ResourceKind for BucketKind {
             other => other.map(|_| ()),
         }
     }
+}
+
+async fn is_there(cx: &Context, bucket: &str) -> Result<bool, CallError> {
+    let answer = cx.clients.s3.head_bucket().bucket(bucket).send().await;
+    Ok(absent(answer.map_err(failed("HeadBucket")), GONE)?.is_some())
 }
 
 fn tag_set(operation: &'static str, tags: &Tags) -> Result<Vec<Tag>, CallError> {
