@@ -176,6 +176,7 @@ mod tests {
         error
     }
 
+    /// aws-behaviours I1, I10, S2, S3, S6, S9, S10, S19, L3, L6, L11, L14, Q1, Q5, E3, D1, D8, D9, F7
     #[test]
     fn a_failure_is_told_by_its_code_and_its_message() {
         let cases: &[(&str, &str, u16, Option<Cause>)] = &[

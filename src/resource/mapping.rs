@@ -480,6 +480,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    /// aws-behaviours E1
     #[test]
     fn of_several_the_lowest_is_kept_and_the_others_are_doubles() {
         let one = |uuid: &str| {

@@ -419,6 +419,7 @@ fn allowed(policy: &str) -> Option<Value> {
 mod tests {
     use super::*;
 
+    /// aws-behaviours Q7
     #[test]
     fn a_redrive_policy_reads_the_same_with_a_number_or_a_string() {
         for receives in ["5", "\"5\""] {
