@@ -116,10 +116,6 @@ impl ResourceKind for BucketKind {
                 (region != "us-east-1").then(|| BucketLocationConstraint::from(region)),
             )
             .build();
-        let tagged = cx.place.target.capabilities().bucket_tags_on_create;
-        if !tagged && is_there(cx, &wanted.identity.name).await? {
-            return Err(CallError::foreign("CreateBucket", Owner::Nobody));
-        }
         cx.clients
             .s3
             .create_bucket()
@@ -128,9 +124,6 @@ impl ResourceKind for BucketKind {
             .send()
             .await
             .map_err(failed("CreateBucket"))?;
-        if !tagged {
-            put_tags(cx, &wanted.identity.name, &tags).await?;
-        }
         // Some endpoints, and us-east-1, answer so for one that is there already; its tags stay then.
         let live = Live {
             identity: wanted.identity.clone(),
@@ -175,11 +168,6 @@ impl ResourceKind for BucketKind {
             other => other.map(|_| ()),
         }
     }
-}
-
-async fn is_there(cx: &Context, bucket: &str) -> Result<bool, CallError> {
-    let answer = cx.clients.s3.head_bucket().bucket(bucket).send().await;
-    Ok(absent(answer.map_err(failed("HeadBucket")), GONE)?.is_some())
 }
 
 fn tag_set(operation: &'static str, tags: &Tags) -> Result<Vec<Tag>, CallError> {

@@ -66,7 +66,7 @@ impl ResourceKind for QueueKind {
                         .after(LogicalId::new(Kind::Queue, &dead_letter.queue));
                 }
                 let sources = sources(stack, place, &queue.name);
-                if !sources.is_empty() && place.target.capabilities().redrive_allow_policies {
+                if !sources.is_empty() {
                     wanted = wanted.with(ALLOWED, sources);
                 }
                 wanted.tagged = true;

@@ -41,10 +41,6 @@ capabilities! {
     queue_url_from_endpoint,
     /// S3 by path-style addresses, checksums only where required. // aws-behaviours S20
     plain_s3,
-    /// A bucket gets the tags that CreateBucket carries. Where that is false, it is tagged after it was made.
-    bucket_tags_on_create,
-    /// A dead letter queue can say whose dead letters it takes. // aws-behaviours Q8
-    redrive_allow_policies,
     /// Functions run on this host, so that what this host can run will do.
     runs_functions_on_host,
     /// Functions run on Amazon Linux 2023 all the same, in containers: what needs a newer glibc than it has is

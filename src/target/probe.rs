@@ -83,13 +83,13 @@ impl Product {
                 // Its containers are those of Lambda's base images.
                 capabilities.runs_functions_on_amazon_linux = true;
             }
-            ProductName::MiniStack => capabilities.message_move_tasks = false,
-            ProductName::Moto => {
-                capabilities.message_move_tasks = false;
-                capabilities.bucket_tags_on_create = false;
-                capabilities.redrive_allow_policies = false;
+            ProductName::MiniStack | ProductName::Moto => capabilities.message_move_tasks = false,
+            // It has neither, whatever row it stands behind.
+            ProductName::Embedded => {
+                capabilities.roles = false;
+                capabilities.templates = false;
             }
-            ProductName::Embedded | ProductName::Aws | ProductName::Other => {}
+            ProductName::Aws | ProductName::Other => {}
         }
     }
 }
