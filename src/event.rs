@@ -104,6 +104,13 @@ pub enum Event {
         /// What answers there.
         product: String,
     },
+    /// Fields of a resource may not be read with these credentials: they are taken to be as wanted.
+    Unread {
+        /// Which resource.
+        id: LogicalId,
+        /// Which fields.
+        fields: Vec<String>,
+    },
     /// A kind of resource was left out on this target.
     Skipped {
         /// Which resource.

@@ -126,7 +126,9 @@ async fn make(
         embedded::stop(&stack.root, &record).await?;
         renderer.emit(Event::EmbeddedStopped { pid: record.pid });
     }
-    Ok(proposal?.plan)
+    let proposal = proposal?;
+    change::tell_unread(&proposal, renderer);
+    Ok(proposal.plan)
 }
 
 /// The target, and what was started in order to look; none when there is nothing to look at.

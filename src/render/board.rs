@@ -96,6 +96,7 @@ impl Board {
             | Event::EmbeddedStarted { .. }
             | Event::EmbeddedStopped { .. }
             | Event::Skipped { .. }
+            | Event::Unread { .. }
             | Event::Tuned { .. }
             | Event::AccountUsed { .. }
             | Event::LearnerLabUsed { .. }

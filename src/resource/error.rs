@@ -104,6 +104,11 @@ impl CallError {
         refused::is_bad_credentials(&self.code, &self.message)
     }
 
+    /// May the caller not make the call? The credentials are valid, and others may.
+    pub fn is_denied(&self) -> bool {
+        self.code.contains("AccessDenied") && !self.is_bad_credentials()
+    }
+
     /// Does the message say this?
     pub fn says(&self, words: &str) -> bool {
         self.message.contains(words)
@@ -155,6 +160,15 @@ where
             status,
             unreachable,
         }
+    }
+}
+
+/// What an optional read tells; none when the caller may not make it. // aws-behaviours I8
+pub fn permitted<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_denied() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{
     LastUpdateStatus, OnFailure, Runtime, State,
 };
 
-use super::error::{absent, failed};
+use super::error::{absent, failed, permitted};
 use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
     Service, Tags, Wanted, code,
@@ -98,7 +98,11 @@ impl ResourceKind for FunctionKind {
             return Ok(Observed::Absent);
         };
         let mut live = live(&function, cx.place.artifacts.is_some());
-        if let Some(config) = absent(invoke_config, GONE)? {
+        let config = permitted(absent(invoke_config, GONE))?;
+        if config.is_none() {
+            live.leave_unread(wanted, &["async_retries", "on_failure"]);
+        }
+        if let Some(config) = config.flatten() {
             if let Some(retries) = config.maximum_retry_attempts {
                 live.attrs
                     .insert("async_retries".to_owned(), retries.into());
