@@ -143,6 +143,15 @@ pub enum Event {
         /// The last state seen.
         last: String,
     },
+    /// A resource of a template was passed over by an endpoint that does not know its type.
+    PartNotMade {
+        /// Which template.
+        id: LogicalId,
+        /// Logical id in the template.
+        part: String,
+        /// Type.
+        kind: String,
+    },
     /// Objects of a bucket were deleted.
     StepEmptied {
         /// Which bucket.

@@ -97,6 +97,7 @@ impl Board {
             | Event::EmbeddedStopped { .. }
             | Event::Skipped { .. }
             | Event::Unread { .. }
+            | Event::PartNotMade { .. }
             | Event::Tuned { .. }
             | Event::AccountUsed { .. }
             | Event::LearnerLabUsed { .. }

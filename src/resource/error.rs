@@ -36,6 +36,8 @@ const LOCAL: &str = "Local";
 const INTERRUPTED: &str = "Interrupted";
 /// Code of a refusal to touch what is not ours.
 const FOREIGN: &str = "NotOwned";
+/// Code of something that was waited for and ended otherwise.
+const ENDED_BADLY: &str = "EndedBadly";
 /// Code of a refusal to delete data without consent.
 const HOLDS_DATA: &str = "HoldsData";
 
@@ -81,6 +83,12 @@ impl CallError {
     pub fn holds_data(operation: &'static str) -> Self {
         let message = "data came into it meanwhile; it was left as it is";
         Self::ours(operation, HOLDS_DATA, message)
+    }
+
+    /// Something that was waited for and ended otherwise.
+    pub fn ended_badly(what: &'static str, state: &str, reason: &str) -> Self {
+        let reason = if reason.is_empty() { "no reason given" } else { reason };
+        Self::ours(what, ENDED_BADLY, format!("it ended as {state}: {reason}"))
     }
 
     /// What a call that took several objects says of one of them.

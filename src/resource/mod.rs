@@ -20,6 +20,9 @@ mod queue;
 mod role;
 mod role_policy;
 mod table;
+mod template;
+mod template_changes;
+mod template_state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +53,7 @@ pub const KINDS: &[&dyn ResourceKind] = &[
     &permission::PermissionKind,
     &notification::NotificationKind,
     &mapping::MappingKind,
+    &template::TemplateKind,
 ];
 
 /// The implementation of a kind. Kinds that pipectl does not provision have none.
@@ -333,6 +337,27 @@ pub trait ResourceKind: Sync {
     /// [`ResourceKind::sync`] then completes. Fails with what [`cause`] calls [`Cause::Taken`] when it
     /// is there already.
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError>;
+
+    /// What an update would do inside of it, where only the target knows. What was prepared for that is noted
+    /// in `live`, which [`ResourceKind::sync`] then gets.
+    async fn preview(
+        &self,
+        _cx: &Context,
+        _wanted: &Resolved,
+        _live: &mut Live,
+    ) -> Result<Vec<Change>, CallError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes back what a preview prepared and nobody carries out.
+    async fn forget_preview(&self, _cx: &Context, _live: &Live) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    /// The identity of what is as wanted now: what others refer to.
+    async fn completed(&self, _cx: &Context, live: &Live) -> Result<Identity, CallError> {
+        Ok(live.identity.clone())
+    }
 
     /// Makes every field as wanted; makes no call for those that already are.
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError>;

@@ -89,6 +89,8 @@ pub struct Wanted {
     pub identity: Identity,
     /// Wanted attributes. A field the kind manages and that is absent here is wanted absent.
     pub attrs: BTreeMap<String, Want>,
+    /// What calls carry and nobody compares.
+    pub carried: Attrs,
     /// What must exist before this can be made.
     pub depends_on: BTreeSet<LogicalId>,
     /// What this works with: must be there before this is started, and must outlive it.
@@ -112,6 +114,7 @@ impl Wanted {
             id,
             identity,
             attrs: BTreeMap::new(),
+            carried: Attrs::new(),
             depends_on: BTreeSet::new(),
             uses: BTreeSet::new(),
             within: None,
@@ -144,6 +147,13 @@ impl Wanted {
         self.uses
             .extend(text.references().map(|reference| reference.id.clone()));
         self.attrs.insert(field.into(), Want::Text(text.clone()));
+        self
+    }
+
+    /// Sets what calls carry and nobody compares.
+    #[must_use]
+    pub fn carrying(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.carried.insert(field.to_owned(), value.into());
         self
     }
 
@@ -222,6 +232,7 @@ impl Wanted {
             id: self.id.clone(),
             identity: self.identity.clone(),
             attrs,
+            carried: self.carried.clone(),
             unknown,
             tagged: self.tagged,
         }
@@ -260,6 +271,8 @@ pub struct Resolved {
     pub identity: Identity,
     /// Attributes.
     pub attrs: Attrs,
+    /// What calls carry and nobody compares.
+    pub carried: Attrs,
     /// Fields that still hold an unresolved reference.
     pub unknown: BTreeSet<String>,
     /// Does the kind have tags?
