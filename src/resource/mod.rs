@@ -112,7 +112,7 @@ impl Place {
         Identity {
             arn: Some(format!("arn:{}:s3:::{physical}", self.target.partition())),
             name: physical,
-            url: None,
+            ..Identity::default()
         }
     }
 
@@ -142,6 +142,7 @@ impl Place {
             url: endpoint.map(|endpoint| format!("{endpoint}/{}/{physical}", target.account)),
             arn: Some(self.arn("sqs", &physical)),
             name: physical,
+            ..Identity::default()
         }
     }
 
@@ -155,7 +156,7 @@ impl Place {
         Identity {
             arn: Some(self.arn("dynamodb", &format!("table/{physical}"))),
             name: physical,
-            url: None,
+            ..Identity::default()
         }
     }
 
@@ -169,7 +170,7 @@ impl Place {
         Identity {
             arn: Some(self.arn("lambda", &format!("function:{physical}"))),
             name: physical,
-            url: None,
+            ..Identity::default()
         }
     }
 
@@ -183,7 +184,7 @@ impl Place {
         Identity {
             arn: Some(self.arn("logs", &format!("log-group:{name}"))),
             name,
-            url: None,
+            ..Identity::default()
         }
     }
 }

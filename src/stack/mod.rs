@@ -9,6 +9,7 @@ mod address;
 mod checker;
 mod error;
 mod fields;
+mod iam;
 mod load;
 mod lookup;
 pub mod model;
@@ -21,6 +22,7 @@ mod resolve;
 mod schema;
 mod source;
 mod suggest;
+mod template;
 #[cfg(test)]
 mod tests;
 mod units;
