@@ -454,7 +454,7 @@ fn live(function: &GetFunctionOutput, with_code: bool) -> Live {
     live.identity = Identity {
         name: configuration.function_name.clone().unwrap_or_default(),
         arn: configuration.function_arn.clone(),
-        url: None,
+        ..Identity::default()
     };
     live.attrs = attrs;
     configuration

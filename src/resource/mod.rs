@@ -120,7 +120,7 @@ impl Place {
         Identity {
             arn: Some(format!("arn:{}:s3:::{physical}", self.target.partition())),
             name: physical,
-            url: None,
+            ..Identity::default()
         }
     }
 
@@ -150,6 +150,7 @@ impl Place {
             url: endpoint.map(|endpoint| format!("{endpoint}/{}/{physical}", target.account)),
             arn: Some(self.arn("sqs", &physical)),
             name: physical,
+            ..Identity::default()
         }
     }
 
@@ -163,7 +164,7 @@ impl Place {
         Identity {
             arn: Some(self.arn("dynamodb", &format!("table/{physical}"))),
             name: physical,
-            url: None,
+            ..Identity::default()
         }
     }
 
@@ -177,7 +178,7 @@ impl Place {
         Identity {
             arn: Some(self.arn("lambda", &format!("function:{physical}"))),
             name: physical,
-            url: None,
+            ..Identity::default()
         }
     }
 
@@ -252,7 +253,7 @@ impl Place {
         Identity {
             arn: Some(self.arn("logs", &format!("log-group:{name}"))),
             name,
-            url: None,
+            ..Identity::default()
         }
     }
 }

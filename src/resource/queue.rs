@@ -392,6 +392,7 @@ fn live(
             name: name.to_owned(),
             arn: text(&QueueAttributeName::QueueArn).map(str::to_owned),
             url: Some(url),
+            ..Identity::default()
         },
         attrs,
         state: "Available".to_owned(),

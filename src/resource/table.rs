@@ -506,7 +506,7 @@ fn live(table: &TableDescription, expiry: Option<String>) -> Live {
         identity: Identity {
             name: table.table_name.clone().unwrap_or_default(),
             arn: table.table_arn.clone(),
-            url: None,
+            ..Identity::default()
         },
         attrs,
         state: status(table),

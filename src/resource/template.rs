@@ -10,7 +10,7 @@ use super::{
     ResourceKind, Service, Tags, Wanted, template_changes, template_state,
 };
 use crate::stack::model::{Kind, LogicalId, Stack, Template};
-use crate::stack::template::Content;
+use crate::stack::TemplateContent as Content;
 
 /// CloudFormation templates.
 pub struct TemplateKind;

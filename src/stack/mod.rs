@@ -9,6 +9,7 @@ mod address;
 mod checker;
 mod error;
 mod fields;
+mod iam;
 mod load;
 mod lookup;
 pub mod model;
@@ -21,9 +22,13 @@ mod resolve;
 mod schema;
 mod source;
 mod suggest;
+mod template;
+mod template_content;
 #[cfg(test)]
 mod tests;
 mod units;
+
+pub use template_content::Content as TemplateContent;
 
 pub use address::Address;
 pub use error::{Code, StackError, StackErrors};

@@ -31,15 +31,19 @@ pub struct Identity {
     /// URL, where the kind has one and it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Outputs by name, where the kind has any and they are known.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, String>,
 }
 
 impl Identity {
     /// The value of a reference; none while it is not known.
-    pub fn get(&self, attribute: Attribute) -> Option<&str> {
+    pub fn get(&self, attribute: &Attribute) -> Option<&str> {
         match attribute {
             Attribute::Name => Some(&self.name),
             Attribute::Arn => self.arn.as_deref(),
             Attribute::Url => self.url.as_deref(),
+            Attribute::Output(name) => self.outputs.get(name).map(String::as_str),
         }
     }
 }
@@ -205,7 +209,7 @@ impl Wanted {
             .filter(|reference| {
                 identities
                     .get(&reference.id)
-                    .and_then(|identity| identity.get(reference.attribute))
+                    .and_then(|identity| identity.get(&reference.attribute))
                     .is_none()
             })
             .map(|reference| &reference.id)
@@ -249,7 +253,7 @@ pub fn resolve_text(text: &Text, identities: &Identities) -> (String, bool) {
             Part::Reference(reference) => {
                 let known = identities
                     .get(&reference.id)
-                    .and_then(|identity| identity.get(reference.attribute));
+                    .and_then(|identity| identity.get(&reference.attribute));
                 if let Some(value) = known {
                     out.push_str(value);
                 } else {

@@ -27,6 +27,7 @@ queues:
     ");
 }
 
+/// aws-behaviours Q10
 #[test]
 fn a_queue_that_shows_messages_too_early() {
     let text = "\
@@ -57,6 +58,7 @@ wiring:
     ");
 }
 
+/// aws-behaviours S10
 #[test]
 fn overlapping_notifications() {
     let text = "\
@@ -85,6 +87,7 @@ wiring:
     ");
 }
 
+/// aws-behaviours S21
 #[test]
 fn a_function_that_triggers_itself() {
     let text = "\
@@ -137,6 +140,7 @@ wiring:
     ");
 }
 
+/// aws-behaviours Q9
 #[test]
 fn dead_letters_that_expire_first() {
     let text = "\
