@@ -113,6 +113,9 @@ async fn make(
         return Ok(converge::from_survey(stack, &place, purpose, consent, survey)?.plan);
     };
     let mut target = target;
+    if !args.down {
+        session::refuse_outputs(stack, &target)?;
+    }
     target.tuning = !args.no_tuning;
     session::tell_lab(stack, &target, renderer);
     let artifacts = match artifacts {
@@ -121,6 +124,9 @@ async fn make(
     };
     let cx = session::context(stack, target, artifacts);
     let proposal = converge::propose(stack, &cx, purpose, consent).await;
+    if let Ok(proposal) = &proposal {
+        proposal.forget_previews(&cx, &[]).await;
+    }
     if let Some(record) = started {
         // Started for the look only: things are left as they were.
         embedded::stop(&stack.root, &record).await?;

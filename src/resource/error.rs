@@ -87,7 +87,11 @@ impl CallError {
 
     /// Something that was waited for and ended otherwise.
     pub fn ended_badly(what: &'static str, state: &str, reason: &str) -> Self {
-        let reason = if reason.is_empty() { "no reason given" } else { reason };
+        let reason = if reason.is_empty() {
+            "no reason given"
+        } else {
+            reason
+        };
         Self::ours(what, ENDED_BADLY, format!("it ended as {state}: {reason}"))
     }
 

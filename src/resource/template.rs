@@ -9,8 +9,8 @@ use super::{
     Attrs, CallError, Change, Context, Identity, Listed, Live, Observed, Place, Resolved,
     ResourceKind, Service, Tags, Wanted, template_changes, template_state,
 };
-use crate::stack::model::{Kind, LogicalId, Stack, Template};
 use crate::stack::TemplateContent as Content;
+use crate::stack::model::{Kind, LogicalId, Stack, Template};
 
 /// CloudFormation templates.
 pub struct TemplateKind;
@@ -238,7 +238,10 @@ fn live(wanted: &Attrs, deployed: Deployed, body: Option<&str>) -> Live {
         }
     }
     for parameter in deployed.parameters() {
-        let field = format!("{PARAMETERS}.{}", parameter.parameter_key().unwrap_or_default());
+        let field = format!(
+            "{PARAMETERS}.{}",
+            parameter.parameter_key().unwrap_or_default()
+        );
         let value = parameter.parameter_value().unwrap_or_default();
         // One that is hidden is taken to be what is wanted.
         let value = match wanted.get(&field) {
@@ -296,7 +299,10 @@ pub(super) fn parameters(wanted: &Resolved) -> Vec<Parameter> {
 }
 
 pub(super) fn capabilities(wanted: &Resolved) -> Vec<Capability> {
-    let list = wanted.carried.get(CAPABILITIES).and_then(|value| value.as_array());
+    let list = wanted
+        .carried
+        .get(CAPABILITIES)
+        .and_then(|value| value.as_array());
     let names = list.into_iter().flatten().filter_map(|name| name.as_str());
     names.map(Capability::from).collect()
 }

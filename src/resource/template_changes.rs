@@ -54,16 +54,23 @@ pub(super) async fn carry_out(
     if let Some(arn) = &live.handle
         && execute(cx, arn).await?
     {
-        return settled(cx, &live.identity.name, "template updated").await.map(|_| ());
+        return settled(cx, &live.identity.name, "template updated")
+            .await
+            .map(|_| ());
     }
     // aws-behaviours F2
     let Some(prepared) = prepare(cx, wanted, live).await? else {
         return Ok(());
     };
     if !execute(cx, &prepared.arn).await? {
-        return Err(CallError::missing("ExecuteChangeSet", "change set that can be executed"));
+        return Err(CallError::missing(
+            "ExecuteChangeSet",
+            "change set that can be executed",
+        ));
     }
-    settled(cx, &live.identity.name, "template updated").await.map(|_| ())
+    settled(cx, &live.identity.name, "template updated")
+        .await
+        .map(|_| ())
 }
 
 /// False when the change set cannot be executed any more: the stack was changed since.
@@ -121,12 +128,17 @@ async fn prepare(cx: &Context, wanted: &Resolved, live: &Live) -> Result<Prepare
     let done = ChangeSet { arn, changes };
     match ended.status() {
         Some(ChangeSetStatus::CreateComplete) if ended.next_token().is_some() => {
-            rest(cx, done, ended.next_token().map(str::to_owned)).await.map(Some)
+            rest(cx, done, ended.next_token().map(str::to_owned))
+                .await
+                .map(Some)
         }
         Some(ChangeSetStatus::CreateComplete) => Ok(Some(done)),
         // aws-behaviours F2
         _ if nothing => {
-            let live = Live { handle: Some(done.arn), ..Live::default() };
+            let live = Live {
+                handle: Some(done.arn),
+                ..Live::default()
+            };
             forget(cx, &live).await?;
             Ok(None)
         }

@@ -192,7 +192,11 @@ pub(super) async fn delete(cx: &Context, identity: &Identity) -> Result<(), Call
         None => Ok(()),
         Some(deployed) => {
             let reason = why(cx, &deployed).await;
-            Err(CallError::ended_badly("template gone", "DELETE_FAILED", &reason))
+            Err(CallError::ended_badly(
+                "template gone",
+                "DELETE_FAILED",
+                &reason,
+            ))
         }
     }
 }

@@ -28,8 +28,6 @@ mod template_content;
 mod tests;
 mod units;
 
-pub use template_content::Content as TemplateContent;
-
 pub use address::Address;
 pub use error::{Code, StackError, StackErrors};
 pub use load::{discover, load, root_of};
@@ -42,3 +40,4 @@ pub mod settings {
     pub use super::read::target::{BUILT_IN, capabilities, deadlines, is_key_of_aws};
 }
 pub use schema::schema;
+pub use template_content::Content as TemplateContent;

@@ -40,9 +40,8 @@ impl Content {
         }
         value.sort_all_objects();
         let section = |name: &str| value[name].as_object().into_iter().flatten();
-        let resources = section("Resources").filter_map(|(id, resource)| {
-            Some((id.clone(), resource["Type"].as_str()?.to_owned()))
-        });
+        let resources = section("Resources")
+            .filter_map(|(id, resource)| Some((id.clone(), resource["Type"].as_str()?.to_owned())));
         let defaults = section("Parameters").filter_map(|(name, parameter)| {
             let default = parameter.get("Default")?;
             let text = default.as_str().map(str::to_owned);
@@ -66,7 +65,9 @@ fn json(node: &Node) -> Value {
     match node {
         Node::Null => Value::Null,
         Node::Bool(truth) => (*truth).into(),
-        Node::Int(number) => i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from),
+        Node::Int(number) => {
+            i64::try_from(*number).map_or_else(|_| number.to_string().into(), Value::from)
+        }
         Node::Float(number) => (*number).into(),
         Node::Text(text) => text.clone().into(),
         Node::List(items) => items.iter().map(|item| json(&item.value)).collect(),
@@ -94,7 +95,10 @@ mod tests {
             "Parameters": {"Name": {"Type": "String"}, "Wait": {"Default": 600, "Type": "Number"}}}"#,
         );
         assert_eq!(one, same);
-        assert_eq!(one.resources, [("A".to_owned(), "AWS::SNS::Topic".to_owned())]);
+        assert_eq!(
+            one.resources,
+            [("A".to_owned(), "AWS::SNS::Topic".to_owned())]
+        );
         assert_eq!(one.defaults, [("Wait".to_owned(), "600".to_owned())]);
         let other = Content::of(
             "Resources:\n  A: { Type: AWS::SNS::Topic, Properties: { TopicName: !Ref Other } }\n",

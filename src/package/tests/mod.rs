@@ -80,7 +80,6 @@ impl Project {
             notifications: Vec::new(),
             mappings: Vec::new(),
             templates: Vec::new(),
-            permissions_boundary: None,
             outputs: Vec::new(),
         }
     }
