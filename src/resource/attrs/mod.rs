@@ -15,7 +15,7 @@ use serde_json::Value;
 pub use applied::{Applied, Origin, TAG_APPLIED, fingerprint};
 pub use live::{Live, Observed, Owner, Survey};
 
-use crate::stack::model::{Attribute, LogicalId, Part, Text};
+use crate::stack::model::{Attribute, Kind, LogicalId, Part, Text};
 
 /// Attributes by field name. Nested settings have dotted names: `environment.RESULTS_TABLE`.
 pub type Attrs = BTreeMap<String, Value>;
@@ -315,11 +315,16 @@ pub fn below<'a>(attrs: &'a Attrs, prefix: &'a str) -> impl Iterator<Item = (&'a
 
 /// The tags that say whose a resource is and what was applied to it.
 pub fn our_tags(stack: &str, id: &LogicalId, applied: &Attrs) -> Tags {
-    Tags::from([
+    let mut tags = Tags::from([
         (TAG_STACK.to_owned(), stack.to_owned()),
         (TAG_ID.to_owned(), id.to_string()),
-        (TAG_APPLIED.to_owned(), Applied::text(applied)),
-    ])
+    ]);
+    // CloudFormation passes the tags of a stack on to all that is in it: one that changes with every update
+    // would change all of it every time.
+    if id.kind != Kind::Template {
+        tags.insert(TAG_APPLIED.to_owned(), Applied::text(applied));
+    }
+    tags
 }
 
 /// A field whose live value is not the wanted one.
