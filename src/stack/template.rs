@@ -218,6 +218,9 @@ impl<'a> Facts<'a> {
             );
         }
         for entry in self.section("Outputs").unwrap_or_default() {
+            if entry.key.value.starts_with("Fn::") {
+                continue;
+            }
             self.name("output", entry, is_final);
             found.outputs.push(entry.key.value.clone());
         }
@@ -316,7 +319,11 @@ impl<'a> Facts<'a> {
             &mut found.iam
         };
         slot.get_or_insert_with(|| Found {
-            what: format!("`{id}` is of type `{kind}`"),
+            what: if is_named {
+                format!("`{id}` is of type `{kind}` and has a name of its own")
+            } else {
+                format!("`{id}` is of type `{kind}`")
+            },
             line: self.file.line(entry.key.span),
         });
     }

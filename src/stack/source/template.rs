@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use miette::SourceSpan;
 use serde::de::{Deserialize, Deserializer};
+use serde_saphyr::options::NonFiniteFloatPolicy;
 use serde_saphyr::{DuplicateKeyPolicy, Tagged};
 
 use super::{Entry, Node, NodeVisitor, Spanned, place, sentence};
@@ -16,6 +17,8 @@ pub(in crate::stack) fn parse_template(
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         strict_booleans: true,
+        // Whether a number makes sense is for what it is given to.
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options::<serde_saphyr::Spanned<Long>>(text, options)

@@ -8,6 +8,7 @@ mod refused;
 mod shown;
 mod shown_between;
 mod source;
+mod template_forms;
 mod templates;
 
 use std::path::Path;
