@@ -44,7 +44,12 @@ pub async fn propose(
     consent: Consent,
 ) -> Result<Proposal, NoPlan> {
     let (wanted, _) = resource::wanted(stack, &cx.place);
-    let survey = observe::survey(cx, &wanted).await.map_err(NoPlan::Unread)?;
+    let (survey, unreserved) = futures::join!(
+        observe::survey(cx, &wanted),
+        resource::unreserved_concurrency(cx, &wanted)
+    );
+    let mut survey = survey.map_err(NoPlan::Unread)?;
+    survey.unreserved_concurrency = unreserved;
     let mut proposal = from_survey(stack, &cx.place, purpose, consent.clone(), survey)?;
     let at_risk = proposal.plan.at_risk();
     if !at_risk.is_empty() {

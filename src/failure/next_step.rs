@@ -17,6 +17,9 @@ pub(super) fn remedy(remedy: Remedy) -> &'static str {
         Remedy::Release => {
             "take `retain: true` out of the stack first, or give the new one another name"
         }
+        Remedy::ReserveLess => {
+            "lower `reserved_concurrency`, or ask AWS for more: Service Quotas, Lambda, Concurrent executions"
+        }
         Remedy::Rename => "give it another name in the stack, or remove what is in the way",
     }
 }
@@ -43,6 +46,18 @@ pub(super) fn next_step(error: &CallError) -> &'static str {
     // aws-behaviours D4
     if error.says("modified multiple times within a fixed interval") {
         return "expiry of a table can be changed once in about half an hour: run it again then";
+    }
+    // aws-behaviours F3
+    if error.is("InsufficientCapabilitiesException") {
+        return "consent to what the template makes: list the capability that the message names under `capabilities` of the template in the stack";
+    }
+    // aws-behaviours F4
+    if error.says("UPDATE_ROLLBACK_FAILED") {
+        return "let CloudFormation end its rollback first: `aws cloudformation continue-update-rollback --stack-name NAME`, with --resources-to-skip for what cannot go back, then run it again";
+    }
+    // aws-behaviours F5
+    if error.says("DELETE_FAILED") {
+        return "remove what the message names, or what is in it, then run it again";
     }
     if error.code.contains("AccessDenied") {
         return "these credentials may not do that: ask for the permission that the message names";

@@ -40,6 +40,7 @@ pub use attrs::{
 pub use cause::{Cause, cause};
 pub use context::{Context, Note, Service};
 pub use error::CallError;
+pub use function::unreserved_concurrency;
 pub use mapping::tuned;
 
 /// All kinds that pipectl provisions by itself.

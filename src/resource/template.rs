@@ -68,18 +68,25 @@ impl ResourceKind for TemplateKind {
         if !cx.place.target.capabilities().templates {
             return Ok(Vec::new());
         }
-        let pages = cx.clients.cloudformation.list_stacks().into_paginator();
-        let found: Vec<_> = pages
+        // Deleted ones are listed for months. // aws-behaviours F6
+        let there = StackStatus::values()
+            .iter()
+            .filter(|status| **status != StackStatus::DeleteComplete.as_str());
+        let call = cx.clients.cloudformation.list_stacks();
+        let call =
+            call.set_stack_status_filter(Some(there.map(|s| StackStatus::from(*s)).collect()));
+        let found: Vec<_> = call
+            .into_paginator()
             .items()
             .send()
             .collect::<Result<_, _>>()
             .await
             .map_err(failed("ListStacks"))?;
-        // Deleted ones are listed for months.
-        let there = found
-            .into_iter()
-            .filter(|one| one.stack_status != Some(StackStatus::DeleteComplete));
-        let ours = there.filter_map(|one| {
+        let ours = found.into_iter().filter_map(|one| {
+            // Some endpoints do not filter.
+            if one.stack_status == Some(StackStatus::DeleteComplete) {
+                return None;
+            }
             let physical = one.stack_name?;
             let name = cx.place.name_in_stack(&cx.stack, &physical)?;
             let id = LogicalId::new(Kind::Template, name);

@@ -46,7 +46,7 @@ capabilities! {
     /// Functions run on Amazon Linux 2023 all the same, in containers: what needs a newer glibc than it has is
     /// built for it. // aws-behaviours L17
     runs_functions_on_amazon_linux,
-    /// Lists tell what was made a moment ago: what they do not name is not there.
+    /// Lists and counts tell what was made a moment ago: what they do not name is not there.
     current_lists,
     /// A second mapping of one queue to one function is refused.
     one_mapping_per_pair,

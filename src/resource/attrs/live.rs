@@ -121,6 +121,9 @@ impl Observed {
 pub struct Survey {
     /// What was observed, by logical id: of what is wanted, and of the leftovers.
     pub observed: BTreeMap<LogicalId, Observed>,
+    /// How many invocations at once nobody has reserved in the account; none where that does not matter or is not
+    /// told. // aws-behaviours L16
+    pub unreserved_concurrency: Option<i64>,
     /// What is ours and not wanted any more. Their attributes are not filled in.
     pub leftovers: Vec<Wanted>,
 }

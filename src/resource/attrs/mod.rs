@@ -69,6 +69,9 @@ impl<T: Into<Value>> From<T> for Want {
 /// Tags of a resource.
 pub type Tags = BTreeMap<String, String>;
 
+/// Field of a function: invocations at once that are set aside for it.
+pub const RESERVED_CONCURRENCY: &str = "reserved_concurrency";
+
 /// Tag that names the stack a resource belongs to.
 pub const TAG_STACK: &str = "pipectl:stack";
 /// Tag that names the logical id of a resource.
