@@ -228,13 +228,13 @@ fn concurrency_that_the_account_has_not_left_is_refused() {
     };
     assert_eq!(plan(50, 800).refusals, [], "100 are left");
     let refused = plan(50, 801);
-    assert_eq!(refusal(&refused).1, Remedy::ReserveLess);
-    assert_eq!(
-        refused.refusals[0].id,
-        id("new"),
-        "what has its share keeps it"
-    );
-    assert!(refusal(&refused).0.contains("would have 99 left"));
+    let refusals = &refused.refusals[..];
+    let [only] = refusals else {
+        panic!("{refusals:?}")
+    };
+    assert_eq!(only.id, id("new"), "what has its share keeps it");
+    assert_eq!(only.remedy, Remedy::ReserveLess);
+    assert!(only.why.contains("would have 99 left"), "{}", only.why);
     assert_eq!(plan(0, 850).refusals, [], "what is given back counts");
     // Nobody told what is left: then Lambda says it.
     let unknown = Case::new(vec![reserving("new", 9_999)]).up();
