@@ -74,6 +74,14 @@ fn what_cloudformation_reads_is_read() {
         format!("{plain}Transform: [AWS::Include, Mine]\n"),
         format!("{plain}Rules: {{}}\nHooks: {{}}\nConditions: {{}}\nOutputs: {{}}\nParameters: {{}}\n"),
         "Transform: AWS::LanguageExtensions\nResources:\n  Fn::ForEach::Topics:\n    - Name\n    - [A, B]\n    - Topic${Name}: { Type: AWS::SNS::Topic }\nOutputs:\n  Fn::ForEach::Names:\n    - Name\n    - [A, B]\n    - Out${Name}: { Value: x }\n".to_owned(),
+        value("{\n        \"Version\": \"2012-10-17\",\n        \"Statement\": [\n          a\n        ]\n      }"),
+        value("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n  a,\n]\n}"),
+        value("1\n      Tags:\n      - Key: a\n        Value: !Sub '${A}'\n      -\n        Key: b\n        Value:\n          Ref: B"),
+        value("some plain text\n        that goes on"),
+        value("!If\n      - A\n      - - !Ref B\n        - c\n      - !Ref AWS::NoValue"),
+        value("{ \"a\":1, 'b':[x], c: !Ref d, \"e\":!Ref f }"),
+        value("!Sub '{\"a\": \"${B}\"}' # told"),
+        value("'2012-10-17'   \n\n\n      # a comment\n  # less indented\n      B: 1"),
         "{\"Resources\": {\"T\": {\"Type\": \"A::B::C\", \"Properties\": {\"A\": [1, 1.5e10, true, null, \"\\ud83d\\ude00\", {}]}}}}".to_owned(),
         "\t{\n\t\t\"Resources\" :\n\t\t{\n\t\t\t\"T\"\t:\t{\"Type\":\"A::B::C\",\"Properties\":{\"A\":[\n1,\n\t\t2\n]}}\n\t\t}\n\t}".to_owned(),
     ]);
@@ -130,6 +138,41 @@ fn damaged_templates_are_told_of_and_never_break_the_reader() {
         }
     }
     assert!(refused > 50, "only {refused} templates were damaged enough");
+}
+
+/// Nesting and aliases that are made to exhaust a reader are refused.
+#[test]
+fn what_is_made_to_exhaust_the_reader_is_refused() {
+    let root = tempfile::tempdir().expect("a directory");
+    let flood = |opening: &str| {
+        let opened = opening.repeat(25_000 / opening.len());
+        format!("Resources: {{ T: {{ Type: A, Properties: {opened}")
+    };
+    for opening in ["[", "{a: ", "[!Ref ", "!If [", "- "] {
+        let refused = read(root.path(), &flood(opening)).is_err();
+        assert!(refused, "{opening}");
+        // The stack file is read in the same way.
+        let stack = format!("stack: a\nx: {}", flood(opening));
+        assert!(resolve_in(root.path(), &stack, "embedded").is_err());
+    }
+    let nested = |depth: usize| {
+        let (open, close) = ("[!Ref ".repeat(depth), "]".repeat(depth));
+        format!("Resources: {{ T: {{ Type: A, Properties: {{ P: {open}x{close} }} }} }}\n")
+    };
+    assert!(read(root.path(), &nested(90)).is_ok());
+    assert!(read(root.path(), &nested(4_000)).is_err());
+    let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned();
+    for n in 1..12 {
+        let alias = format!("*a{}, ", n - 1).repeat(8);
+        laughs.push_str(&format!("a{n}: &a{n} [{alias}]\n"));
+    }
+    assert!(
+        read(
+            root.path(),
+            &format!("{laughs}Resources: {{ T: {{ Type: A }} }}\n")
+        )
+        .is_err()
+    );
 }
 
 fn shown(template: &str, stack: &str) -> String {
