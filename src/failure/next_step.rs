@@ -79,3 +79,23 @@ pub(super) fn next_step(error: &CallError) -> &'static str {
         None => "mend what the message names, then run it again",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// aws-behaviours F3, F4, F5
+    #[test]
+    fn what_cloudformation_does_not_go_on_with_is_told_with_the_way_on() {
+        let mut error = CallError::local("CreateStack", "Requires capabilities : [CAPABILITY_IAM]");
+        error.code = "InsufficientCapabilitiesException".to_owned();
+        assert!(next_step(&error).contains("`capabilities`"));
+        let stuck = "Stack:s is in UPDATE_ROLLBACK_FAILED state and can not be updated.";
+        let mut error = CallError::local("CreateChangeSet", stuck);
+        error.code = "ValidationError".to_owned();
+        assert!(next_step(&error).contains("continue-update-rollback"));
+        let full = "Files (AWS::S3::Bucket): The bucket you tried to delete is not empty";
+        let error = CallError::ended_badly("template gone", "DELETE_FAILED", full);
+        assert!(next_step(&error).contains("what is in it"));
+    }
+}

@@ -154,6 +154,7 @@ fn what_cannot_be_changed_in_place_is_not_adopted() {
     assert_eq!(refusal(&plan).1, Remedy::Rename);
 }
 
+/// aws-behaviours F8
 #[test]
 fn a_resource_of_another_stack_is_never_adopted() {
     let tags = [
