@@ -126,6 +126,7 @@ impl Proposal {
 pub fn traits(kind: Kind) -> Traits {
     resource::of(kind).map_or_else(Traits::default, |kind| Traits {
         fixed_fields: kind.fixed_fields(),
+        shown_when_made: kind.shown_when_made(),
         stores_data: kind.stores_data(),
     })
 }

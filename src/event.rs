@@ -73,6 +73,14 @@ pub enum Event {
         /// Region.
         region: String,
     },
+    /// The account turned out to be one of a Learner Lab.
+    LearnerLabUsed {
+        /// ARN of the role that every function gets; none where the stack has no functions.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role: Option<String>,
+        /// Most invocations at once of one mapping.
+        max_concurrency: u32,
+    },
     /// The clock of an endpoint and that of this machine say different times.
     ClocksDiffered {
         /// Where it is.

@@ -80,6 +80,7 @@ mod tests {
         error
     }
 
+    /// aws-behaviours S6
     #[test]
     fn patience_grows_pauses_and_ends_with_the_bound() {
         let deadlines = Deadlines {

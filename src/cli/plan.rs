@@ -100,7 +100,6 @@ async fn make(
     let artifacts = if args.down {
         None
     } else {
-        session::refuse_roles(stack, row)?;
         let tell = |event: package::PackageEvent| renderer.emit(event.into());
         let options = session::packaging(row, renderer);
         Some(package::package(stack, options, &tell).await?)
@@ -115,6 +114,7 @@ async fn make(
     };
     let mut target = target;
     target.tuning = !args.no_tuning;
+    session::tell_lab(stack, &target, renderer);
     let artifacts = match artifacts {
         Some(artifacts) => Some(session::fitting(stack, &target, artifacts, renderer).await?),
         None => None,

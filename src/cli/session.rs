@@ -160,14 +160,18 @@ pub(super) async fn agree(
     .into())
 }
 
-/// Functions cannot be made where each needs a role, as long as none is made.
-pub(super) fn refuse_roles(stack: &Stack, row: &TargetRow) -> Result<(), TargetError> {
-    if row.capabilities.roles && !stack.functions.is_empty() {
-        return Err(TargetError::NoRoles {
-            target: row.name.to_string(),
+/// Says what is done otherwise in an account of a Learner Lab.
+pub(super) fn tell_lab(stack: &Stack, target: &Target, sink: &dyn Sink) {
+    if target.capabilities().learner_lab {
+        let takes = stack
+            .functions
+            .iter()
+            .any(|function| function.role.is_none());
+        sink.emit(Event::LearnerLabUsed {
+            role: target.shared_role.clone().filter(|_| takes),
+            max_concurrency: target::LAB_CONCURRENCY,
         });
     }
-    Ok(())
 }
 
 /// Why a stack is not there, when a part of it is missing, or all of it.

@@ -62,7 +62,6 @@ pub(super) async fn run(
 ) -> Ended {
     let row = session::named_row(global)?;
     let stack = session::load(global, &row.name)?;
-    session::refuse_roles(&stack, &row)?;
     // A file that cannot be read is told before anything is built or made.
     if let Some(file) = &args.smoke {
         send::readable(file)?;
@@ -81,6 +80,7 @@ pub(super) async fn run(
     let begun = Instant::now();
     let cx = session::context(&stack, target, Some(artifacts));
     let before = session::recorded(&stack, &row);
+    session::tell_lab(&stack, &cx.place.target, renderer);
     tell_skipped(&stack, &cx, renderer);
     tell_tuned(&stack, &cx, renderer);
     let proposal =

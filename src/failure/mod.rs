@@ -79,7 +79,7 @@ impl Dressed for TargetError {
             | Self::OtherAccount { .. }
             | Self::NotAgreed { .. }
             | Self::NoCredentials { .. }
-            | Self::NoRoles { .. } => Exit::Refused,
+            | Self::NoLabRole { .. } => Exit::Refused,
             Self::Embedded(_) | Self::Files { .. } => Exit::Failed,
         }
     }

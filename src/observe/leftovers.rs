@@ -65,7 +65,13 @@ pub(super) fn uses_of_leftovers(leftovers: &mut [Wanted], wanted: &[Wanted]) {
     let of = |kinds: &[Kind]| -> Vec<LogicalId> {
         all().filter(|id| kinds.contains(&id.kind)).collect()
     };
-    let stores = of(&[Kind::Bucket, Kind::Queue, Kind::Table, Kind::LogGroup]);
+    let stores = of(&[
+        Kind::Bucket,
+        Kind::Queue,
+        Kind::Table,
+        Kind::Role,
+        Kind::LogGroup,
+    ]);
     let started = of(&[Kind::Permission, Kind::Function]);
     for leftover in leftovers {
         match leftover.id.kind {

@@ -40,6 +40,8 @@ pub struct Limits {
     dynamodb: Semaphore,
     lambda: Semaphore,
     logs: Semaphore,
+    iam: Semaphore,
+    cloudformation: Semaphore,
 }
 
 impl Limits {
@@ -51,6 +53,8 @@ impl Limits {
             dynamodb: Semaphore::new(parallel.dynamodb),
             lambda: Semaphore::new(parallel.lambda),
             logs: Semaphore::new(parallel.logs),
+            iam: Semaphore::new(parallel.iam),
+            cloudformation: Semaphore::new(parallel.cloudformation),
         }
     }
 
@@ -62,6 +66,8 @@ impl Limits {
             Service::DynamoDb => &self.dynamodb,
             Service::Lambda => &self.lambda,
             Service::Logs => &self.logs,
+            Service::Iam => &self.iam,
+            Service::CloudFormation => &self.cloudformation,
         };
         // Nobody closes them: there always is one.
         semaphore.acquire().await.ok()

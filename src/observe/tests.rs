@@ -88,6 +88,7 @@ fn what_is_listed_under_a_wanted_id_and_is_something_else_is_told_apart() {
     assert!(lists.look(&wanted[0]).is_some());
 }
 
+/// aws-behaviours L12
 #[test]
 fn a_leftover_function_goes_before_every_store() {
     let mut leftovers = [

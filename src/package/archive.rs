@@ -211,6 +211,7 @@ mod tests {
         names
     }
 
+    /// aws-behaviours L10
     #[test]
     fn the_same_binary_gives_the_same_bytes_in_two_directories() {
         let content = b"\x7fELF and the rest".repeat(1000);
@@ -228,6 +229,7 @@ mod tests {
         assert!(stored[0].len() < content.len() / 10, "it is compressed");
     }
 
+    /// aws-behaviours L10
     #[test]
     fn entries_are_sorted_executable_and_dated_1980() {
         let zip =
@@ -263,6 +265,7 @@ mod tests {
         assert_eq!(seen, [entry(BOOTSTRAP, "program"), entry("z.json", "{}")]);
     }
 
+    /// aws-behaviours L10
     #[test]
     fn the_hash_is_that_of_the_file_in_base64() {
         let zip = Zip::new(&[(BOOTSTRAP, b"program")], Effort::Quick).expect("zipped");

@@ -298,6 +298,7 @@ pub(super) mod tests {
         header
     }
 
+    /// aws-behaviours L17
     #[test]
     fn a_program_for_lambda_fits_and_what_differs_is_told() {
         let elf = |program| Content::Elf(program);

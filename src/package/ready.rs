@@ -230,6 +230,7 @@ mod tests {
         }
     }
 
+    /// aws-behaviours L7
     #[test]
     fn more_than_lambda_takes_is_refused_without_being_kept() {
         let chunk = vec![0_u8; 64 << 20];

@@ -149,6 +149,7 @@ mod tests {
         _ => Architecture::Arm64,
     };
 
+    /// aws-behaviours L17
     #[test]
     fn what_runs_here_is_built_for_here_and_everything_else_for_lambda() {
         let host = RunsOn::Host { by_qemu: true };
@@ -162,6 +163,7 @@ mod tests {
         assert_eq!(Variant::Lambda(FOREIGN).architecture(), FOREIGN);
     }
 
+    /// aws-behaviours L17
     #[test]
     fn versions_of_glibc_are_compared_by_number() {
         let glibc = |text: &str| Glibc::parse(text).expect("a version");

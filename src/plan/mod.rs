@@ -97,7 +97,7 @@ pub struct Step {
     pub action: Action,
     /// Why.
     pub why: String,
-    /// Field changes of an update, a replacement or an adoption.
+    /// Field changes of an update, a replacement or an adoption; of what is made the fields that are worth showing.
     pub changes: Vec<Change>,
     /// Steps that must be done before this one.
     pub after: BTreeSet<LogicalId>,
@@ -193,6 +193,8 @@ impl Plan {
 pub struct Traits {
     /// Fields that cannot be changed in place.
     pub fixed_fields: &'static [&'static str],
+    /// Fields that are worth showing also when it is made.
+    pub shown_when_made: &'static [&'static str],
     /// Replacing or deleting it can lose data of the user.
     pub stores_data: bool,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Plan, Refusal, Remedy, Request, Step, order};
-use crate::resource::attrs::{Change, Live, Observed, Origin, Owner, Wanted, compare};
+use crate::resource::attrs::{Change, Live, Observed, Origin, Owner, Wanted, compare, made};
 use crate::stack::model::{Kind, LogicalId};
 
 /// A step, or the reason why there is none.
@@ -102,7 +102,11 @@ fn decide(request: &Request<'_>, wanted: &Wanted) -> Decision {
             .map(|change| change.field.clone())
     };
     match request.survey.of(&wanted.id) {
-        Observed::Absent => Ok(step(wanted, Action::Create, "it is not there")),
+        Observed::Absent => {
+            let mut step = step(wanted, Action::Create, "it is not there");
+            step.changes = made(&resolved, traits.shown_when_made);
+            Ok(step)
+        }
         Observed::Unowned(live) => {
             let owner = live.owner();
             let why = format!("a resource of that name is there and {owner}");

@@ -98,6 +98,7 @@ impl Board {
             | Event::Skipped { .. }
             | Event::Tuned { .. }
             | Event::AccountUsed { .. }
+            | Event::LearnerLabUsed { .. }
             | Event::ClocksDiffered { .. }
             | Event::StackMissed { .. }
             | Event::LogGroupMissed { .. }

@@ -71,6 +71,19 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
         Event::AccountUsed { account, region } => {
             Some(format!("{} {account} in {region}", hint("account")))
         }
+        Event::LearnerLabUsed {
+            role,
+            max_concurrency,
+        } => {
+            let role = role.as_ref().map_or_else(String::new, |role| {
+                let name = role.rsplit('/').next().unwrap_or(role);
+                format!("functions run with its {name}; ")
+            });
+            Some(format!(
+                "{} {role}a mapping runs {max_concurrency} invocations at most; what is up when the session ends goes on costing",
+                warn("Learner Lab:")
+            ))
+        }
         Event::ClocksDiffered { place, ahead_s } => Some(format!(
             "{} the clock of {place} is {} s {} this machine's; times are taken as that clock tells them",
             warn("clocks differ:"),

@@ -52,7 +52,11 @@ fn lines(plan: &Plan, shown: impl Fn(&Step) -> bool) -> String {
         };
         text.push_str(&format!("\n  {line}"));
         for change in step.changes.iter().filter(|change| !change.is_record()) {
-            text.push_str(&format!("\n      {}", field(change)));
+            let line = match (&change.to, step.action) {
+                (Some(value), Action::Create) => format!("{}: {}", change.field, short(value)),
+                _ => field(change),
+            };
+            text.push_str(&format!("\n      {line}"));
         }
     }
     for refusal in &plan.refusals {
@@ -118,8 +122,11 @@ fn field(change: &Change) -> String {
     }
 }
 
-/// A value without the quotes of a plain text, cut when it is long.
+/// A value without the quotes of a plain text, cut when it is long. What a policy allows is shown whole.
 pub(super) fn short(value: &Value) -> String {
+    if value.get("Effect").is_some() {
+        return plain(value);
+    }
     console::truncate_str(&plain(value), LONGEST_VALUE, "…").into_owned()
 }
 
@@ -128,6 +135,7 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) if fields.contains_key("Effect") => statement(fields),
         Value::Object(fields) => fields
             .iter()
             .map(|(name, value)| (name, plain(value)))
@@ -140,6 +148,37 @@ fn plain(value: &Value) -> String {
             .collect::<Vec<_>>()
             .join(", "),
         other => other.to_string(),
+    }
+}
+
+/// A statement of a policy: `Allow s3:GetObject on demo-uploads/*`.
+fn statement(fields: &serde_json::Map<String, Value>) -> String {
+    let words = |value: &Value| {
+        let items = match value {
+            Value::Array(items) => items.as_slice(),
+            single => std::slice::from_ref(single),
+        };
+        let words: Vec<String> = items.iter().map(|item| of_arn(&plain(item))).collect();
+        words.join(", ")
+    };
+    let mut text = String::new();
+    for (name, value) in fields {
+        let word = match name.as_str() {
+            "Effect" | "Action" => String::new(),
+            "Resource" => "on ".to_owned(),
+            other => format!("{other} "),
+        };
+        let space = if text.is_empty() { "" } else { " " };
+        text.push_str(&format!("{space}{word}{}", words(value)));
+    }
+    text
+}
+
+/// What an ARN names, without service, region and account.
+fn of_arn(text: &str) -> String {
+    match text.splitn(6, ':').collect::<Vec<_>>()[..] {
+        ["arn", _, _, _, _, named] => named.to_owned(),
+        _ => text.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag, Tagging};
 
-use super::bucket_settings::GONE;
+use super::bucket_settings::{ABORT, ABORT_UPLOADS_DAYS, EXPIRY, GONE};
 use super::error::{absent, failed};
 use super::{
     Attrs, CallError, Context, Listed, Live, Observed, Owner, Place, Resolved, ResourceKind,
@@ -32,7 +32,8 @@ impl ResourceKind for BucketKind {
                 .with("versioning", versioning)
                 .with("public_access", "blocked")
                 .with("tls_only", true)
-                .with_some("expire_after_days", expire_after.map(|days| days.0));
+                .with(ABORT, ABORT_UPLOADS_DAYS)
+                .with_some(EXPIRY, expire_after.map(|days| days.0));
             wanted.tagged = true;
             wanted.retain = retain;
             wanted
@@ -138,7 +139,12 @@ impl ResourceKind for BucketKind {
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
         // One write at a time: S3 refuses two at once on one bucket. // aws-behaviours S6
-        for field in super::differing(wanted, &live.attrs) {
+        let mut fields = super::differing(wanted, &live.attrs);
+        if fields.contains(EXPIRY) {
+            // Both are in one rule, which is written once.
+            fields.remove(ABORT);
+        }
+        for field in fields {
             bucket_settings::write(cx, wanted, &field).await?;
         }
         Ok(())

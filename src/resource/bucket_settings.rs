@@ -15,11 +15,16 @@ use super::{Attrs, CallError, Context, Resolved};
 /// Codes of "no such bucket".
 pub(super) const GONE: &[&str] = &["NoSuchBucket", "NotFound"];
 /// Id of our lifecycle rule.
-const EXPIRY_RULE: &str = "pipectl-expire";
+const LIFECYCLE_RULE: &str = "pipectl-expire";
 /// Sid of our policy statement.
 const TLS_SID: &str = "PipectlTlsOnly";
-/// Parts of uploads that were never completed are dropped after this many days.
-const ABORT_UPLOADS_DAYS: i32 = 7;
+/// Parts of uploads that were never completed are dropped after this many days: nobody sees them, and they cost.
+pub(super) const ABORT_UPLOADS_DAYS: i32 = 7;
+
+/// Field: days after which objects expire.
+pub(super) const EXPIRY: &str = "expire_after_days";
+/// Field: days after which parts of uploads that were never completed are dropped.
+pub(super) const ABORT: &str = "abort_uploads_after_days";
 
 /// Reads all settings at once; none when the bucket is not there.
 pub(super) async fn read(cx: &Context, name: &str) -> Result<Option<Attrs>, CallError> {
@@ -73,12 +78,13 @@ pub(super) async fn read(cx: &Context, name: &str) -> Result<Option<Attrs>, Call
     {
         attrs.insert("tls_only".to_owned(), true.into());
     }
-    let days = rules?
-        .iter()
-        .find(|rule| rule.id() == Some(EXPIRY_RULE))
-        .and_then(expiry_days);
-    if let Some(days) = days {
-        attrs.insert("expire_after_days".to_owned(), days.into());
+    let rules = rules?;
+    let ours = rules.iter().find(|rule| rule.id() == Some(LIFECYCLE_RULE));
+    if let Some(days) = ours.and_then(expiry_days) {
+        attrs.insert(EXPIRY.to_owned(), days.into());
+    }
+    if let Some(days) = ours.and_then(abort_days) {
+        attrs.insert(ABORT.to_owned(), days.into());
     }
     Ok(Some(attrs))
 }
@@ -89,7 +95,7 @@ pub(super) async fn write(cx: &Context, wanted: &Resolved, field: &str) -> Resul
         "versioning" => put_versioning(cx, wanted).await,
         "public_access" => block_public_access(cx, wanted).await,
         "tls_only" => put_policy(cx, wanted).await,
-        "expire_after_days" => put_expiry(cx, wanted).await,
+        EXPIRY | ABORT => put_lifecycle(cx, wanted).await,
         other => Err(CallError::local(
             "sync",
             format!("a bucket has no field {other}"),
@@ -211,27 +217,36 @@ fn expiry_days(rule: &LifecycleRule) -> Option<i32> {
     (rule.status() == &ExpirationStatus::Enabled && noncurrent == days).then_some(days)
 }
 
-async fn put_expiry(cx: &Context, wanted: &Resolved) -> Result<(), CallError> {
+fn abort_days(rule: &LifecycleRule) -> Option<i32> {
+    let days = rule.abort_incomplete_multipart_upload()?;
+    (rule.status() == &ExpirationStatus::Enabled).then_some(days.days_after_initiation()?)
+}
+
+async fn put_lifecycle(cx: &Context, wanted: &Resolved) -> Result<(), CallError> {
     let name = &wanted.identity.name;
     let mut rules = read_rules(cx, name).await?;
-    rules.retain(|rule| rule.id() != Some(EXPIRY_RULE));
-    if let Some(days) = wanted.number("expire_after_days") {
-        let days = days as i32;
+    rules.retain(|rule| rule.id() != Some(LIFECYCLE_RULE));
+    let days = |field| wanted.number(field).map(|days| days as i32);
+    let (expire, abort) = (days(EXPIRY), days(ABORT));
+    if expire.is_some() || abort.is_some() {
+        let expiration = |days| LifecycleExpiration::builder().days(days).build();
+        let noncurrent = |days| {
+            NoncurrentVersionExpiration::builder()
+                .noncurrent_days(days)
+                .build()
+        };
+        let uploads = |days| {
+            AbortIncompleteMultipartUpload::builder()
+                .days_after_initiation(days)
+                .build()
+        };
         let rule = LifecycleRule::builder()
-            .id(EXPIRY_RULE)
+            .id(LIFECYCLE_RULE)
             .status(ExpirationStatus::Enabled)
             .filter(LifecycleRuleFilter::builder().prefix("").build())
-            .expiration(LifecycleExpiration::builder().days(days).build())
-            .noncurrent_version_expiration(
-                NoncurrentVersionExpiration::builder()
-                    .noncurrent_days(days)
-                    .build(),
-            )
-            .abort_incomplete_multipart_upload(
-                AbortIncompleteMultipartUpload::builder()
-                    .days_after_initiation(ABORT_UPLOADS_DAYS)
-                    .build(),
-            )
+            .set_expiration(expire.map(expiration))
+            .set_noncurrent_version_expiration(expire.map(noncurrent))
+            .set_abort_incomplete_multipart_upload(abort.map(uploads))
             .build()
             .map_err(|e| CallError::local("PutBucketLifecycleConfiguration", e.to_string()))?;
         rules.push(rule);

@@ -61,6 +61,7 @@ const THROTTLED: &[&str] = &[
 const PROPAGATING: &[&str] = &[
     "cannot be assumed by Lambda",
     "execution role does not have permissions",
+    "does not have permissions to call",
     "ensure the role can perform",
     "Invalid value for the parameter Policy",
     "Invalid principal in policy",
@@ -80,6 +81,7 @@ const BUSY: &[&str] = &[
     "DeleteConflict",
     "TransactionInProgressException",
     "ConcurrentModificationException",
+    "ConcurrentModification",
     // A writer put something in while it was being emptied. // aws-behaviours S16
     "BucketNotEmpty",
 ];
@@ -90,10 +92,16 @@ const TAKEN: &[&str] = &[
     "QueueNameExists",
     "QueueAlreadyExists",
     "ResourceAlreadyExistsException",
+    "EntityAlreadyExists",
 ];
 
 /// Codes of a service's own failure.
-const SERVER_FAULTS: &[&str] = &["InternalError", "InternalFailure", "ServiceUnavailable"];
+const SERVER_FAULTS: &[&str] = &[
+    "InternalError",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "ServiceFailure",
+];
 
 /// Codes of what is not there. // aws-behaviours S7, Q5
 const VANISHED: &[&str] = &[
@@ -101,6 +109,7 @@ const VANISHED: &[&str] = &[
     "QueueDoesNotExist",
     "NonExistentQueue",
     "ResourceNotFoundException",
+    "NoSuchEntity",
 ];
 
 /// Why a failure passes by itself; none for one that stays.
@@ -167,6 +176,7 @@ mod tests {
         error
     }
 
+    /// aws-behaviours I1, I10, S2, S3, S6, S9, S10, S19, L3, L6, L11, L14, Q1, Q5, E3, D1, D8, D9, F7
     #[test]
     fn a_failure_is_told_by_its_code_and_its_message() {
         let cases: &[(&str, &str, u16, Option<Cause>)] = &[

@@ -27,6 +27,10 @@ pub enum Service {
     Lambda,
     /// CloudWatch Logs.
     Logs,
+    /// IAM.
+    Iam,
+    /// CloudFormation.
+    CloudFormation,
 }
 
 /// Something that happens in the middle of a step, for those who watch.

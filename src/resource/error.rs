@@ -143,9 +143,12 @@ where
                     "Unknown"
                 })
                 .to_owned(),
-            message: service
-                .and_then(|meta| meta.message())
-                .map_or_else(|| DisplayErrorContext(&error).to_string(), str::to_owned),
+            message: match service.map(|meta| (meta.code(), meta.message())) {
+                Some((_, Some(message))) => message.to_owned(),
+                // The whole context would show the answer's body and headers.
+                Some((None, None)) => unread(&error, status),
+                _ => DisplayErrorContext(&error).to_string(),
+            },
             request_id: service
                 .and_then(|meta| meta.extra("aws_request_id"))
                 .map(str::to_owned),
@@ -153,6 +156,17 @@ where
             unreachable,
         }
     }
+}
+
+/// What is wrong with an answer that says nothing as AWS says it.
+fn unread(error: &dyn std::error::Error, status: Option<u16>) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let status = status.map_or_else(String::new, |status| format!(" (HTTP {status})"));
+    let cause: String = cause.to_string().chars().take(200).collect();
+    format!("the answer cannot be read{status}: {cause}")
 }
 
 /// `Ok(None)` when AWS answered with one of these codes: not there is an answer, not a failure.

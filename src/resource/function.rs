@@ -244,12 +244,7 @@ impl ResourceKind for FunctionKind {
 
 fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted {
     let identity = place.function(stack, &function.name);
-    let role = format!(
-        "arn:{}:iam::{}:role/{}",
-        place.target.partition(),
-        place.target.account,
-        identity.name
-    );
+    let role = place.role_of(stack, function);
     let mut wanted = Wanted::new(LogicalId::new(Kind::Function, &function.name), identity)
         .with("runtime", RUNTIME)
         .with("handler", "bootstrap")
@@ -260,6 +255,9 @@ fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted 
         .with("async_retries", function.async_retries)
         .with_some("reserved_concurrency", function.reserved_concurrency)
         .after(LogicalId::new(Kind::LogGroup, &function.name));
+    if place.makes_roles() && function.role.is_none() {
+        wanted = wanted.after(LogicalId::new(Kind::Role, &function.name));
+    }
     if let Some(artifact) = place
         .artifacts
         .as_ref()

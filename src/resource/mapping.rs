@@ -12,6 +12,7 @@ use super::{
     ResourceKind, Service, Tags, Wanted, function,
 };
 use crate::stack::model::{Kind, LogicalId, Mapping, Stack};
+use crate::target::LAB_CONCURRENCY;
 use crate::wait::Look;
 
 /// Mappings.
@@ -35,6 +36,16 @@ fn window(place: &Place, wiring: &Mapping) -> u32 {
     } else {
         wiring.window.0
     }
+}
+
+/// Most invocations at once. A Learner Lab has ten for everything: a mapping that takes more starves the rest,
+/// and what is throttled uses up receives. // aws-behaviours L16, E10
+fn max_concurrency(place: &Place, wiring: &Mapping) -> Option<u32> {
+    if place.target.capabilities().learner_lab {
+        let stack = wiring.max_concurrency.unwrap_or(LAB_CONCURRENCY);
+        return Some(stack.min(LAB_CONCURRENCY));
+    }
+    wiring.max_concurrency
 }
 
 fn is_tuned(place: &Place, wiring: &Mapping) -> bool {
@@ -101,7 +112,7 @@ impl ResourceKind for MappingKind {
                     .with("batch", wiring.batch)
                     .with("window", window(place, wiring))
                     .with("responses", PARTIAL_FAILURES)
-                    .with_some("max_concurrency", wiring.max_concurrency);
+                    .with_some("max_concurrency", max_concurrency(place, wiring));
                 // A mapping whose queue hides messages for less than the function runs is refused.
                 // aws-behaviours Q10
                 wanted.at_least = Some(AtLeast {
@@ -469,6 +480,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    /// aws-behaviours E1
     #[test]
     fn of_several_the_lowest_is_kept_and_the_others_are_doubles() {
         let one = |uuid: &str| {

@@ -17,14 +17,17 @@ mod notification;
 mod permission;
 mod policy;
 mod queue;
+mod role;
+mod role_policy;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
 
 use crate::package::Artifact;
-use crate::stack::model::{Kind, LogicalId, Stack};
+use crate::stack::model::{Function, Kind, LogicalId, Stack};
 use crate::target::Target;
 
 pub use attrs::{
@@ -41,6 +44,7 @@ pub const KINDS: &[&dyn ResourceKind] = &[
     &bucket::BucketKind,
     &queue::QueueKind,
     &table::TableKind,
+    &role::RoleKind,
     &log_group::LogGroupKind,
     &function::FunctionKind,
     &permission::PermissionKind,
@@ -173,6 +177,67 @@ impl Place {
         }
     }
 
+    /// Are the roles of functions made here, and by us?
+    pub fn makes_roles(&self) -> bool {
+        let capabilities = self.target.capabilities();
+        capabilities.roles && !capabilities.learner_lab
+    }
+
+    /// ARN of the role that a function runs with.
+    pub fn role_of(&self, stack: &Stack, function: &Function) -> String {
+        if let Some(named) = &function.role {
+            return self.iam_arn("role", named);
+        }
+        if let Some(shared) = &self.target.shared_role {
+            return shared.clone();
+        }
+        if self.makes_roles() {
+            return self.role(stack, &function.name).arn.unwrap_or_default();
+        }
+        // Nobody looks whether it is there.
+        self.iam_arn("role", &self.name(stack, &function.name))
+    }
+
+    /// Identity of the role of the function `name` of the stack. Roles are of the whole account, so their
+    /// names carry the region.
+    pub fn role(&self, stack: &Stack, name: &str) -> Identity {
+        let whole = format!("{}{}", self.name(stack, name), self.role_suffix());
+        self.role_named(&stack.name, fitting(whole, ROLE_NAME))
+    }
+
+    /// Identity of a role of the stack by its physical name.
+    pub fn role_named(&self, stack: &str, physical: String) -> Identity {
+        let path = self.role_path(stack);
+        Identity {
+            arn: Some(self.iam_arn("role", &format!("{}{physical}", &path[1..]))),
+            name: physical,
+            ..Identity::default()
+        }
+    }
+
+    /// Path of all roles of a stack in this region: they are listed by it.
+    pub fn role_path(&self, stack: &str) -> String {
+        format!("/pipectl/{stack}/{}/", self.target.region())
+    }
+
+    /// As [`Place::name_in_stack`], of a role; none also for a name that had to be cut.
+    pub fn role_in_stack<'a>(&self, stack: &str, physical: &'a str) -> Option<&'a str> {
+        self.name_in_stack(stack, physical.strip_suffix(&self.role_suffix())?)
+    }
+
+    fn role_suffix(&self) -> String {
+        format!("-{}", self.target.region())
+    }
+
+    /// ARN of a role or policy of this account; one that is written as an ARN is it.
+    pub fn iam_arn(&self, kind: &str, named: &str) -> String {
+        if named.starts_with("arn:") {
+            return named.to_owned();
+        }
+        let (partition, account) = (self.target.partition(), &self.target.account);
+        format!("arn:{partition}:iam::{account}:{kind}/{named}")
+    }
+
     /// Identity of the log group of the function `name` of the stack.
     pub fn log_group(&self, stack: &Stack, name: &str) -> Identity {
         self.log_group_named(format!("{}{}", log_group::FOLDER, self.name(stack, name)))
@@ -186,6 +251,19 @@ impl Place {
             url: None,
         }
     }
+}
+
+/// Longest name of a role. Source: IAM API reference, CreateRole.
+const ROLE_NAME: usize = 64;
+
+/// A name that fits: one that is too long is cut, and ends with what tells it from others that are cut alike.
+fn fitting(whole: String, longest: usize) -> String {
+    if whole.len() <= longest {
+        return whole;
+    }
+    let print = hex::encode(&Sha256::digest(whole.as_bytes())[..4]);
+    // Names are ASCII here: any place is one to cut at.
+    format!("{}-{print}", &whole[..longest - print.len() - 1])
 }
 
 /// Something of ours by its name, as a listing tells it.
@@ -214,6 +292,12 @@ pub trait ResourceKind: Sync {
 
     /// Fields that cannot be changed in place.
     fn fixed_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Fields that are shown also when it is made: what they say is worth reading before it is done. A field
+    /// stands for those below it.
+    fn shown_when_made(&self) -> &'static [&'static str] {
         &[]
     }
 

@@ -257,6 +257,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    /// aws-behaviours L11
     #[test]
     fn a_statement_reads_the_same_in_every_spelling() {
         let policies = [

@@ -11,13 +11,19 @@ use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Owner, Place, Resolved,
     ResourceKind, Service, Tags, Wanted,
 };
-use crate::stack::model::{Kind, LogicalId, Stack};
+use crate::stack::model::{Kind, LogicalId, Queue, Stack};
 
 /// SQS queues, dead letter queues included.
 pub struct QueueKind;
 
 /// Codes of "no such queue" in the JSON and the query protocol.
 const GONE: &[&str] = &["QueueDoesNotExist", "NonExistentQueue"];
+
+/// Field: whose dead letters a queue takes. One without it takes those of every queue of the account.
+const ALLOWED: &str = "dead_letters_of";
+
+/// Most queues that a dead letter queue can name. // aws-behaviours Q8
+const MOST_SOURCES: usize = 10;
 
 /// Queues in one page of a listing, SQS's largest.
 const MOST_QUEUES: i32 = 1_000;
@@ -58,6 +64,10 @@ impl ResourceKind for QueueKind {
                         )
                         .with("dead_letter.max_receives", dead_letter.max_receives)
                         .after(LogicalId::new(Kind::Queue, &dead_letter.queue));
+                }
+                let sources = sources(stack, place, &queue.name);
+                if !sources.is_empty() {
+                    wanted = wanted.with(ALLOWED, sources);
                 }
                 wanted.tagged = true;
                 wanted.retain = queue.retain;
@@ -173,6 +183,9 @@ impl ResourceKind for QueueKind {
             // An empty value takes the redrive policy away.
             attributes.insert(QueueAttributeName::RedrivePolicy, String::new());
         }
+        if !wanted.attrs.contains_key(ALLOWED) && live.attrs.contains_key(ALLOWED) {
+            attributes.insert(QueueAttributeName::RedriveAllowPolicy, String::new());
+        }
         cx.clients
             .sqs
             .set_queue_attributes()
@@ -209,6 +222,25 @@ impl ResourceKind for QueueKind {
             .await;
         absent(answer.map_err(failed("DeleteQueue")), GONE).map(|_| ())
     }
+}
+
+/// ARNs of the queues whose dead letters a queue takes, sorted; none when there are more than can be named.
+fn sources(stack: &Stack, place: &Place, name: &str) -> Vec<String> {
+    let sends_here = |queue: &&Queue| {
+        let to = queue.dead_letter.as_ref();
+        to.is_some_and(|to| to.queue == name)
+    };
+    let mut sources: Vec<String> = stack
+        .queues
+        .iter()
+        .filter(sends_here)
+        .filter_map(|queue| place.queue(stack, &queue.name).arn)
+        .collect();
+    sources.sort();
+    if sources.len() > MOST_SOURCES {
+        sources.clear();
+    }
+    sources
 }
 
 fn url_of(live: &Live) -> &str {
@@ -279,6 +311,11 @@ fn attributes_of(wanted: &Resolved) -> HashMap<QueueAttributeName, String> {
         });
         attributes.insert(QueueAttributeName::RedrivePolicy, policy.to_string());
     }
+    // aws-behaviours Q8
+    if let Some(sources) = wanted.attrs.get(ALLOWED) {
+        let policy = json!({ "redrivePermission": "byQueue", "sourceQueueArns": sources });
+        attributes.insert(QueueAttributeName::RedriveAllowPolicy, policy.to_string());
+    }
     attributes
 }
 
@@ -331,6 +368,11 @@ fn live(
             .or_else(|| receives.as_str().and_then(|text| text.parse().ok()));
         attrs.insert("dead_letter.max_receives".to_owned(), receives.into());
     }
+    if let Some(policy) = text(&QueueAttributeName::RedriveAllowPolicy)
+        && let Some(allowed) = allowed(policy)
+    {
+        attrs.insert(ALLOWED.to_owned(), allowed);
+    }
     let facts = Attrs::from([
         (
             "visible".to_owned(),
@@ -358,10 +400,26 @@ fn live(
     })
 }
 
+/// Whose dead letters a policy lets in; none where it is everybody's. // aws-behaviours Q8
+fn allowed(policy: &str) -> Option<Value> {
+    let policy: Value = serde_json::from_str(policy).ok()?;
+    match policy["redrivePermission"].as_str()? {
+        "byQueue" => {
+            let list = policy["sourceQueueArns"].as_array()?;
+            let mut arns: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+            arns.sort_unstable();
+            Some(arns.into())
+        }
+        "denyAll" => Some(Value::Array(Vec::new())),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// aws-behaviours Q7
     #[test]
     fn a_redrive_policy_reads_the_same_with_a_number_or_a_string() {
         for receives in ["5", "\"5\""] {

@@ -232,6 +232,8 @@ pub struct Stack {
     pub mappings: Vec<Mapping>,
     /// CloudFormation templates.
     pub templates: Vec<Template>,
+    /// Managed policy that bounds every role that is made: ARN, or name, as written.
+    pub permissions_boundary: Option<String>,
     /// Outputs by name.
     pub outputs: Vec<(String, Text)>,
 }
@@ -409,6 +411,8 @@ pub struct Function {
     pub on_failure: Option<String>,
     /// Retries of an asynchronous invocation (0–2; AWS's default 2).
     pub async_retries: u32,
+    /// Role that it has instead of one that is made for it: ARN, or name with its path, as written.
+    pub role: Option<String>,
     /// Reserved concurrency.
     pub reserved_concurrency: Option<u32>,
     /// How long its logs are kept.

@@ -28,8 +28,11 @@ macro_rules! capabilities {
 capabilities! {
     /// pipectl starts the endpoint itself when it is absent, and stops it when nothing is left.
     self_served,
-    /// IAM roles exist there and mean something.
+    /// Functions need IAM roles there, and each gets one that allows what the stack says.
     roles,
+    /// It is an account of a Learner Lab: nothing of IAM may be written, every function has the lab's own role,
+    /// and ten invocations run at once. // aws-behaviours I8, I9, L16
+    learner_lab,
     /// CloudFormation templates are deployed there.
     templates,
     /// Bucket names are shared with every other account, so ours carry account and region.
@@ -69,6 +72,10 @@ pub struct Parallel {
     pub lambda: usize,
     /// CloudWatch Logs.
     pub logs: usize,
+    /// IAM, which AWS serves from one place for all regions.
+    pub iam: usize,
+    /// CloudFormation.
+    pub cloudformation: usize,
 }
 
 impl Parallel {
@@ -79,6 +86,8 @@ impl Parallel {
         dynamodb: 32,
         lambda: 32,
         logs: 32,
+        iam: 32,
+        cloudformation: 8,
     };
 
     /// For AWS: Lambda's control plane takes about 15 calls a second in all.
@@ -89,6 +98,8 @@ impl Parallel {
         dynamodb: 10,
         lambda: 8,
         logs: 5,
+        iam: 5,
+        cloudformation: 4,
     };
 }
 
@@ -132,6 +143,8 @@ deadlines! {
     propagation,
     /// A throttled service to take calls again. // aws-behaviours L14, F7
     throttled,
+    /// A CloudFormation stack to be made, changed or deleted.
+    template,
     /// A queue's name to be free after its deletion: 60 s on AWS. // aws-behaviours Q1
     queue_name,
 }
@@ -144,6 +157,7 @@ impl Deadlines {
         mapping: Duration::from_secs(60),
         busy: Duration::from_secs(30),
         propagation: Duration::from_secs(30),
+        template: Duration::from_secs(120),
         throttled: Duration::from_secs(30),
         queue_name: Duration::from_secs(90),
         poll: (Duration::from_millis(5), Duration::from_millis(250)),
@@ -157,6 +171,7 @@ impl Deadlines {
         mapping: Duration::from_mins(3),
         busy: Duration::from_mins(3),
         propagation: Duration::from_mins(2),
+        template: Duration::from_mins(30),
         throttled: Duration::from_mins(3),
         queue_name: Duration::from_secs(90),
         // A look comes late by half a pause on average. No denser: eight functions at once make twelve looks

@@ -12,7 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::connection::Connection;
 use super::probe::{self, Probed};
-use super::{Product, ProductName, Target, TargetError, TargetRow, refused};
+use super::{Product, ProductName, Target, TargetError, TargetRow, lab, refused};
 
 /// Longest wait for the first answer of a target.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +30,10 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// CloudFormation.
+    pub cloudformation: aws_sdk_cloudformation::Client,
 }
 
 impl Clients {
@@ -50,6 +54,8 @@ impl Clients {
             lambda: aws_sdk_lambda::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
         }
     }
 }
@@ -83,8 +89,15 @@ pub async fn reach(row: &Arc<TargetRow>, endpoint: Option<String>) -> Result<Tar
         });
     };
     let account = account.to_owned();
+    let is_lab = identity.arn().is_some_and(lab::is_caller);
     let mut target = Target::new(Arc::clone(row), connection, account, probed.product);
     target.clock_ahead = probed.clock_ahead;
+    if is_lab {
+        target.is_learner_lab();
+    }
+    if target.capabilities().roles && target.capabilities().learner_lab {
+        target.shared_role = Some(Box::pin(lab::role(&target)).await?);
+    }
     Ok(target)
 }
 

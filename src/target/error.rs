@@ -151,15 +151,19 @@ pub enum TargetError {
         /// Row name.
         target: String,
     },
-    /// Functions need roles there.
-    #[error("the functions need IAM roles on the target `{target}`, and this version makes none")]
+    /// A Learner Lab without the role that every lab has.
+    #[error("this is a Learner Lab, and it has no role `{role}`: {cause}")]
     #[diagnostic(
-        code(target::no_roles),
-        help("nothing was changed; `--target localstack` and the embedded target need none")
+        code(target::no_lab_role),
+        help(
+            "start the lab anew (Start Lab), or name the role that functions may have as `role` of each function in the stack"
+        )
     )]
-    NoRoles {
-        /// Row name.
-        target: String,
+    NoLabRole {
+        /// Name of the role.
+        role: String,
+        /// What IAM said.
+        cause: String,
     },
     /// The file of certificates of a row cannot be used.
     #[error("cannot use the certificates in {path}: {cause}")]

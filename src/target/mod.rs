@@ -6,6 +6,7 @@ pub mod clients;
 mod connection;
 pub mod embedded;
 mod error;
+mod lab;
 pub mod probe;
 pub mod record;
 pub mod refused;
@@ -17,6 +18,7 @@ pub use capabilities::{Capabilities, Deadlines, Parallel};
 pub use clients::Clients;
 pub use connection::Connection;
 pub use error::TargetError;
+pub use lab::MAX_CONCURRENCY as LAB_CONCURRENCY;
 pub use probe::{Product, ProductName};
 pub use row::{Credentials, EMBEDDED, ROWS, Secret, TargetRow, row, rows};
 
@@ -35,6 +37,8 @@ pub struct Target {
     pub tuning: bool,
     /// How far its clock is ahead of this machine's, where they differ by more than such clocks do.
     pub clock_ahead: Option<time::Duration>,
+    /// ARN of the role that every function has that names none, where we make none.
+    pub shared_role: Option<String>,
     capabilities: Capabilities,
 }
 
@@ -63,7 +67,15 @@ impl Target {
             product,
             tuning: true,
             clock_ahead: None,
+            shared_role: None,
             capabilities,
+        }
+    }
+
+    /// The caller turned out to be somebody of a Learner Lab; a row that says otherwise knows better.
+    fn is_learner_lab(&mut self) {
+        if !self.row.settled.contains_key("learner_lab") {
+            self.capabilities.learner_lab = true;
         }
     }
 

@@ -84,7 +84,12 @@ impl Product {
                 capabilities.runs_functions_on_amazon_linux = true;
             }
             ProductName::MiniStack | ProductName::Moto => capabilities.message_move_tasks = false,
-            ProductName::Embedded | ProductName::Aws | ProductName::Other => {}
+            // It has neither, whatever row it stands behind.
+            ProductName::Embedded => {
+                capabilities.roles = false;
+                capabilities.templates = false;
+            }
+            ProductName::Aws | ProductName::Other => {}
         }
     }
 }

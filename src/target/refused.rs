@@ -29,6 +29,7 @@ pub fn is_clock(code: &str, message: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// aws-behaviours I10, I11
     #[test]
     fn credentials_are_told_from_a_services_own_session() {
         let bare = "The security token included in the request is invalid.";
@@ -46,6 +47,7 @@ mod tests {
         assert!(!is_bad_credentials("AccessDenied", bare));
     }
 
+    /// aws-behaviours I12
     #[test]
     fn a_clock_is_told_from_a_wrong_secret() {
         assert!(is_clock("RequestTimeTooSkewed", ""));

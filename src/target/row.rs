@@ -103,6 +103,7 @@ pub static ROWS: &[TargetRow] = &[
         capabilities: Capabilities {
             self_served: true,
             roles: false,
+            learner_lab: false,
             templates: false,
             global_bucket_names: false,
             queue_url_from_endpoint: true,
@@ -138,7 +139,8 @@ pub static ROWS: &[TargetRow] = &[
         capabilities: Capabilities {
             self_served: false,
             roles: false,
-            templates: false,
+            learner_lab: false,
+            templates: true,
             global_bucket_names: false,
             queue_url_from_endpoint: false,
             plain_s3: true,
@@ -167,6 +169,7 @@ pub static ROWS: &[TargetRow] = &[
         capabilities: Capabilities {
             self_served: false,
             roles: true,
+            learner_lab: false,
             templates: true,
             global_bucket_names: true,
             queue_url_from_endpoint: false,

@@ -115,6 +115,7 @@ fn a_profile_is_one_of_aws() {
     assert!(!found.unredacted().contains("hidden-word"));
 }
 
+/// aws-behaviours I10
 #[test]
 fn credentials_that_end_in_the_middle_stop_an_up_that_goes_on_later() {
     let (env, _host, serving) = stores();
@@ -148,6 +149,7 @@ fn credentials_that_end_in_the_middle_stop_an_up_that_goes_on_later() {
         .expect_success();
 }
 
+/// aws-behaviours I10, I12
 #[test]
 fn the_first_call_tells_what_is_wrong_with_the_caller() {
     let (env, _host, serving) = stores();

@@ -71,6 +71,7 @@ fn done_and_left(json: &Value) -> (u64, u64) {
     (number("done"), number("left"))
 }
 
+/// aws-behaviours Q14
 #[test]
 fn an_endpoint_without_move_tasks_is_redriven_one_by_one() {
     let (env, _serving, proxy, probe) = waiting(12);
@@ -158,6 +159,7 @@ fn an_interrupted_redrive_of_some_tells_which_are_left() {
 }
 
 /// Killed between sending and deleting: the letter in hand is there twice, and none is gone.
+/// aws-behaviours Q11
 #[test]
 fn a_killed_redrive_loses_nothing() {
     let (env, _serving, proxy, probe) = waiting(3);
@@ -184,6 +186,7 @@ fn letters_through(env: &TestEnv, proxy: &FaultProxy) -> Vec<String> {
         .collect()
 }
 
+/// aws-behaviours Q14
 #[test]
 fn an_interrupted_task_is_ended_and_goes_on() {
     let (env, _serving, proxy, probe) = waiting(4);

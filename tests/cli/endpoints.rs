@@ -84,6 +84,7 @@ fn an_endpoint_that_was_started_anew_is_empty_and_that_is_told() {
     let _ = json(&env, &["down", "--force"]);
 }
 
+/// aws-behaviours I12
 #[test]
 fn a_clock_that_differs_is_told_and_reckoned_with() {
     let (env, _host, serving) = stores();

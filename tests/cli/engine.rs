@@ -174,6 +174,7 @@ fn what_is_removed_from_the_file_is_deleted() {
     succeed(&env, &["down"]);
 }
 
+/// aws-behaviours S18
 #[test]
 fn a_foreign_bucket_is_refused_then_adopted() {
     let env = empty();
@@ -241,6 +242,7 @@ fn a_resource_of_another_stack_is_never_adopted() {
     succeed(&env, &["down"]);
 }
 
+/// aws-behaviours S8
 #[test]
 fn a_foreign_notification_is_kept() {
     const THEIRS: &str = "<CloudFunctionConfiguration><Id>theirs</Id>\

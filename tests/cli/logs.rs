@@ -72,6 +72,7 @@ fn by_function(transcript: &Transcript) -> String {
     format!("{head}--- stdout\n{}", lines.join("\n"))
 }
 
+/// aws-behaviours C5
 #[test]
 fn what_the_functions_say_and_the_story_of_a_file() {
     let env = project();

@@ -155,6 +155,7 @@ fn without_zig(env: &TestEnv) -> std::path::PathBuf {
     tools
 }
 
+/// aws-behaviours L17
 #[test]
 fn what_this_host_can_run_and_amazon_linux_cannot_is_made_for_lambda() {
     let env = small();

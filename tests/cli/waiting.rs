@@ -20,6 +20,7 @@ wiring:
 ";
 
 /// With AWS's times a new function is Pending for a while: what starts it then would fail.
+/// aws-behaviours L1, L2
 #[test]
 fn nothing_starts_a_function_before_it_is_active() {
     let env = empty();

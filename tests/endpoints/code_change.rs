@@ -5,6 +5,7 @@ use pipectl_testkit::until;
 use super::Stage;
 use super::project::{PATIENCE, Project, actions, updates};
 
+/// aws-behaviours L10
 pub fn next_file_meets_new_code(stage: &Stage<'_>) {
     let project = Project::with_zips(stage, "code");
     let worker = |zip: &[u8]| project.env.write("dist/worker.zip", zip);

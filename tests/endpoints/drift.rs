@@ -14,6 +14,7 @@ type Drift = (
     &'static [(&'static str, &'static str)],
 );
 
+/// aws-behaviours L9
 pub fn told_and_repaired(stage: &Stage<'_>) {
     let project = Project::with_zips(stage, "drift");
     project.up();

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Stage;
 use super::project::{Project, actions, updates};
 
+/// aws-behaviours L21
 pub fn recorded_and_redriven(stage: &Stage<'_>) {
     let project = Project::with_zips(stage, "uploads");
     project.up();

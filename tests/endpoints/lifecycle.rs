@@ -7,6 +7,7 @@ use super::Stage;
 use super::inventory::inventory;
 use super::project::{Project, actions, updates};
 
+/// aws-behaviours L10
 pub fn whole(stage: &Stage<'_>) {
     // Built by pipectl itself, as users have it.
     let project = Project::with_crates(stage, "lifecycle");

@@ -36,6 +36,7 @@ struct Cell {
     when: When,
 }
 
+/// aws-behaviours Q14
 pub fn interrupted_at_any_call(stage: &Stage<'_>) {
     let mut cells = Vec::new();
     for call in CALLS {

@@ -102,6 +102,7 @@ fn jobs_without_a_table_are_dead_after_max_receives_and_done_after_a_redrive() {
     down(&env);
 }
 
+/// aws-behaviours S13, L21
 #[test]
 fn an_upload_whose_trigger_always_fails_is_recorded_after_three_tries() {
     let (env, probe) = pipeline(|stack| stack);

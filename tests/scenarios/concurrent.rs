@@ -38,11 +38,13 @@ async fn at_once(count: usize) {
     }
 }
 
+/// aws-behaviours E1
 #[tokio::test(flavor = "multi_thread")]
 async fn two_ups_at_once_end_as_one() {
     at_once(2).await;
 }
 
+/// aws-behaviours E1
 #[tokio::test(flavor = "multi_thread")]
 async fn five_ups_at_once_end_as_one() {
     at_once(5).await;

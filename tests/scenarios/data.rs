@@ -45,6 +45,7 @@ queues: { jobs-dlq: {} }
 tables: { results: { partition_key: job_id } }
 ";
 
+/// aws-behaviours S16
 #[tokio::test(flavor = "multi_thread")]
 async fn data_is_protected_and_goes_with_consent() {
     let world = World::new().await;
@@ -71,6 +72,7 @@ async fn data_is_protected_and_goes_with_consent() {
 }
 
 /// What comes between the look and the deletion is not lost either.
+/// aws-behaviours S16
 #[tokio::test(flavor = "multi_thread")]
 async fn data_that_comes_after_the_look_is_protected_too() {
     let world = World::new().await;
@@ -92,6 +94,7 @@ async fn data_that_comes_after_the_look_is_protected_too() {
 }
 
 /// More objects than one page lists or one call deletes.
+/// aws-behaviours S16
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_with_more_than_a_thousand_objects_is_emptied() {
     let world = World::new().await;

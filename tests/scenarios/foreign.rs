@@ -57,6 +57,7 @@ async fn theirs(cx: &Context, stack: &str) -> Vec<String> {
     all
 }
 
+/// aws-behaviours L6, Q2, Q3, C1, C3
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_made_by_hand_under_our_names_is_left_alone() {
     let world = World::new().await;
@@ -183,6 +184,7 @@ async fn lists_that_may_lag_behind_lead_to_the_same_end() {
     life(|capabilities| capabilities.current_lists = false).await;
 }
 
+/// aws-behaviours E1
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_may_hold_doubles_is_looked_through() {
     life(|capabilities| capabilities.one_mapping_per_pair = false).await;

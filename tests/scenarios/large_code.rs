@@ -26,6 +26,7 @@ fn large_zip(marker: &str) -> Vec<u8> {
     zip.finish().expect("finished").into_inner()
 }
 
+/// aws-behaviours L7
 #[tokio::test(flavor = "multi_thread")]
 async fn large_code_goes_by_a_bucket_that_is_empty_again() {
     let world = World::new().await;

@@ -345,31 +345,37 @@ async fn every(run: Run, world: World, how: &str, ways: fn(&Which) -> &'static [
     assert_eq!(world.resources(), 0, "nothing is left in the emulator");
 }
 
+/// aws-behaviours S2, S19, L11, L14, Q2, E1, D3, C1
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_up_survives_a_fault_at_every_call() {
     every_call(Run::First).await;
 }
 
+/// aws-behaviours S19, L14
 #[tokio::test(flavor = "multi_thread")]
 async fn an_updating_up_survives_a_fault_at_every_call() {
     every_call(Run::Updating).await;
 }
 
+/// aws-behaviours S19, L12, L14, E4
 #[tokio::test(flavor = "multi_thread")]
 async fn a_down_survives_a_fault_at_every_call() {
     every_call(Run::Down).await;
 }
 
+/// aws-behaviours D1, D2
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_up_survives_lost_answers_with_states() {
     every_write_with_states(Run::First).await;
 }
 
+/// aws-behaviours L3
 #[tokio::test(flavor = "multi_thread")]
 async fn an_updating_up_survives_lost_answers_with_states() {
     every_write_with_states(Run::Updating).await;
 }
 
+/// aws-behaviours D14
 #[tokio::test(flavor = "multi_thread")]
 async fn a_down_survives_lost_answers_with_states() {
     every_write_with_states(Run::Down).await;

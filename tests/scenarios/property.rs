@@ -329,6 +329,7 @@ async fn lives(world: &World, first: &str, second: &str) -> Result<(), String> {
     }
 }
 
+/// aws-behaviours E5, D15
 #[test]
 fn random_stacks_come_up_whole_and_go_without_a_trace() {
     let runtime = tokio::runtime::Builder::new_multi_thread()

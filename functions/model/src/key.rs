@@ -26,6 +26,7 @@ pub fn decode_event_key(raw: &str) -> Result<String, KeyError> {
 mod tests {
     use super::*;
 
+    /// aws-behaviours S13
     #[test]
     fn every_kind_of_key_decodes() {
         let cases = [

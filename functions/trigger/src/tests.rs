@@ -47,6 +47,7 @@ fn record(key: &str, size: u64) -> Value {
     })
 }
 
+/// aws-behaviours S13
 #[tokio::test]
 async fn a_log_file_becomes_a_job_with_its_decoded_key() {
     let effects = Recorded::default();
@@ -99,6 +100,7 @@ async fn a_file_that_cannot_be_a_log_file_is_rejected_with_its_reason_and_nothin
     }
 }
 
+/// aws-behaviours S15
 #[tokio::test]
 async fn what_has_no_records_is_ignored() {
     let effects = Recorded::default();

@@ -46,6 +46,7 @@ pub struct ItemFailure {
 mod tests {
     use super::*;
 
+    /// aws-behaviours E9
     #[test]
     fn a_message_as_sqs_sends_it_is_read_and_the_answer_is_lambdas() {
         let event = serde_json::json!({"Records": [{

@@ -178,6 +178,7 @@ fn an_old_reason_is_not_why_sqs_gave_it_up() {
     );
 }
 
+/// aws-behaviours S13, L21
 #[test]
 fn a_record_of_a_failed_invocation_tells_upload_error_and_tries() {
     let uploads = queue(Vec::new(), &["trigger"]);

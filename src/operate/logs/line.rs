@@ -262,6 +262,7 @@ mod tests {
         assert!(line.tells_failure());
     }
 
+    /// aws-behaviours L19
     #[test]
     fn the_platforms_lines_are_known_in_both_formats() {
         let report = "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 22 ms\tMemory Size: 256 MB\tMax Memory Used: 12 MB\tInit Duration: 20.00 ms";

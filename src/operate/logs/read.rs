@@ -158,6 +158,7 @@ mod tests {
         events.map(|at| LogEvent::new(*at, "f", "s", "x")).collect()
     }
 
+    /// aws-behaviours C6
     #[test]
     fn tokens_lead_on_also_from_an_empty_page_and_the_end_is_seen() {
         let mut cursor = Cursor::new(5, 3);
@@ -178,6 +179,7 @@ mod tests {
         assert!(stuck.is_over, "the same token again leads nowhere");
     }
 
+    /// aws-behaviours C6
     #[test]
     fn without_tokens_a_full_page_is_gone_on_from_by_time() {
         let mut cursor = Cursor::new(5, 3);

@@ -164,6 +164,7 @@ mod tests {
         (from, told.map(|event| event.raw.clone()).collect())
     }
 
+    /// aws-behaviours C5
     #[test]
     fn an_event_is_told_once_and_a_late_one_too() {
         let mut tail = Tail::new(100);
@@ -184,6 +185,7 @@ mod tests {
         assert_eq!(look(&mut tail, &events), (41_000, vec![]));
     }
 
+    /// aws-behaviours C6
     #[test]
     fn without_ids_events_that_are_the_same_are_counted() {
         let mut tail = Tail::new(0);

@@ -65,6 +65,7 @@ impl Project {
             on_failure: None,
             async_retries: 2,
             reserved_concurrency: None,
+            role: None,
             log_retention: Days(7),
         };
         Stack {
@@ -78,6 +79,7 @@ impl Project {
             notifications: Vec::new(),
             mappings: Vec::new(),
             templates: Vec::new(),
+            permissions_boundary: None,
             outputs: Vec::new(),
         }
     }

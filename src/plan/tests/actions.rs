@@ -119,6 +119,7 @@ fn what_is_within_a_replaced_resource_is_made_anew() {
         .seen("part", Observed::Owned(live("part", 1, "k")))
         .traits(|_| Traits {
             fixed_fields: &["key"],
+            shown_when_made: &[],
             stores_data: false,
         })
         .up();

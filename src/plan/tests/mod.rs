@@ -64,6 +64,7 @@ fn no_traits(_: Kind) -> Traits {
 fn fixed_key(_: Kind) -> Traits {
     Traits {
         fixed_fields: &["key"],
+        shown_when_made: &["policy"],
         stores_data: false,
     }
 }
@@ -71,6 +72,7 @@ fn fixed_key(_: Kind) -> Traits {
 fn store(_: Kind) -> Traits {
     Traits {
         fixed_fields: &["key"],
+        shown_when_made: &["policy"],
         stores_data: true,
     }
 }

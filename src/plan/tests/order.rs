@@ -110,6 +110,7 @@ fn what_is_retained_keeps_what_it_needs_and_is_not_replaced() {
     assert_eq!(refusal(&plan).1, Remedy::Release);
 }
 
+/// aws-behaviours L12, E4
 #[test]
 fn a_leftover_mapping_goes_before_its_function_is_changed() {
     let mut mapping = Wanted::new(LogicalId::new(Kind::Mapping, "old"), Identity::default());
@@ -126,6 +127,7 @@ fn a_leftover_mapping_goes_before_its_function_is_changed() {
 }
 
 /// Its function was deleted by hand, and is made anew while its old mapping goes.
+/// aws-behaviours L12, E4
 #[test]
 fn a_leftover_mapping_of_something_that_is_gone_goes_all_the_same() {
     let mut mapping = Wanted::new(LogicalId::new(Kind::Mapping, "old"), Identity::default());
@@ -161,6 +163,7 @@ fn the_order_of_two_changes_never_closes_a_ring() {
 }
 
 /// (live size of queue and function) → (wanted) → which goes first
+/// aws-behaviours Q10
 #[test]
 fn the_queue_hides_messages_for_longer_than_the_function_runs_at_every_moment() {
     type Sizes = (i64, i64);

@@ -341,6 +341,26 @@ pub fn differing(wanted: &Resolved, live: &Attrs) -> BTreeSet<String> {
         .collect()
 }
 
+/// The fields of something that is not there yet, as changes: those of `fields` and what is below them.
+pub fn made(wanted: &Resolved, fields: &[&str]) -> Vec<Change> {
+    let is_shown = |name: &str| {
+        let below = |field: &&str| {
+            name.strip_prefix(*field)
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
+        fields.contains(&name) || fields.iter().any(below)
+    };
+    let shown = wanted.attrs.iter().filter(|(name, _)| is_shown(name));
+    shown
+        .map(|(name, value)| Change {
+            field: name.clone(),
+            from: None,
+            to: Some(secret::shown(name, value)),
+            origin: Origin::Stack,
+        })
+        .collect()
+}
+
 /// Compares field by field, then our tags; what a stack calls `stack` wants of the resource.
 pub fn compare(wanted: &Resolved, live: &Live, stack: &str) -> Vec<Change> {
     let applied = live.applied();

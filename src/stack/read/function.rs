@@ -31,6 +31,7 @@ pub(super) fn read(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Fun
         access: access(cx, &reader),
         on_failure: on_failure(cx, &reader),
         async_retries: reader.number("async_retries").unwrap_or_default(),
+        role: None,
         reserved_concurrency: reader.number("reserved_concurrency"),
         log_retention: log_retention(cx, &reader),
     };

@@ -60,6 +60,7 @@ pub(super) fn stack(cx: &Checker<'_>, file: &Path) -> Parsed {
             notifications: Vec::new(),
             mappings: Vec::new(),
             templates: resources.read(Kind::Template, |entry, path| template(cx, entry, path)),
+            permissions_boundary: None,
             outputs: texts(&top, "outputs", |name| (Code::BadName, names::plain(name))),
         },
         notifications: Vec::new(),

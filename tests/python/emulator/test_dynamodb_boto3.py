@@ -30,6 +30,7 @@ def orders(emulator, dynamodb, name):
     return orders
 
 
+# aws-behaviours D1
 def test_a_table_is_made_described_and_deleted(dynamodb, name):
     make_table(dynamodb, name, index=True, Tags=[{"Key": "stack", "Value": "s"}])
     table = dynamodb.describe_table(TableName=name)["Table"]
@@ -109,6 +110,7 @@ def test_every_type_comes_back(dynamodb, table):
     assert "Item" not in dynamodb.get_item(TableName=table, Key=key(at=2))
 
 
+# aws-behaviours D20
 def test_a_write_can_be_conditional(dynamodb, table):
     new = {
         "TableName": table,
@@ -300,6 +302,7 @@ def ttl(dynamodb, table, attribute="expires_at", enabled=True):
     )
 
 
+# aws-behaviours D3
 def test_a_time_to_live_is_set_once(dynamodb, table):
     def described():
         return dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]

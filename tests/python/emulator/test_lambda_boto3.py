@@ -84,6 +84,7 @@ def test_functions_are_listed_in_pages(functions, client):
     assert names <= {one["FunctionName"] for page in pages for one in page["Functions"]}
 
 
+# aws-behaviours L6
 def test_a_name_is_taken_once(functions, client):
     name = functions.create()
     # aws-behaviours L6
@@ -96,6 +97,7 @@ def test_a_name_is_taken_once(functions, client):
         functions.create(name=name)
 
 
+# aws-behaviours L9
 def test_the_configuration_is_updated(functions, client):
     name = functions.create(Environment={"Variables": {"AA": "1", "BB": "2"}})
     before = client.get_function_configuration(FunctionName=name)
@@ -116,6 +118,7 @@ def test_the_configuration_is_updated(functions, client):
         client.update_function_configuration(FunctionName=f"{name}-no", Timeout=20)
 
 
+# aws-behaviours L10
 def test_the_code_is_updated(functions, client):
     name = functions.create(ECHO)
     assert functions.invoke(name, {"n": 1})["Payload"] == {"n": 1}
@@ -130,6 +133,7 @@ def test_the_code_is_updated(functions, client):
     assert functions.invoke(name)["Payload"] == "second"
 
 
+# aws-behaviours L11
 def test_permissions(functions, client):
     name = functions.create()
     absent = "The resource you requested does not exist."
@@ -201,6 +205,7 @@ def test_a_destination_must_be_there(functions, client):
         )
 
 
+# aws-behaviours L16
 def test_reserved_concurrency(functions, client):
     name = functions.create()
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=name)

@@ -52,6 +52,7 @@ def record_of(sqs, queue):
     return json.loads(message["Body"])
 
 
+# aws-behaviours L21
 def test_a_failure_that_stays_ends_at_the_destination(client, sqs, queue, flaky, tmp_path):
     event = {"count": str(tmp_path / "count"), "failures": 99}
     accept(client, flaky, event)
@@ -97,6 +98,7 @@ def test_the_answer_names_the_invocation(client, sqs, queue, flaky, tmp_path):
     assert record_of(sqs, queue)["requestContext"]["requestId"] == request_id
 
 
+# aws-behaviours L21
 def test_retries_are_as_many_as_asked_for(client, sqs, queue, flaky, tmp_path):
     client.update_function_event_invoke_config(FunctionName=flaky, MaximumRetryAttempts=0)
     accept(client, flaky, {"count": str(tmp_path / "count"), "failures": 99})
@@ -125,6 +127,7 @@ def test_a_timeout_and_a_crash_are_failures_too(functions, client, sqs, queue):
     assert record_of(sqs, queue)["responsePayload"]["errorType"] == "Runtime.ExitError"
 
 
+# aws-behaviours S13
 def test_an_event_of_s3(functions, client, s3, sqs, queue, bucket):
     name = functions.create()
     client.put_function_event_invoke_config(

@@ -124,6 +124,7 @@ def lines_of(logs, function, reports):
     return wait_until(look, f"{reports} reports in the log of {function}")
 
 
+# aws-behaviours L19
 def test_the_end_of_the_log_comes_along(functions, puppet, logs):
     answer = functions.invoke(puppet, {"do": "echo"}, LogType="Tail")
     request_id, lines = request_id_of(answer), tail_of(answer).splitlines()
@@ -202,6 +203,7 @@ def test_a_failed_start(functions):
     assert text.endswith("Error: Runtime exited with error: exit status 7")
 
 
+# aws-behaviours L17
 def test_a_script_without_its_interpreter(functions):
     name = functions.create(archive=zip_of(("bootstrap", b"#!/no/such/interpreter\n")))
     kind, _ = failed(functions.invoke(name))
@@ -222,6 +224,7 @@ def test_an_answer_of_6_mb_is_the_largest(functions, puppet):
     assert functions.invoke(puppet, {"do": "echo"})["Payload"] == {"do": "echo"}
 
 
+# aws-behaviours L21
 def test_requests_have_limits(functions, puppet, client):
     def payload(size):
         head, end = b'{"do":"exit","status":0,"fill":"', b'"}'

@@ -65,6 +65,7 @@ def drained(sqs, url):
     wait_until(lambda: counts(sqs, url) == (0, 0, 0), f"{url} is empty", 20)
 
 
+# aws-behaviours E5, E11
 def test_a_mapping_is_made_described_changed_and_deleted(client, sqs, mapped, name):
     url, _, mapping = mapped(BatchSize=5, ScalingConfig={"MaximumConcurrency": 2}, Tags={"stack": "s"})
     assert uuid.UUID(mapping["UUID"]) and mapping["State"] == "Creating"
@@ -159,6 +160,7 @@ def test_messages_come_as_events(functions, client, sqs, queue, name, tmp_path):
     drained(sqs, queue)
 
 
+# aws-behaviours E9
 def test_of_a_batch_only_what_failed_comes_again(sqs, mapped, name, logs):
     url, dead, _ = mapped(most=3)
     ids = send(sqs, url, "good 1", "bad 1", "good 2", "bad 2")
@@ -208,6 +210,7 @@ def test_an_answer_that_makes_no_sense_fails_the_whole_batch(sqs, mapped, answer
     assert counts(sqs, url) == (0, 0, 0)
 
 
+# aws-behaviours E9
 @pytest.mark.parametrize("answer", [{"batchItemFailures": []}, {"batchItemFailures": None}, {}, None])
 def test_an_answer_without_failures_is_a_success(sqs, mapped, answer):
     url, dead, _ = mapped(most=1)
@@ -245,6 +248,7 @@ def test_a_disabled_mapping_leaves_messages_alone(client, sqs, mapped):
     assert counts(sqs, url) == (1, 0, 0)
 
 
+# aws-behaviours E1
 def test_a_queue_is_mapped_to_a_function_once(client, sqs, mapped, name):
     url, _, mapping = mapped()
     # aws-behaviours E1
@@ -256,6 +260,7 @@ def test_a_queue_is_mapped_to_a_function_once(client, sqs, mapped, name):
         client.create_event_source_mapping(EventSourceArn=arn_of(sqs, url), FunctionName=name)
 
 
+# aws-behaviours Q10
 def test_a_queue_must_hide_messages_as_long_as_the_function_may_run(client, sqs, mapped, name):
     # aws-behaviours Q10
     text = "Queue visibility timeout: 30 seconds is less than Function timeout: 31 seconds"
@@ -270,6 +275,7 @@ def test_a_queue_must_hide_messages_as_long_as_the_function_may_run(client, sqs,
         client.update_function_configuration(FunctionName=name, Timeout=31)
 
 
+# aws-behaviours E8
 def test_mappings_are_checked(client, sqs, functions, queue, name):
     arn = arn_of(sqs, queue)
     functions.create()
@@ -289,6 +295,7 @@ def test_mappings_are_checked(client, sqs, functions, queue, name):
     assert client.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"] == []
 
 
+# aws-behaviours E5
 def test_the_concurrency_of_a_mapping_has_a_range(client, sqs, functions, queue, name):
     functions.create()
     # aws-behaviours E5
@@ -302,6 +309,7 @@ def test_the_concurrency_of_a_mapping_has_a_range(client, sqs, functions, queue,
         )
 
 
+# aws-behaviours L12, E4
 def test_a_mapping_outlives_its_function(client, mapped, name):
     _, _, mapping = mapped()
     client.delete_function(FunctionName=name)

@@ -91,6 +91,7 @@ def test_an_absolute_path_in_a_zip_stays_below_the_function(functions, tmp_path)
     assert not outside.exists()
 
 
+# aws-behaviours L7
 def test_a_zip_that_unpacks_to_too_much_is_refused(functions):
     """262,144,000 bytes of zeros and one more: 250 kB to send."""
     bomb = zip_of(("bootstrap", SCRIPT), ("zeros", bytes(262_144_001 - len(SCRIPT))))
@@ -99,6 +100,7 @@ def test_a_zip_that_unpacks_to_too_much_is_refused(functions):
         functions.create(archive=bomb)
 
 
+# aws-behaviours L7
 def test_a_zip_of_more_than_50_mb_is_refused(functions):
     archive = zip_of(("bootstrap", SCRIPT)) + bytes(52_428_800)
     # aws-behaviours L7
@@ -106,6 +108,7 @@ def test_a_zip_of_more_than_50_mb_is_refused(functions):
         functions.create(archive=archive)
 
 
+# aws-behaviours L8
 def test_reserved_variables_are_refused(functions, client):
     variables = {"AWS_REGION": "x", "AWS_LAMBDA_FUNCTION_NAME": "x", "MINE": "x"}
     text = (
@@ -138,6 +141,7 @@ def environment_of(size):
     return {"Variables": {"VALUE": "x" * (size - empty)}}
 
 
+# aws-behaviours L8
 def test_an_environment_has_at_most_4_kb(functions, client):
     name = functions.create(Environment=environment_of(4096))
     # aws-behaviours L8

@@ -24,6 +24,7 @@ def now_ms():
     return int(time.time() * 1000)
 
 
+# aws-behaviours C1
 def test_a_group_is_made_described_and_deleted(logs, name):
     group = f"/test/{name}"
     logs.create_log_group(logGroupName=group, tags={"stack": "s"})
@@ -58,6 +59,7 @@ def test_groups_are_listed_in_pages(logs, group):
     assert listed == [[group, *names[:2]], names[2:]]
 
 
+# aws-behaviours C3
 def test_a_retention_is_one_of_a_list(logs, group):
     # aws-behaviours C3
     logs.put_retention_policy(logGroupName=group, retentionInDays=7)
@@ -94,6 +96,7 @@ def test_events_are_read_from_both_ends(logs, group):
     assert [one["message"] for one in some["events"]] == messages[2:4]
 
 
+# aws-behaviours C6
 def test_events_are_filtered_over_streams_in_pages(logs, group):
     begin = now_ms() - 10_000
     write(logs, group, "a/1", ["ERROR one", "fine", "ERROR three"], begin)

@@ -20,6 +20,7 @@ def read(s3, **arguments):
     return s3.get_object(**arguments)["Body"].read()
 
 
+# aws-behaviours S2
 def test_a_bucket_is_made_found_and_deleted(s3, name):
     created = s3.create_bucket(Bucket=name)
     assert created["Location"] == f"/{name}"
@@ -43,6 +44,7 @@ def test_buckets_are_listed_in_pages(s3, name):
     assert [[one["Name"] for one in page["Buckets"]] for page in pages] == [names[:2], names[2:4], names[4:]]
 
 
+# aws-behaviours S4
 @pytest.mark.parametrize(
     "bad",
     [
@@ -63,12 +65,14 @@ def test_bucket_names_are_checked(s3, bad):
         s3.create_bucket(Bucket=bad)
 
 
+# aws-behaviours S1
 def test_the_location_constraint_must_be_absent_in_us_east_1(s3, name):
     # aws-behaviours S1
     with refused("InvalidLocationConstraint", "The specified location-constraint is not valid", 400):
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-east-1"})
 
 
+# aws-behaviours S16
 def test_a_bucket_with_objects_is_not_deleted(s3, bucket):
     s3.put_object(Bucket=bucket, Key="a", Body=BODY)
     # aws-behaviours S16

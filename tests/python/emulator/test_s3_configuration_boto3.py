@@ -43,6 +43,7 @@ def arn(request, functions, bucket):
     return client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
 
 
+# aws-behaviours S8
 def test_a_notification_configuration_is_replaced_as_a_whole(s3, bucket, arn):
     logs = rule(arn, prefix="logs/", suffix=".json", Id="logs")
     other = rule(arn, prefix="other/", events=["s3:ObjectCreated:Put", "s3:ObjectRemoved:*"], Id="other")
@@ -60,6 +61,7 @@ def test_a_notification_configuration_is_replaced_as_a_whole(s3, bucket, arn):
     assert rules_of(s3, bucket) == []
 
 
+# aws-behaviours S9
 def test_a_function_must_be_there_and_let_itself_be_invoked(s3, bucket, functions):
     text = "Unable to validate the following destination configurations"
     absent = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{functions.name}-absent"
@@ -88,6 +90,7 @@ def test_the_check_of_destinations_can_be_skipped(s3, bucket, name):
     assert [one["LambdaFunctionArn"] for one in rules_of(s3, bucket)] == [absent]
 
 
+# aws-behaviours S10
 @pytest.mark.parametrize(
     ("first", "second"),
     [

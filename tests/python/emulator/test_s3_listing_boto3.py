@@ -175,6 +175,7 @@ def test_objects_have_tags(s3, bucket):
         s3.get_object_tagging(Bucket=bucket, Key="absent")
 
 
+# aws-behaviours S18
 def test_buckets_have_tags(s3, bucket):
     with refused("NoSuchTagSet", "The TagSet does not exist", 404):
         s3.get_bucket_tagging(Bucket=bucket)

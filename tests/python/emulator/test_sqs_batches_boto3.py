@@ -134,6 +134,7 @@ def bury(sqs, url, bodies):
     )
 
 
+# aws-behaviours Q9
 def test_after_the_last_receive_a_message_is_dead(sqs, queue, dead):
     policy = redrive_to(sqs, queue, dead)
     assert json.loads(attributes_of(sqs, queue, "RedrivePolicy")["RedrivePolicy"]) == policy
@@ -155,6 +156,7 @@ def test_after_the_last_receive_a_message_is_dead(sqs, queue, dead):
     assert counts(sqs, queue) == (0, 0, 0)
 
 
+# aws-behaviours Q7
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -195,6 +197,7 @@ def ended(sqs, arn):
     return wait_until(look, "the move task has ended")
 
 
+# aws-behaviours Q14
 def test_dead_messages_are_moved_back_to_where_they_came_from(sqs, queue, dead, name):
     redrive_to(sqs, queue, dead)
     other = sqs.create_queue(QueueName=f"{name}-other")["QueueUrl"]

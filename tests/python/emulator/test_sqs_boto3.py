@@ -44,6 +44,7 @@ def test_queues_are_listed_in_pages(sqs, name):
     assert "QueueUrls" not in sqs.list_queues(QueueNamePrefix=f"{name}-f")
 
 
+# aws-behaviours Q2, Q3
 def test_a_queue_is_made_twice_only_with_the_same_attributes(sqs, name):
     url = sqs.create_queue(QueueName=name, Attributes={"DelaySeconds": "1"})["QueueUrl"]
     # aws-behaviours Q2

@@ -76,6 +76,7 @@ def test_bad_bodies_are_refused(sqs, queue):
     assert counts(sqs, queue) == (0, 0, 0)
 
 
+# aws-behaviours Q15
 def test_one_mebibyte_is_the_most(sqs, queue):
     # aws-behaviours Q15
     body = "x" * MIB

@@ -31,6 +31,7 @@ const BEING_DELETED: &str =
     "Attempt to change a resource which is still in use: Table is being deleted: results";
 const COOLING: &str = "Time to live has been modified multiple times within a fixed interval";
 
+/// aws-behaviours D1, D2, D8, D18
 #[test]
 fn a_table_is_creating_for_a_while_and_cannot_be_used() {
     let fixture = Fixture::with(Behaviour::AWS);
@@ -144,6 +145,7 @@ fn a_create_that_is_refused_leaves_no_phase() {
     );
 }
 
+/// aws-behaviours D8, D14
 #[test]
 fn a_table_is_deleting_for_a_while_and_its_name_is_taken() {
     let mut fixture = Fixture::with(Behaviour::AWS);
@@ -232,6 +234,7 @@ fn tables_that_go_are_listed_on_the_page_they_belong_on() {
     assert_eq!(json!(seen), json!(["aaa", "bbb", "ccc", "ddd", "eee"]));
 }
 
+/// aws-behaviours D4, D15
 #[test]
 fn time_to_live_changes_once_in_a_while() {
     let mut fixture = Fixture::with(Behaviour::AWS);

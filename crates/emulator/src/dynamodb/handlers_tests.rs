@@ -159,6 +159,7 @@ fn stream_records_are_of_our_region() {
     assert_eq!(record["dynamodb"]["NewImage"], item);
 }
 
+/// aws-behaviours D3
 #[test]
 fn time_to_live_refuses_what_it_already_is() {
     let fixture = Fixture::new();
@@ -221,6 +222,7 @@ fn members_that_nobody_keeps_are_refused() {
     assert_eq!(described["Table"]["DeletionProtectionEnabled"], false);
 }
 
+/// aws-behaviours D7, D13
 #[test]
 fn some_changes_of_a_table_come_alone() {
     let fixture = Fixture::new();

@@ -140,8 +140,8 @@ impl Turn<'_> {
         Ok(names.collect::<Result<_, _>>()?)
     }
 
-    /// A table of this name is about to be made: nothing of an earlier one is left (aws-behaviours
-    /// D15).
+    /// A table of this name is about to be made: nothing of an earlier one is left
+    /// (aws-behaviours D15).
     pub(super) fn created(&self, name: &str, now_ms: i64) -> Result<(), AwsError> {
         let takes = self.lifecycle.behaviour.table_creating_ms;
         self.connection.execute(

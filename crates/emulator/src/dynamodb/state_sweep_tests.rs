@@ -102,6 +102,7 @@ fn fixture() -> Fixture {
     }
 }
 
+/// aws-behaviours D6
 #[tokio::test]
 async fn expired_items_go_with_the_next_sweep() {
     let fixture = fixture();

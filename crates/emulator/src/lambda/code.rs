@@ -311,6 +311,7 @@ mod tests {
         }
     }
 
+    /// aws-behaviours L8
     #[test]
     fn reserved_illegal_and_too_many_variables_are_refused() {
         let with = |name: &str, value: String| BTreeMap::from([(name.to_owned(), value)]);

@@ -199,6 +199,7 @@ async fn parts_are_copied_from_objects_and_ranges_of_them() {
     assert_eq!(copied.code(), "NoSuchUpload");
 }
 
+/// aws-behaviours S18
 #[tokio::test]
 async fn tags_follow_the_rules_of_what_they_are_on() {
     let fixture = Fixture::with_bucket().await;

@@ -7,6 +7,7 @@ use http::StatusCode;
 use super::test_fixture::{FUNCTION, Fixture, service};
 use crate::config::Durability;
 
+/// aws-behaviours S9
 #[tokio::test]
 async fn notifications_are_validated_like_on_aws() {
     let fixture = Fixture::with_bucket().await;
@@ -47,6 +48,7 @@ async fn notifications_are_validated_like_on_aws() {
     assert!(!got.text().contains("CloudFunction"));
 }
 
+/// aws-behaviours S10
 #[tokio::test]
 async fn what_no_notification_can_be_is_refused() {
     let fixture = Fixture::with_bucket().await;
@@ -189,6 +191,7 @@ async fn events_reach_the_function_before_the_put_is_answered() {
     assert_eq!(fixture.service.core.store.outbox(), Ok(vec![]), "dropped");
 }
 
+/// aws-behaviours S12
 #[tokio::test]
 async fn refused_events_are_tried_again_and_survive_a_restart() {
     let mut fixture = Fixture::with_bucket().await;

@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::test_fixture::Fixture;
 use crate::service::Service;
 
+/// aws-behaviours S1, S2
 #[tokio::test]
 async fn buckets_are_made_by_the_rules_of_us_east_1() {
     let fixture = Fixture::new();

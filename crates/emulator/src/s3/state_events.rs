@@ -176,12 +176,14 @@ impl Store {
 mod tests {
     use super::*;
 
+    /// aws-behaviours S13
     #[test]
     fn keys_are_encoded_as_aws_does() {
         assert_eq!(encode_key("logs/a b+c.json"), "logs/a+b%2Bc.json");
         assert_eq!(encode_key("ü/🦀%"), "%C3%BC/%F0%9F%A6%80%25");
     }
 
+    /// aws-behaviours S14
     #[test]
     fn a_record_has_the_shape_of_aws() {
         let caller = Caller {

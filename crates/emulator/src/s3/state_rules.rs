@@ -179,6 +179,7 @@ mod tests {
         assert!(encoded.matches("s3:ObjectCreated:Put", "my logs/x"));
     }
 
+    /// aws-behaviours S10
     #[test]
     fn rules_overlap_only_when_event_prefix_and_suffix_all_meet() {
         let overlap = |a: Rule, b: Rule| check(&[a, b]).map_err(|error| error.message);

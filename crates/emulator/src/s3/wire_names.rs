@@ -68,6 +68,7 @@ mod tests {
         assert_eq!(bucket("emulator.test"), None);
     }
 
+    /// aws-behaviours S4
     #[test]
     fn bucket_names_follow_aws() {
         let longest = "a".repeat(63);

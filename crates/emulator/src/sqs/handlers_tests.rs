@@ -203,6 +203,7 @@ async fn attributes_have_defaults_ranges_and_are_read_back() {
     assert_eq!(all["LastModifiedTimestamp"], "1760000005");
 }
 
+/// aws-behaviours Q7, Q8
 #[tokio::test]
 async fn redrive_policies_are_checked() {
     let f = Fixture::new();

@@ -155,6 +155,7 @@ fn visibility_can_be_changed_to_at_once_and_to_later() {
     assert_eq!(gone.code, "InvalidParameterValueException");
 }
 
+/// aws-behaviours Q18
 #[test]
 fn a_handle_changes_the_visibility_of_its_own_receive_only() {
     let (_dir, state) = fresh();
@@ -211,6 +212,7 @@ fn an_old_handle_still_deletes_and_a_dead_one_is_ignored() {
     }
 }
 
+/// aws-behaviours Q9
 #[test]
 fn a_message_goes_to_the_dead_letters_after_exactly_max_receives() {
     let (_dir, state) = fresh();
@@ -329,6 +331,7 @@ fn a_new_queue_of_an_old_name_is_another_one() {
     assert_eq!(bodies(&receive(&state, "jobs", 10, NOW)), ["new"]);
 }
 
+/// aws-behaviours Q16
 #[test]
 fn many_receives_in_flight_are_refused_at_the_limit() {
     let (_dir, state) = fresh();

@@ -17,6 +17,7 @@ fn names_kept(f: &Fixture) -> i64 {
         .expect("counted")
 }
 
+/// aws-behaviours Q1
 #[tokio::test]
 async fn the_name_of_a_deleted_queue_is_free_after_a_minute() {
     let f = Fixture::with(Behaviour::AWS);
@@ -70,6 +71,7 @@ async fn names_that_are_free_again_are_forgotten() {
     f.make("b", json!({})).await;
 }
 
+/// aws-behaviours Q13
 #[tokio::test]
 async fn a_queue_is_purged_once_a_minute() {
     let f = Fixture::with(Behaviour::AWS);

@@ -78,6 +78,7 @@ fn tagging(tags: Vec<Tag>) -> Tagging {
     tagging.expect("complete")
 }
 
+/// aws-behaviours S1, S2, S4, S16
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_lives_from_its_creation_to_its_deletion() {
     let running = Running::start().await;
@@ -134,6 +135,7 @@ async fn a_bucket_lives_from_its_creation_to_its_deletion() {
     assert_eq!(code(orphan), "NoSuchBucket");
 }
 
+/// aws-behaviours S18
 #[tokio::test(flavor = "multi_thread")]
 async fn buckets_and_objects_have_tags() {
     let running = Running::start().await;

@@ -212,6 +212,7 @@ fn failed() -> JobResult {
     }
 }
 
+/// aws-behaviours D6, D20
 #[test]
 fn a_done_result_stays_and_any_other_is_replaced() {
     let table = Table::new();

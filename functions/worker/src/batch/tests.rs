@@ -142,6 +142,7 @@ fn failures(response: &Answer) -> Vec<&str> {
         .collect()
 }
 
+/// aws-behaviours S12, Q11, E9, D20
 #[tokio::test]
 async fn a_good_file_is_one_result_however_often_it_is_delivered() {
     let world = world();
@@ -205,6 +206,7 @@ async fn a_message_that_is_no_job_is_set_aside_as_it_came() {
     assert_eq!(aside, [("not a job".to_owned(), "bad_message".to_owned())]);
 }
 
+/// aws-behaviours E9
 #[tokio::test]
 async fn a_transient_fault_is_reported_and_nothing_is_set_aside() {
     let world = World {

@@ -1,5 +1,6 @@
 use super::*;
 
+/// aws-behaviours S19
 #[test]
 fn what_can_never_be_read_is_told_from_what_may() {
     for (status, code, versioned, expected) in [

@@ -87,6 +87,7 @@ pub(super) fn event(queue_arn: &str, messages: &[ReceivedMessage]) -> Value {
 mod tests {
     use super::*;
 
+    /// aws-behaviours E9
     #[test]
     fn batch_responses_mean_what_aws_says() {
         let ids = ["a", "b"];

@@ -519,6 +519,7 @@ proptest! {
     }
 }
 
+/// aws-behaviours E9
 #[tokio::test]
 async fn with_the_times_of_aws_a_failed_message_waits_out_its_timeout() {
     let mut run = Run::new(Behaviour::AWS, 0, 2);
@@ -546,6 +547,7 @@ async fn at_once_a_throttled_function_costs_no_receives() {
     assert!(run.model.world().messages["m0000"].deleted);
 }
 
+/// aws-behaviours E10
 #[tokio::test]
 async fn with_the_times_of_aws_throttles_use_up_the_receives() {
     // aws-behaviours E10

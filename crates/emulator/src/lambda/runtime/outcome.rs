@@ -141,6 +141,7 @@ pub(super) fn report(
 mod tests {
     use super::*;
 
+    /// aws-behaviours L19
     #[test]
     fn the_report_line_is_that_of_aws() {
         let cold = report(

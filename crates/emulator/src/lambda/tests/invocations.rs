@@ -96,6 +96,7 @@ async fn what_a_process_says_about_its_start_is_the_error() {
     fixture.stop().await;
 }
 
+/// aws-behaviours L14
 #[tokio::test(flavor = "multi_thread")]
 async fn reserved_concurrency_of_nothing_throttles_and_events_wait() {
     let fixture = Fixture::new();
@@ -118,6 +119,7 @@ async fn reserved_concurrency_of_nothing_throttles_and_events_wait() {
     fixture.stop().await;
 }
 
+/// aws-behaviours L21
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_tried_three_times_and_then_told_to_the_destination() {
     let fixture = Fixture::new();

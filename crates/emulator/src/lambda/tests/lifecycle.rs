@@ -139,6 +139,7 @@ async fn tags_pages_and_what_is_not_served() {
     fixture.stop().await;
 }
 
+/// aws-behaviours L6
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_that_make_the_same_function_one_is_told() {
     let fixture = Fixture::new();

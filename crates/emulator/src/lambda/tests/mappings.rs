@@ -46,6 +46,7 @@ async fn a_function_error_releases_the_whole_batch() {
     fixture.stop().await;
 }
 
+/// aws-behaviours E9
 #[tokio::test(flavor = "multi_thread")]
 async fn only_named_messages_are_released() {
     let fixture = Fixture::new();
@@ -105,6 +106,7 @@ async fn messages_in_an_open_window_are_released_when_the_mapping_goes() {
     fixture.stop().await;
 }
 
+/// aws-behaviours Q10, E1
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_mapping_and_a_visibility_below_the_timeout_are_refused() {
     let fixture = Fixture::new();
@@ -127,6 +129,7 @@ async fn a_second_mapping_and_a_visibility_below_the_timeout_are_refused() {
     fixture.stop().await;
 }
 
+/// aws-behaviours L12, E4
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_function_a_mapping_receives_nothing() {
     for window in [0, 5] {

@@ -32,6 +32,7 @@ async fn what_the_table_says_is_not_implemented_answers_501_with_its_name() {
     fixture.stop().await;
 }
 
+/// aws-behaviours L16
 #[tokio::test(flavor = "multi_thread")]
 async fn reservations_of_all_functions_leave_a_hundred() {
     // aws-behaviours L16

@@ -33,6 +33,7 @@ impl Fixture {
     }
 }
 
+/// aws-behaviours L21
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_of_an_event_come_after_one_and_two_minutes() {
     let (fixture, clock) = aws();
@@ -86,6 +87,7 @@ async fn a_waiting_retry_keeps_its_moment_over_a_restart() {
     fixture.stop().await;
 }
 
+/// aws-behaviours L21
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_grows_too_old_is_told_as_such() {
     let (fixture, clock) = aws();
@@ -113,6 +115,7 @@ async fn an_event_that_grows_too_old_is_told_as_such() {
     fixture.stop().await;
 }
 
+/// aws-behaviours L1, L2, L3, L13
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_function_is_pending_and_a_changed_one_in_progress() {
     let (fixture, clock) = aws();
@@ -156,6 +159,7 @@ async fn a_new_function_is_pending_and_a_changed_one_in_progress() {
     fixture.stop().await;
 }
 
+/// aws-behaviours E2, E3
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mapping_goes_through_its_states_and_works_only_when_enabled() {
     let (fixture, clock) = aws();

@@ -158,6 +158,7 @@ async fn every_condition_is_judged() {
     }
 }
 
+/// aws-behaviours D6, D20
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_put_wins_and_what_expired_may_be_replaced() {
     let running = Running::start().await;

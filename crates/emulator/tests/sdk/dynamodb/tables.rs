@@ -59,6 +59,7 @@ async fn a_table_is_described_as_tools_read_it() {
     assert_eq!(table.table_size_bytes(), Some(6 + 1 + 4 + 5));
 }
 
+/// aws-behaviours D1
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_is_taken_once_and_free_again_after_the_delete() {
     let running = Running::start().await;
@@ -114,6 +115,7 @@ async fn a_name_is_taken_once_and_free_again_after_the_delete() {
     );
 }
 
+/// aws-behaviours D15
 #[tokio::test(flavor = "multi_thread")]
 async fn tags_are_added_changed_and_taken() {
     let running = Running::start().await;
@@ -192,6 +194,7 @@ async fn tables_are_listed_by_pages() {
     assert_eq!(code(refused), "ValidationException");
 }
 
+/// aws-behaviours D13
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_is_changed_and_protected() {
     let running = Running::start().await;

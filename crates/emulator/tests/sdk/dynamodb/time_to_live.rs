@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::{TimeToLiveSpecification, TimeToLiveStatus};
 use super::{make_table, refusal};
 use crate::common::{Running, code};
 
+/// aws-behaviours D3, D5
 #[tokio::test(flavor = "multi_thread")]
 async fn time_to_live_goes_on_and_off() {
     let running = Running::start().await;

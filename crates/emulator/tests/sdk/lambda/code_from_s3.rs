@@ -240,6 +240,7 @@ async fn code_comes_from_one_place_that_is_named_in_full() {
     assert_eq!(refused(&client, code.build()).await.0, "NotImplemented");
 }
 
+/// aws-behaviours L7
 #[tokio::test(flavor = "multi_thread")]
 async fn a_zip_too_large_for_a_request_is_taken_from_s3() {
     let running = with_bucket().await;

@@ -3,6 +3,7 @@
 use super::{event, make_group, now_ms, write};
 use crate::common::{Running, code};
 
+/// aws-behaviours C5
 #[tokio::test(flavor = "multi_thread")]
 async fn patterns_choose_by_terms_in_the_order_of_time() {
     let running = Running::start().await;
@@ -78,6 +79,7 @@ async fn patterns_choose_by_terms_in_the_order_of_time() {
     assert_eq!(code(absent), "ResourceNotFoundException");
 }
 
+/// aws-behaviours C6
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_pages_by_time_and_stream() {
     let running = Running::start().await;

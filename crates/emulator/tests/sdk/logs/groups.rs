@@ -7,6 +7,7 @@ use crate::common::{Running, code};
 
 const ARN: &str = "arn:aws:logs:us-east-1:000000000000:log-group:";
 
+/// aws-behaviours C1, C3
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_is_made_once_shown_and_deleted() {
     let running = Running::start().await;

@@ -109,6 +109,7 @@ async fn a_message_is_a_dead_letter_after_exactly_max_receives() {
     assert_eq!(counts(client, &dead).await, ["0", "0", "0"]);
 }
 
+/// aws-behaviours Q14
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_task_takes_dead_letters_back_as_new_messages() {
     let timed = Timed::start().await;
@@ -203,6 +204,7 @@ async fn a_move_task_keeps_its_rate_over_a_restart_and_can_be_cancelled() {
     );
 }
 
+/// aws-behaviours Q14
 #[tokio::test(flavor = "multi_thread")]
 async fn move_tasks_that_cannot_be_are_refused() {
     let timed = Timed::start().await;

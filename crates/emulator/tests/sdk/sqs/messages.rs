@@ -133,6 +133,7 @@ async fn a_message_comes_back_as_it_was_sent_with_the_digests_of_aws() {
     assert_eq!(counts(&client, &url).await, ["0", "0", "0"]);
 }
 
+/// aws-behaviours Q15
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_has_at_most_one_mebibyte_with_its_attributes() {
     let running = Running::start().await;
@@ -190,6 +191,7 @@ async fn delays_are_kept_and_survive_a_restart() {
     assert!(bodies(&late).contains(&"late"), "{late:?}");
 }
 
+/// aws-behaviours Q18
 #[tokio::test(flavor = "multi_thread")]
 async fn visibility_and_handles_are_those_of_aws() {
     let timed = Timed::start().await;

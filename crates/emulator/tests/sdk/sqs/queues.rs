@@ -64,6 +64,7 @@ async fn attributes_have_defaults_and_ranges_and_are_read_back() {
     assert!(unknown.is_invalid_attribute_name(), "{unknown:?}");
 }
 
+/// aws-behaviours Q2, Q3
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_means_one_queue_and_lists_have_pages() {
     let running = Running::start().await;
@@ -152,6 +153,7 @@ async fn tags_are_added_changed_and_taken_away() {
     assert_eq!(code(many.send().await), "InvalidParameterValue");
 }
 
+/// aws-behaviours Q1
 #[tokio::test(flavor = "multi_thread")]
 async fn the_name_of_a_deleted_queue_is_free_after_a_minute() {
     let timed = Timed::start().await;
@@ -183,6 +185,7 @@ async fn the_name_of_a_deleted_queue_is_free_after_a_minute() {
     }
 }
 
+/// aws-behaviours Q13
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purge_takes_everything_and_is_refused_for_a_minute() {
     let timed = Timed::start().await;
@@ -213,6 +216,7 @@ async fn a_purge_takes_everything_and_is_refused_for_a_minute() {
     purge().await.expect("purged");
 }
 
+/// aws-behaviours Q7, Q8
 #[tokio::test(flavor = "multi_thread")]
 async fn redrive_policies_are_checked_and_found_from_the_other_side() {
     let running = Running::start().await;
