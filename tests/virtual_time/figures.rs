@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pipectl::stack::model::Kind;
-use pipectl_testkit::simulated::Delays;
 
 use crate::world::Run;
 
 impl Run {
     /// All delays of its calls and of what they began, one after the other.
-    pub fn sum(&self, delays: &Delays) -> Duration {
+    pub fn sum(&self) -> Duration {
+        let delays = &self.delays;
         let begun = self.calls.iter().filter(|call| call.status < 300);
         let waits: Duration = begun
             .map(|call| match call.operation.as_str() {
@@ -29,7 +29,7 @@ impl Run {
 
     /// The time of the calls on its critical path: those on its resources, where calls that were sent at
     /// the same moment count as one, and reading.
-    pub fn calls_on_path(&self, delays: &Delays) -> Duration {
+    pub fn calls_on_path(&self) -> Duration {
         let path = self.outcome.critical_path.iter();
         let names: BTreeSet<&str> = path
             .filter_map(|stretch| self.outcome.identities.get(&stretch.id))
@@ -40,13 +40,21 @@ impl Run {
             .filter(|call| names.contains(call.resource.as_str()))
             .map(|call| call.sent)
             .collect();
-        self.reading + delays.call * rounds.len() as u32
+        self.reading + self.delays.call * rounds.len() as u32
     }
 
     /// The kinds of its critical path, in the order of time.
     pub fn critical_kinds(&self) -> Vec<Kind> {
         let path = self.outcome.critical_path.iter();
         path.map(|stretch| stretch.id.kind).collect()
+    }
+
+    /// How many calls of an operation were answered so.
+    pub fn answered(&self, operation: &str, status: u16) -> usize {
+        let calls = self.calls.iter();
+        calls
+            .filter(|call| call.operation == operation && call.status == status)
+            .count()
     }
 
     /// How many of its calls may have changed something.
@@ -65,7 +73,7 @@ impl Run {
             seconds(self.reading),
             self.calls.len(),
             self.writes(),
-            seconds(self.sum(&Delays::AWS)),
+            seconds(self.sum()),
         );
         for stretch in &self.outcome.critical_path {
             println!("  critical: {} {}", stretch.id, seconds(stretch.elapsed));

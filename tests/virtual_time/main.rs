@@ -11,12 +11,23 @@ use std::time::Duration;
 use pipectl::stack::model::Kind;
 use pipectl_testkit::simulated::Delays;
 
-use world::World;
+use world::{Run, World};
 
 const AWS: Delays = Delays::AWS;
 /// Longest pause between two tries while a role is not seen yet. // aws-behaviours I1
 const ROLE_LATE: Duration = Duration::from_secs(2);
+/// The same while a queue's name is kept. // aws-behaviours Q1
+const NAME_LATE: Duration = Duration::from_secs(5);
 
+/// It took as long as `longest` and its calls; what has happened is seen `late` at most.
+#[track_caller]
+fn took(run: &Run, longest: Duration, late: Duration) {
+    let bound = longest + late + run.calls_on_path();
+    let took = run.took;
+    assert!(took >= longest && took <= bound, "{took:?} of {bound:?}");
+}
+
+/// aws-behaviours I1, L1, L2, D1, D2
 #[tokio::test(start_paused = true)]
 async fn a_first_up_takes_the_longest_path_of_its_waits() {
     let world = World::new().await;
@@ -26,22 +37,37 @@ async fn a_first_up_takes_the_longest_path_of_its_waits() {
     // Nobody waits for the mapping to be there, and the table is ready long before.
     let longest = AWS.role + AWS.function;
     assert!(longest > AWS.table && longest > AWS.stack);
-    let bound = longest + ROLE_LATE + world.late() + up.calls_on_path(&AWS);
-    assert!(up.took >= longest, "{:?}", up.took);
-    assert!(up.took <= bound, "{:?} of {bound:?}", up.took);
-    let sum = up.sum(&AWS) + AWS.role * world.given_roles;
+    took(&up, longest, ROLE_LATE + world.late());
+    let sum = up.sum() + AWS.role * world.given_roles;
     assert!(up.took < sum / 2, "{:?} of {sum:?}", up.took);
     let kinds = up.critical_kinds();
     assert!(kinds.contains(&Kind::Function), "{kinds:?}");
     assert!(!kinds.contains(&Kind::Table), "{kinds:?}");
-    // Functions are told of only once they can be invoked.
-    let refused = |status| {
-        let calls = up.calls.iter();
-        let made = calls.filter(|call| call.operation == "CreateFunction");
-        made.filter(|call| call.status == status).count()
-    };
-    assert_eq!(refused(201), world.stack.functions.len());
-    assert!(refused(400) >= world.stack.functions.len());
+    // Lambda did refuse the roles, and nothing was made twice.
+    let functions = world.stack.functions.len();
+    assert_eq!(up.answered("CreateFunction", 201), functions);
+    assert!(up.answered("CreateFunction", 400) >= functions);
+}
+
+/// aws-behaviours I1, D1
+#[tokio::test(start_paused = true)]
+async fn whichever_wait_is_the_longest_it_is_the_one_that_counts() {
+    let s = Duration::from_secs;
+    for (role, function, table) in [(0, 3, 30), (20, 1, 6), (3, 25, 6), (30, 20, 49)] {
+        let delays = Delays {
+            role: s(role),
+            function: s(function),
+            table: s(table),
+            ..AWS
+        };
+        let world = World::with(delays).await;
+        let up = world.up("one").await;
+        up.print(&format!(
+            "role {role} s, function {function} s, table {table} s"
+        ));
+        let longest = delays.table.max(delays.role + delays.function);
+        took(&up, longest, ROLE_LATE + world.late());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,29 +81,57 @@ async fn an_up_with_nothing_to_do_reads_side_by_side() {
     assert!(up.took <= AWS.call * 3, "{:?}", up.took);
 }
 
+/// aws-behaviours L3
 #[tokio::test(start_paused = true)]
 async fn a_code_change_takes_one_update() {
     let world = World::deployed().await;
     let up = world.up("two").await;
     up.print("code change");
     assert_eq!(up.changes, world.stack.functions.len());
-    let bound = AWS.update + world.late() + up.calls_on_path(&AWS);
-    assert!(up.took >= AWS.update, "{:?}", up.took);
-    assert!(up.took <= bound, "{:?} of {bound:?}", up.took);
-    assert!(up.took < up.sum(&AWS), "{:?}", up.took);
+    took(&up, AWS.update, world.late());
+    assert!(up.took < up.sum(), "{:?}", up.took);
 }
 
+/// aws-behaviours I7, D14
 #[tokio::test(start_paused = true)]
 async fn a_down_takes_the_longest_path_of_its_waits() {
     let world = World::deployed().await;
     let down = world.down().await;
     down.print("down");
     // Nobody waits for the mapping to be gone; the table's name must be free again.
-    let bound = AWS.table_deleting + world.late() + down.calls_on_path(&AWS);
-    assert!(down.took >= AWS.table_deleting, "{:?}", down.took);
-    assert!(down.took <= bound, "{:?} of {bound:?}", down.took);
-    assert!(down.took < down.sum(&AWS), "{:?}", down.took);
+    took(&down, AWS.table_deleting, world.late());
+    assert!(down.took < down.sum() / 2, "{:?}", down.took);
     assert_eq!(world.cloud.resources(), world.given_roles as usize);
+}
+
+/// aws-behaviours E3
+#[tokio::test(start_paused = true)]
+async fn a_down_at_once_waits_for_the_mapping_and_then_for_the_table() {
+    let world = World::new().await;
+    let _ = world.up("one").await;
+    let down = world.down().await;
+    down.print("down right after up");
+    // Writers go before stores.
+    took(&down, AWS.table_deleting, AWS.mapping + world.late() * 2);
+    assert_eq!(world.cloud.resources(), world.given_roles as usize);
+}
+
+/// aws-behaviours Q1
+#[tokio::test(start_paused = true)]
+async fn an_up_right_after_a_down_waits_for_names_of_queues_side_by_side() {
+    let world = World::deployed().await;
+    let down = world.down().await;
+    let up = world.up("one").await;
+    up.print("up right after down");
+    let kept = Duration::from_secs(60);
+    let late = NAME_LATE + ROLE_LATE + world.late();
+    // A part of the minute has passed in `down`.
+    took(
+        &up,
+        kept.saturating_sub(down.took),
+        down.took + AWS.function + late,
+    );
+    assert!(up.took < kept + AWS.role + AWS.function, "{:?}", up.took);
 }
 
 #[tokio::test(start_paused = true)]

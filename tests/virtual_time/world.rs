@@ -23,6 +23,7 @@ const AWS: &str = "aws";
 
 /// A simulated AWS, a stack and its code.
 pub struct World {
+    pub delays: Delays,
     pub cloud: Arc<Cloud>,
     pub stack: Stack,
     /// How many roles were there from the beginning, because the stack wants none made.
@@ -33,6 +34,7 @@ pub struct World {
 
 /// One run, and what it took.
 pub struct Run {
+    pub delays: Delays,
     /// From its first call to its end.
     pub took: Duration,
     /// The part of that before the plan was made.
@@ -50,8 +52,13 @@ impl Sink for Deaf {
 }
 
 impl World {
-    /// With nothing deployed. Time begins now.
+    /// With nothing deployed, and AWS's delays. Time begins now.
     pub async fn new() -> Self {
+        Self::with(Delays::AWS).await
+    }
+
+    /// The same with other delays.
+    pub async fn with(delays: Delays) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for (name, script) in [
             ("one", "#!/bin/sh\nexit 0\n"),
@@ -65,7 +72,8 @@ impl World {
             Err(errors) => panic!("{:?}", miette::Report::new(errors)),
         };
         let mut world = Self {
-            cloud: Cloud::start(Delays::AWS).await,
+            delays,
+            cloud: Cloud::start(delays).await,
             stack,
             given_roles: 0,
             row: Arc::new(row(AWS).expect("the row").clone()),
@@ -79,9 +87,13 @@ impl World {
     pub async fn deployed() -> Self {
         let world = Self::new().await;
         let _ = world.up("one").await;
-        // A mapping is Creating for a while, which `up` does not wait for.
-        pipectl::wait::pause(Duration::from_secs(60)).await;
+        world.settle().await;
         world
+    }
+
+    /// Lets pass what passes: a mapping is Creating for a while, for which `up` does not wait.
+    pub async fn settle(&self) {
+        pipectl::wait::pause(self.delays.mapping).await;
     }
 
     /// A stack that wants no roles made names some that are there: made at this moment, as if by it.
@@ -161,6 +173,7 @@ impl World {
         Run {
             took: begun.elapsed(),
             reading,
+            delays: self.delays,
             changes: proposal.plan.changes().count(),
             outcome,
             calls: self.cloud.take_calls(),
