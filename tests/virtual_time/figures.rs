@@ -57,6 +57,16 @@ impl Run {
             .count()
     }
 
+    /// Bytes that were sent, and those of them with calls that were refused.
+    pub fn bytes(&self) -> (usize, usize) {
+        let of = |refused: bool| {
+            let calls = self.calls.iter();
+            let calls = calls.filter(|call| !refused || call.status >= 300);
+            calls.map(|call| call.bytes).sum()
+        };
+        (of(false), of(true))
+    }
+
     /// How many of its calls may have changed something.
     pub fn writes(&self) -> usize {
         self.calls.iter().filter(|call| call.writes).count()
@@ -75,6 +85,8 @@ impl Run {
             self.writes(),
             seconds(self.sum()),
         );
+        let (bytes, in_vain) = self.bytes();
+        println!("  {bytes} bytes sent, {in_vain} of them in vain");
         for stretch in &self.outcome.critical_path {
             println!("  critical: {} {}", stretch.id, seconds(stretch.elapsed));
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use pipectl::stack::model::Kind;
 use pipectl_testkit::simulated::Delays;
 
-use world::{Run, World};
+use world::{LARGE, Run, World};
 
 const AWS: Delays = Delays::AWS;
 /// Longest pause between two tries while a role is not seen yet. // aws-behaviours I1
@@ -67,6 +67,27 @@ async fn whichever_wait_is_the_longest_it_is_the_one_that_counts() {
         ));
         let longest = delays.table.max(delays.role + delays.function);
         took(&up, longest, ROLE_LATE + world.late());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_on_a_slow_line_comes_late_by_its_own_time() {
+    for megabits in [100, 20] {
+        let delays = Delays {
+            line: Some(megabits * 1_000_000 / 8),
+            ..AWS
+        };
+        let world = World::with(delays).await;
+        let up = world.up(LARGE).await;
+        up.print(&format!("first up at {megabits} Mbit/s"));
+        // Every try carries the code again: when Lambda sees the role at last, one may just be on its way.
+        let functions = world.stack.functions.len();
+        let made = up.calls.iter().filter(|call| call.status == 201);
+        let code: usize = made.map(|call| call.bytes).sum();
+        assert!(code > functions * 3_000_000);
+        let code_takes = Duration::from_secs_f64(code as f64 * 8.0 / f64::from(megabits) / 1e6);
+        let late = ROLE_LATE + world.late() + code_takes * 2;
+        took(&up, AWS.role + AWS.function, late);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,9 @@ use tokio::time::Instant;
 
 /// The target's row.
 const AWS: &str = "aws";
+
+/// Code that is about as large as that of a function for Lambda, zipped.
+pub const LARGE: &str = "large";
 
 /// A simulated AWS, a stack and its code.
 pub struct World {
@@ -60,12 +62,6 @@ impl World {
     /// The same with other delays.
     pub async fn with(delays: Delays) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        for (name, script) in [
-            ("one", "#!/bin/sh\nexit 0\n"),
-            ("two", "#!/bin/sh\nexit 1\n"),
-        ] {
-            std::fs::write(zip_path(directory.path(), name), zipped(script)).expect("a zip");
-        }
         let file = repository().join("stacks").join("log-pipeline.yaml");
         let stack = match pipectl::stack::load(&file, AWS) {
             Ok(stack) => stack,
@@ -116,7 +112,10 @@ impl World {
     }
 
     fn place(&self, code: &str) -> Place {
-        let zip = zip_path(self.directory.path(), code);
+        let zip = self.directory.path().join(format!("{code}.zip"));
+        if !zip.exists() {
+            std::fs::write(&zip, zipped(&script(code))).expect("a zip");
+        }
         let artifacts: BTreeMap<String, Artifact> = self
             .stack
             .functions
@@ -181,13 +180,28 @@ impl World {
     }
 }
 
-fn zip_path(root: &Path, name: &str) -> PathBuf {
-    root.join(format!("{name}.zip"))
+/// A program of its own for each name.
+fn script(code: &str) -> String {
+    let more = if code == LARGE {
+        noise(3_000_000)
+    } else {
+        String::new()
+    };
+    format!("#!/bin/sh\n# {code}\nexit 0\n{more}")
 }
 
+/// Text that is the same in every run.
+fn noise(length: usize) -> String {
+    let letters = (0..length).map(|n| char::from(b'a' + (n * n % 23) as u8));
+    letters.collect()
+}
+
+/// As it is: what is in it does not get smaller.
 fn zipped(script: &str) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .unix_permissions(0o755);
     zip.start_file("bootstrap", options).expect("started");
     zip.write_all(script.as_bytes()).expect("written");
     zip.finish().expect("finished").into_inner()

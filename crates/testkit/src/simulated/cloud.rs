@@ -36,6 +36,8 @@ pub struct Taken {
     pub writes: bool,
     /// When it was sent, from the start of the cloud.
     pub sent: Duration,
+    /// Length of its body.
+    pub bytes: usize,
     /// Status of the answer.
     pub status: u16,
 }
@@ -47,6 +49,8 @@ pub struct Cloud {
     formation: Formation,
     delays: Delays,
     begun: Instant,
+    /// When the line to it is free again.
+    free: Mutex<Instant>,
     taken: Mutex<Vec<Taken>>,
     _data: tempfile::TempDir,
 }
@@ -85,6 +89,7 @@ impl Cloud {
             formation: Formation::new(ACCOUNT, REGION, delays.stack),
             delays,
             begun: Instant::now(),
+            free: Mutex::new(Instant::now()),
             taken: Mutex::default(),
             _data: data,
         })
@@ -130,12 +135,28 @@ impl Cloud {
         tokio::time::sleep(self.delays.call / 2).await;
     }
 
+    /// Until a body has gone over the line.
+    async fn sent(&self, bytes: usize) {
+        let Some(line) = self.delays.line else {
+            return;
+        };
+        let gone = {
+            let mut free = self.free.lock().expect("no holder panics");
+            let takes = Duration::from_secs_f64(bytes as f64 / f64::from(line));
+            *free = (*free).max(Instant::now()) + takes;
+            *free
+        };
+        tokio::time::sleep_until(gone).await;
+    }
+
     async fn take(&self, request: Request<SdkBody>) -> Result<Response<Bytes>, ConnectorError> {
         let sent = self.begun.elapsed();
         let other = |error| ConnectorError::other(error, None);
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(other)?.to_bytes();
         let named = operation::named(&head, &body);
+        let bytes = body.len();
+        self.sent(bytes).await;
         self.on_the_way().await;
         let answer = match named.service.as_str() {
             "iam" => self.iam.answer(&named.operation, &form(&body)),
@@ -155,6 +176,7 @@ impl Cloud {
             operation: named.operation,
             resource: named.resource,
             sent,
+            bytes,
             status: answer.status().as_u16(),
         });
         Ok(answer)

@@ -20,6 +20,8 @@ pub use cloud::{Cloud, Taken};
 pub struct Delays {
     /// A call, there and back.
     pub call: Duration,
+    /// Bytes a second that the line to AWS takes, which all calls share; none where it is fast enough.
+    pub line: Option<u32>,
     /// A new role, until Lambda can assume it. // aws-behaviours I1
     pub role: Duration,
     /// A new function, while it is `Pending`. // aws-behaviours L1
@@ -40,6 +42,7 @@ impl Delays {
     /// As measured on AWS.
     pub const AWS: Self = Self {
         call: Duration::from_millis(50),
+        line: None,
         role: Duration::from_secs(8),
         function: Duration::from_secs(3),
         update: Duration::from_secs(1),
