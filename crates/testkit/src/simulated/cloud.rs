@@ -14,7 +14,6 @@ use hyper::body::Bytes;
 use hyper::{Request, Response};
 use pipectl_emulator::config::{ACCOUNT, REGION};
 use pipectl_emulator::{Behaviour, Config, Emulator};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use super::answer::{self, Refused};
@@ -187,8 +186,10 @@ impl Cloud {
         if !matches!(operation, "CreateFunction" | "UpdateFunctionConfiguration") {
             return None;
         }
-        let body: Value = serde_json::from_slice(body).ok()?;
-        let age = self.iam.age(body["Role"].as_str()?);
+        // The code in it is large, and JSON is read slowly by tests: SDKs write no spaces.
+        let text = std::str::from_utf8(body).ok()?;
+        let (_, after) = text.split_once("\"Role\":\"")?;
+        let age = self.iam.age(after.split('"').next()?);
         if age.is_some_and(|age| age >= self.delays.role) {
             return None;
         }
