@@ -101,10 +101,7 @@ pub fn failed_and_made_anew(stage: &Stage<'_>) {
         "stack: broken-templ\ntemplates: { observability: { file: templates/small.yaml } }\n",
     );
     let failed = project.json_of(&["up"], 1).to_string();
-    assert!(
-        failed.contains("Broken (AWS::"),
-        "{failed}"
-    );
+    assert!(failed.contains("Broken (AWS::"), "{failed}");
     project.env.write("templates/small.yaml", SOUND);
     assert_eq!(project.up(), [(ID.to_owned(), "replace".to_owned())]);
     assert_eq!(project.up(), []);

@@ -14,7 +14,7 @@
 
 mod answer;
 mod ledger;
-mod operation;
+pub(crate) mod operation;
 mod proxy;
 #[cfg(test)]
 mod tests;
