@@ -66,6 +66,7 @@ async fn whichever_wait_is_the_longest_it_is_the_one_that_counts() {
             "role {role} s, function {function} s, table {table} s"
         ));
         let longest = delays.table.max(delays.role + delays.function);
+        let longest = longest.max(delays.stack);
         took(&up, longest, ROLE_LATE + world.late());
     }
 }
@@ -119,9 +120,10 @@ async fn a_down_takes_the_longest_path_of_its_waits() {
     let world = World::deployed().await;
     let down = world.down().await;
     down.print("down");
-    // Nobody waits for the mapping to be gone; the table's name must be free again.
-    took(&down, AWS.table_deleting, world.late());
-    assert!(down.took < down.sum() / 2, "{:?}", down.took);
+    // Nobody waits for the mapping to be gone; the names of template and table must be free again.
+    // What a template has may write to the table, and goes before it.
+    took(&down, AWS.stack + AWS.table_deleting, world.late() * 2);
+    assert!(down.took < down.sum(), "{:?}", down.took);
     assert_eq!(world.cloud.resources(), world.given_roles as usize);
 }
 
@@ -133,7 +135,8 @@ async fn a_down_at_once_waits_for_the_mapping_and_then_for_the_table() {
     let down = world.down().await;
     down.print("down right after up");
     // Writers go before stores.
-    took(&down, AWS.table_deleting, AWS.mapping + world.late() * 2);
+    let longest = AWS.stack + AWS.table_deleting;
+    took(&down, longest, AWS.mapping + world.late() * 2);
     assert_eq!(world.cloud.resources(), world.given_roles as usize);
 }
 

@@ -1,4 +1,4 @@
-//! As much of CloudFormation as deploying a template by change sets takes: the query protocol. Templates
+//! As much of CloudFormation as deploying a template takes: the query protocol. Templates
 //! are kept and not read, so a stack has no resources and no outputs; a change set is there at once.
 
 use std::collections::BTreeMap;
@@ -99,6 +99,18 @@ impl Formation {
                     (stack.doing, stack.since) = (Doing::Delete, Instant::now());
                 }
                 return Ok(String::new());
+            }
+            ("CreateStack", Some(name)) => {
+                if stacks.contains_key(name) {
+                    let message = format!("Stack [{name}] already exists");
+                    return Err(Refused::new(400, "AlreadyExistsException", message));
+                }
+                let mut stack = self.reviewed(name);
+                stack.doing = Doing::Create;
+                stack.content = content(form, &stack.content);
+                let id = element("StackId", Some(&stack.arn));
+                stacks.insert(name.to_owned(), stack);
+                return Ok(id);
             }
             ("CreateChangeSet", Some(name)) if form.value("ChangeSetType") == Some("CREATE") => {
                 let stack = self.reviewed(name);
