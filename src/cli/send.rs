@@ -44,6 +44,7 @@ pub(super) async fn run(global: &Global, args: SendArgs, renderer: &Renderer) ->
     }
     let (stack, row) = session::recorded_row(global)?;
     let target = session::reach(global, &stack, &row, false, renderer).await?;
+    session::agree(global, &stack, &target, renderer).await?;
     let cx = session::context(&stack, target, None);
     is_up(&stack, &cx).await?;
     let wait = Wait {

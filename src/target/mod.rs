@@ -52,6 +52,10 @@ impl Target {
     ) -> Self {
         let mut capabilities = row.capabilities;
         product.adjust(&mut capabilities);
+        // Nobody knows whether it has CloudFormation.
+        if product.name == ProductName::Other && !row.signs_for_aws() {
+            capabilities.templates = false;
+        }
         // Whoever writes a capability down knows better than the program's name tells.
         for (name, value) in &row.settled {
             capabilities.set(name, *value);

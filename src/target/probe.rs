@@ -130,6 +130,7 @@ pub(super) async fn ask(connector: &Connector, endpoint: &str) -> Probed {
         ),
         ("/_ministack/health", ministack),
         ("/moto-api/data.json", moto),
+        ("/_pipectl/health", embedded),
     ] {
         let Some(answer) = get(connector, &format!("{endpoint}{path}")).await else {
             continue;
@@ -177,6 +178,12 @@ fn moto(body: &[u8]) -> Option<Product> {
     let services: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
     let is_moto = services.contains_key("sts") || services.is_empty();
     is_moto.then(|| Product::named(ProductName::Moto))
+}
+
+fn embedded(body: &[u8]) -> Option<Product> {
+    let told: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    told.contains_key("data_dir")
+        .then(|| Product::named(ProductName::Embedded))
 }
 
 /// One answer.

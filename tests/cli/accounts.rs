@@ -55,6 +55,17 @@ fn somebody_agrees_to_an_account_once() {
     let _ = on_aws(&env, endpoint, &["up"]).run().expect_success();
     let elsewhere = on_aws(&env, endpoint, &["up"]).env("AWS_REGION", "eu-central-1");
     assert_eq!(code(&elsewhere.run().expect_code(77)), "target::not_agreed");
+    // So does everything else that changes something there.
+    env.write("a.log", "{}");
+    for arguments in [
+        &["send", "a.log"][..],
+        &["dlq", "redrive", "--all"],
+        &["dlq", "drop", "--all"],
+    ] {
+        let elsewhere = on_aws(&env, endpoint, arguments).env("AWS_REGION", "eu-central-1");
+        let refused = elsewhere.run().expect_code(77);
+        assert_eq!(code(&refused), "target::not_agreed", "{arguments:?}");
+    }
     let _ = on_aws(&env, endpoint, &["down", "--force"])
         .run()
         .expect_success();

@@ -128,6 +128,9 @@ pub(super) async fn run(
 ) -> Ended {
     let (stack, row) = session::recorded_row(global)?;
     let target = session::reach(global, &stack, &row, false, renderer).await?;
+    if matches!(args.verb, Verb::Redrive(_) | Verb::Drop(_)) {
+        session::agree(global, &stack, &target, renderer).await?;
+    }
     let mut cx = session::context(&stack, target, None);
     cx.stop = cancel.token();
     // Before any message is received: a name that is none does nothing.
