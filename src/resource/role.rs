@@ -2,7 +2,7 @@
 //! where the target has roles and lets us make them; elsewhere functions name one that is there.
 
 use async_trait::async_trait;
-use aws_sdk_iam::types::Tag;
+use aws_sdk_iam::types::{Role, Tag};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -72,7 +72,11 @@ impl ResourceKind for RoleKind {
             return Ok(Vec::new());
         }
         let path = cx.place.role_path(&cx.stack);
-        let pages = cx.clients.iam.list_roles().path_prefix(&path);
+        // An account may have thousands. Where lists are all that is looked at, what is elsewhere and has a name
+        // of ours must be seen too: it is in the way.
+        let everywhere = cx.place.target.capabilities().current_lists;
+        let prefix = (!everywhere).then(|| path.clone());
+        let pages = cx.clients.iam.list_roles().set_path_prefix(prefix);
         let roles: Vec<_> = pages
             .into_paginator()
             .items()
@@ -80,7 +84,14 @@ impl ResourceKind for RoleKind {
             .collect::<Result<_, _>>()
             .await
             .map_err(failed("ListRoles"))?;
-        let ours = roles.into_iter().filter(|role| role.path == path);
+        let in_the_way = |role: &Role| {
+            // Those below are of other stacks, or of this one in other regions.
+            !role.path.starts_with(super::ROLES)
+                && cx.place.role_in_stack(&cx.stack, &role.role_name).is_some()
+        };
+        let ours = roles
+            .into_iter()
+            .filter(|role| role.path == path || in_the_way(role));
         let listed = ours.map(|role| {
             let name = cx.place.role_in_stack(&cx.stack, &role.role_name);
             let id = LogicalId::new(Kind::Role, name.unwrap_or(&role.role_name));
