@@ -22,6 +22,8 @@ const GONE: &[&str] = &["NoSuchEntity"];
 const POLICY: &str = "pipectl";
 /// Field of the trust policy.
 const TRUST: &str = "trust";
+/// Field of the path: the ARN that functions are given has it.
+const PATH: &str = "path";
 /// Field of the permissions boundary.
 const BOUNDARY: &str = "permissions_boundary";
 /// What the fields of the policy's statements begin with.
@@ -52,6 +54,7 @@ impl ResourceKind for RoleKind {
             .map(|function| {
                 let id = LogicalId::new(Kind::Role, &function.name);
                 let mut wanted = Wanted::new(id, place.role(stack, &function.name))
+                    .with(PATH, place.role_path(&stack.name))
                     .with(TRUST, role_policy::trust())
                     .with_some(BOUNDARY, boundary.clone());
                 for (sid, statement) in role_policy::statements(stack, place, function) {
@@ -61,6 +64,10 @@ impl ResourceKind for RoleKind {
                 wanted
             })
             .collect()
+    }
+
+    fn fixed_fields(&self) -> &'static [&'static str] {
+        &[PATH]
     }
 
     fn shown_when_made(&self) -> &'static [&'static str] {
@@ -118,6 +125,7 @@ impl ResourceKind for RoleKind {
         };
         let resolved = wanted.resolve(&super::Identities::new());
         let mut attrs = Attrs::new();
+        attrs.insert(PATH.to_owned(), role.path.clone().into());
         let trust = decoded("GetRole", role.assume_role_policy_document())?;
         attrs.insert(
             TRUST.to_owned(),
@@ -153,7 +161,7 @@ impl ResourceKind for RoleKind {
         let attrs: Attrs = wanted
             .attrs
             .iter()
-            .filter(|(field, _)| *field == TRUST || *field == BOUNDARY)
+            .filter(|(field, _)| [PATH, TRUST, BOUNDARY].contains(&field.as_str()))
             .map(|(field, value)| (field.clone(), value.clone()))
             .collect();
         let tags = cx.tags_with(wanted, &attrs);

@@ -53,13 +53,21 @@ pub fn enough_and_not_more(stage: &Stage<'_>) {
     assert_eq!(world.calls.roles(&world.project.name), [] as [String; 0]);
 }
 
-/// A role that is there already under the name of ours.
+/// A role that is there already under the name of ours, in another path: functions would not find it as ours.
 fn somebody_elses_is_left_alone(project: &Project<'_>, calls: &Calls) {
     let name = format!("{}-us-east-1", project.physical("worker"));
     calls.make_role(&name);
-    let told = project.json_of(&["up"], 77);
-    assert!(told["error"].to_string().contains(&name), "{told:#}");
-    assert_eq!(calls.roles(&project.name), [&name[..]], "nothing was made");
+    for up in [&["up"][..], &["up", "--adopt"]] {
+        let told = project.json_of(up, 77);
+        let error = told["error"].to_string();
+        assert!(error.contains("roles.worker"), "{told:#}");
+        assert_eq!(
+            error.contains("`path` cannot be changed"),
+            up.len() == 2,
+            "{told:#}"
+        );
+        assert_eq!(calls.roles(&project.name), [&name[..]], "nothing was made");
+    }
     calls.delete_role(&name);
 }
 
