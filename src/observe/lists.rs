@@ -92,6 +92,18 @@ impl Lists {
             let name = wanted.identity.name.clone();
             seen.insert((wanted.id.clone(), name, wanted.within.clone()))
         });
+        // A name that had to be cut does not tell what it is called in the stack: the wanted name does.
+        for listed in &mut self.0 {
+            let found = &mut listed.wanted;
+            let same = wanted.values().find(|wanted| {
+                wanted.id.kind == found.id.kind
+                    && wanted.identity.name == found.identity.name
+                    && wanted.within == found.within
+            });
+            if let Some(same) = same.filter(|_| !wanted.contains_key(&found.id)) {
+                found.id = same.id.clone();
+            }
+        }
         let mut taken: BTreeSet<LogicalId> = BTreeSet::new();
         for listed in &mut self.0 {
             let id = &listed.wanted.id;

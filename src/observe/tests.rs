@@ -43,6 +43,24 @@ fn what_another_stack_has_under_a_longer_name_is_no_leftover() {
 }
 
 #[test]
+fn what_is_listed_by_a_name_that_was_cut_is_no_leftover() {
+    let named = |id: &str| {
+        let mut wanted = leftover(Kind::Role, id);
+        wanted.identity.name = "s-lon-1a2b3c4d".to_owned();
+        wanted
+    };
+    // No listing can tell what was cut off.
+    let mut lists = Lists(vec![Listed {
+        wanted: named("s-lon-1a2b3c4d"),
+        live: None,
+    }]);
+    let wanted = [named("long")];
+    lists.tell_apart(&wanted);
+    assert_eq!(lists.unwanted(&wanted).count(), 0);
+    assert!(lists.look(&wanted[0]).is_some());
+}
+
+#[test]
 fn what_has_no_tags_is_not_ours_when_what_it_is_of_is_not() {
     let function = leftover(Kind::Function, "f");
     let group = leftover(Kind::LogGroup, "f").belonging_to(function.id.clone());

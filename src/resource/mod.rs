@@ -223,7 +223,7 @@ impl Place {
 
     /// Path of all roles of a stack in this region: they are listed by it.
     pub fn role_path(&self, stack: &str) -> String {
-        format!("/pipectl/{stack}/{}/", self.target.region())
+        format!("{ROLES}{stack}/{}/", self.target.region())
     }
 
     /// As [`Place::name_in_stack`], of a role; none also for a name that had to be cut.
@@ -259,6 +259,8 @@ impl Place {
     }
 }
 
+/// What the paths of all roles that pipectl makes begin with.
+const ROLES: &str = "/pipectl/";
 /// Longest name of a role. Source: IAM API reference, CreateRole.
 const ROLE_NAME: usize = 64;
 

@@ -2,7 +2,7 @@
 //! where the target has roles and lets us make them; elsewhere functions name one that is there.
 
 use async_trait::async_trait;
-use aws_sdk_iam::types::Tag;
+use aws_sdk_iam::types::{Role, Tag};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -22,6 +22,8 @@ const GONE: &[&str] = &["NoSuchEntity"];
 const POLICY: &str = "pipectl";
 /// Field of the trust policy.
 const TRUST: &str = "trust";
+/// Field of the path: the ARN that functions are given has it.
+const PATH: &str = "path";
 /// Field of the permissions boundary.
 const BOUNDARY: &str = "permissions_boundary";
 /// What the fields of the policy's statements begin with.
@@ -52,6 +54,7 @@ impl ResourceKind for RoleKind {
             .map(|function| {
                 let id = LogicalId::new(Kind::Role, &function.name);
                 let mut wanted = Wanted::new(id, place.role(stack, &function.name))
+                    .with(PATH, place.role_path(&stack.name))
                     .with(TRUST, role_policy::trust())
                     .with_some(BOUNDARY, boundary.clone());
                 for (sid, statement) in role_policy::statements(stack, place, function) {
@@ -63,6 +66,10 @@ impl ResourceKind for RoleKind {
             .collect()
     }
 
+    fn fixed_fields(&self) -> &'static [&'static str] {
+        &[PATH]
+    }
+
     fn shown_when_made(&self) -> &'static [&'static str] {
         &[STATEMENTS, BOUNDARY]
     }
@@ -72,7 +79,11 @@ impl ResourceKind for RoleKind {
             return Ok(Vec::new());
         }
         let path = cx.place.role_path(&cx.stack);
-        let pages = cx.clients.iam.list_roles().path_prefix(&path);
+        // An account may have thousands. Where lists are all that is looked at, what is elsewhere and has a name
+        // of ours must be seen too: it is in the way.
+        let everywhere = cx.place.target.capabilities().current_lists;
+        let prefix = (!everywhere).then(|| path.clone());
+        let pages = cx.clients.iam.list_roles().set_path_prefix(prefix);
         let roles: Vec<_> = pages
             .into_paginator()
             .items()
@@ -80,7 +91,14 @@ impl ResourceKind for RoleKind {
             .collect::<Result<_, _>>()
             .await
             .map_err(failed("ListRoles"))?;
-        let ours = roles.into_iter().filter(|role| role.path == path);
+        let in_the_way = |role: &Role| {
+            // Those below are of other stacks, or of this one in other regions.
+            !role.path.starts_with(super::ROLES)
+                && cx.place.role_in_stack(&cx.stack, &role.role_name).is_some()
+        };
+        let ours = roles
+            .into_iter()
+            .filter(|role| role.path == path || in_the_way(role));
         let listed = ours.map(|role| {
             let name = cx.place.role_in_stack(&cx.stack, &role.role_name);
             let id = LogicalId::new(Kind::Role, name.unwrap_or(&role.role_name));
@@ -107,6 +125,7 @@ impl ResourceKind for RoleKind {
         };
         let resolved = wanted.resolve(&super::Identities::new());
         let mut attrs = Attrs::new();
+        attrs.insert(PATH.to_owned(), role.path.clone().into());
         let trust = decoded("GetRole", role.assume_role_policy_document())?;
         attrs.insert(
             TRUST.to_owned(),
@@ -142,7 +161,7 @@ impl ResourceKind for RoleKind {
         let attrs: Attrs = wanted
             .attrs
             .iter()
-            .filter(|(field, _)| *field == TRUST || *field == BOUNDARY)
+            .filter(|(field, _)| [PATH, TRUST, BOUNDARY].contains(&field.as_str()))
             .map(|(field, value)| (field.clone(), value.clone()))
             .collect();
         let tags = cx.tags_with(wanted, &attrs);

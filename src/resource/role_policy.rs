@@ -168,3 +168,6 @@ fn sid(verb: &str, name: &str) -> String {
     }
     sid
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
 //! The lifecycle suite on real endpoints that speak LocalStack's protocol. Each endpoint is started by the
-//! suite and stopped after it; both are tried at the same time, each part with a stack of its own.
+//! suite and stopped after it; all are tried at the same time, each part with a stack of its own.
 //!
 //! Not a libtest harness: an endpoint that cannot be had here is said to be skipped, with the reason;
 //! with `PIPECTL_REQUIRE_ENDPOINTS=1` it fails instead. Words on the command line choose endpoints and
@@ -14,6 +14,7 @@ mod inventory;
 mod lifecycle;
 mod matrix;
 mod measure;
+mod policies;
 mod project;
 mod redrive;
 mod session;
@@ -46,6 +47,9 @@ struct Row {
     makes_dashboards: bool,
     /// A resource of a template that it fails to make.
     breaks_templates: &'static str,
+    /// Is every call held to what its caller is allowed? Such an endpoint tries [`POLICIES`] and nothing else, and
+    /// the others everything else.
+    enforces_iam: bool,
     /// How long after an update of a function an asynchronous invocation is better not made: it could be
     /// taken by what served the function before, and come again after minutes. // aws-behaviours §11
     after_update: Duration,
@@ -61,6 +65,7 @@ const ROWS: &[Row] = &[
         cuts_every_write: true,
         makes_dashboards: true,
         breaks_templates: "{ Type: AWS::CloudWatch::Alarm, DependsOn: Topic, Properties: { EvaluationPeriods: 1 } }",
+        enforces_iam: false,
         after_update: Duration::ZERO,
     },
     Row {
@@ -72,7 +77,20 @@ const ROWS: &[Row] = &[
         cuts_every_write: false,
         makes_dashboards: false,
         breaks_templates: "{ Type: AWS::SNS::Subscription, Properties: { Protocol: pigeon, TopicArn: !Ref Topic } }",
+        enforces_iam: false,
         after_update: Duration::from_millis(2_500),
+    },
+    Row {
+        name: "MiniStack-IAM",
+        launch: Endpoint::ministack_with_iam,
+        tuned: false,
+        redrives_by: "one_by_one",
+        deletes_twice: false,
+        cuts_every_write: true,
+        makes_dashboards: true,
+        breaks_templates: "",
+        enforces_iam: true,
+        after_update: Duration::ZERO,
     },
 ];
 
@@ -80,6 +98,8 @@ const ROWS: &[Row] = &[
 struct Stage<'s> {
     row: &'static Row,
     url: &'s str,
+    /// File of the certificate to trust, of an endpoint that speaks TLS.
+    certificate: Option<&'s Path>,
     artifacts: &'s Artifacts,
 }
 
@@ -97,7 +117,18 @@ const PARTS: &[Part] = &[
     ("broken_template", templates::failed_and_made_anew),
     ("redrive", redrive::interrupted_at_any_call),
     ("matrix", matrix::faults),
+    (POLICIES, policies::enough_and_not_more),
 ];
+
+/// The part that is about the roles of functions.
+const POLICIES: &str = "policies";
+
+impl Row {
+    /// Is the part tried here?
+    fn tries(&self, part: &str) -> bool {
+        self.enforces_iam == (part == POLICIES)
+    }
+}
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args()
@@ -124,7 +155,14 @@ fn main() -> ExitCode {
 
     let mut started = Vec::new();
     let mut skipped = 0;
-    for row in ROWS.iter().filter(|row| chosen(&endpoints, row.name)) {
+    let has_work = |row: &Row| {
+        let mut tried = parts.iter().filter(|part| row.tries(part));
+        tried.any(|part| chosen(&parts, part)) && !(measuring && row.enforces_iam)
+    };
+    for row in ROWS
+        .iter()
+        .filter(|row| chosen(&endpoints, row.name) && has_work(row))
+    {
         match (row.launch)() {
             Ok(endpoint) => started.push((row, endpoint)),
             Err(skip) => {
@@ -153,6 +191,7 @@ fn main() -> ExitCode {
         let stage = Stage {
             row,
             url: endpoint.url(),
+            certificate: endpoint.certificate(),
             artifacts: &artifacts,
         };
         (stage, endpoint.log())
@@ -194,7 +233,10 @@ fn main() -> ExitCode {
 fn all_parts(stage: &Stage<'_>, log: &Path, chosen: impl Fn(&str) -> bool) -> usize {
     let endpoint = stage.row.name;
     let mut failed = 0;
-    for (name, part) in PARTS.iter().filter(|(name, _)| chosen(name)) {
+    for (name, part) in PARTS
+        .iter()
+        .filter(|(name, _)| chosen(name) && stage.row.tries(name))
+    {
         let begun = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| part(stage)));
         let seconds = begun.elapsed().as_secs_f64();

@@ -24,6 +24,8 @@ pub struct Project<'s> {
     pub name: String,
     /// What the program is told to call: the endpoint, or a proxy before it.
     pub url: String,
+    /// Row of the target.
+    target: &'static str,
 }
 
 impl<'s> Project<'s> {
@@ -38,6 +40,7 @@ impl<'s> Project<'s> {
             stage,
             name: name.to_owned(),
             url: stage.url.to_owned(),
+            target: "localstack",
         };
         project.edit(&[("stack: log-pipeline", &format!("stack: {name}"))]);
         project
@@ -64,6 +67,20 @@ impl<'s> Project<'s> {
         project
     }
 
+    /// The same as a row of the project's own, on an endpoint with a certificate and roles of functions.
+    pub fn with_roles(stage: &'s Stage<'s>, name: &str) -> Self {
+        let mut project = Self::with_zips(stage, name);
+        project.target = "iam";
+        let certificate = stage.certificate.expect("an endpoint that speaks TLS");
+        let row = format!(
+            "targets:\n  iam:\n    like: localstack\n    endpoint: {}\n    ca_file: {}\n    capabilities: {{ roles: true }}\n",
+            stage.url,
+            certificate.display()
+        );
+        project.env.write("pipectl.yaml", row);
+        project
+    }
+
     /// Edits the stack file; each text must be there.
     pub fn edit(&self, changes: &[(&str, &str)]) {
         let file = self.env.root().join(STACK);
@@ -75,10 +92,10 @@ impl<'s> Project<'s> {
         std::fs::write(&file, text).expect("written");
     }
 
-    /// `pipectl ARGUMENTS --target localstack --endpoint URL`
+    /// `pipectl ARGUMENTS --target TARGET --endpoint URL`
     pub fn run(&self, arguments: &[&str]) -> Transcript {
         let mut all = arguments.to_vec();
-        all.extend(["--target", "localstack", "--endpoint", &self.url]);
+        all.extend(["--target", self.target, "--endpoint", &self.url]);
         let begun = Instant::now();
         let transcript = self.env.pipectl(&all);
         self.print(begun, &arguments.join(" "));
@@ -102,7 +119,7 @@ impl<'s> Project<'s> {
         mut look: impl FnMut(&Value) -> Option<T>,
     ) -> T {
         let mut all = arguments.to_vec();
-        let target = ["--target", "localstack", "--endpoint", &self.url];
+        let target = ["--target", self.target, "--endpoint", &self.url];
         all.extend(["--output", "json"].into_iter().chain(target));
         let begun = Instant::now();
         let found = until(what, PATIENCE, || {

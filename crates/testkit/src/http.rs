@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use crate::tls;
+
 /// How long a connect, and each read and write, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -54,6 +56,16 @@ pub fn post(
     request("POST", endpoint, path, headers, body)
 }
 
+/// Gets `path` of an endpoint such as `https://127.0.0.1:4566` that has this certificate, in PEM form.
+pub(crate) fn get_trusting(endpoint: &str, path: &str, certificate: &str) -> io::Result<Response> {
+    let (authority, stream) = connect("https://", endpoint)?;
+    let host = authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host);
+    let stream = tls::trusting(stream, host, certificate)?;
+    exchange(stream, "GET", authority, path, &[], b"")
+}
+
 /// Sends one request on a connection of its own and reads the whole answer.
 ///
 /// Fails with `InvalidInput` unless the endpoint is `http://host:port`, with `InvalidData` when the
@@ -65,22 +77,37 @@ pub fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<Response> {
+    let (authority, stream) = connect("http://", endpoint)?;
+    exchange(stream, method, authority, path, headers, body)
+}
+
+fn connect<'e>(scheme: &str, endpoint: &'e str) -> io::Result<(&'e str, TcpStream)> {
     let authority = endpoint
-        .strip_prefix("http://")
+        .strip_prefix(scheme)
         .map(|rest| rest.trim_end_matches('/'))
         .ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("not http://host:port: {endpoint}"),
+                format!("not {scheme}host:port: {endpoint}"),
             )
         })?;
     let address = authority.to_socket_addrs()?.next().ok_or_else(|| {
         io::Error::new(io::ErrorKind::NotFound, format!("no address: {authority}"))
     })?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
+    Ok((authority, stream))
+}
 
+fn exchange(
+    mut stream: impl Read + Write,
+    method: &str,
+    authority: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Response> {
     let mut head = format!(
         "{method} {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\ncontent-length: {}\r\n",
         body.len()

@@ -1,15 +1,20 @@
 //! TLS in front of an endpoint, with a certificate that nobody knows unless told.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use rcgen::{CertifiedKey, KeyPair};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned,
+};
 
 /// A listener that speaks TLS and passes on what is in it. It ends on drop.
 #[derive(Debug)]
@@ -28,8 +33,7 @@ impl TlsFront {
     pub fn start(upstream: &str) -> Self {
         let address = upstream.trim_start_matches("http://");
         let upstream: SocketAddr = address.parse().expect("an address and a port");
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
-            .expect("a certificate");
+        let made = certificate();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
@@ -84,6 +88,32 @@ impl Drop for TlsFront {
             let _ = thread.join();
         }
     }
+}
+
+/// A new certificate for this machine, by name and by address, with its key.
+pub(crate) fn certificate() -> CertifiedKey<KeyPair> {
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    rcgen::generate_simple_self_signed(names).expect("a certificate")
+}
+
+/// A stream in which TLS is spoken with a server that has this certificate, in PEM form.
+pub(crate) fn trusting(
+    stream: std::net::TcpStream,
+    host: &str,
+    certificate: &str,
+) -> io::Result<StreamOwned<ClientConnection, std::net::TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    let certificate =
+        CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(io::Error::other)?;
+    roots.add(certificate).map_err(io::Error::other)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let host = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let connection = ClientConnection::new(Arc::new(config), host).map_err(io::Error::other)?;
+    Ok(StreamOwned::new(connection, stream))
 }
 
 async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor, upstream: SocketAddr) {

@@ -65,6 +65,7 @@ pub(super) fn start(may_install: bool) -> Result<Endpoint, Skip> {
         url: format!("http://127.0.0.1:{}", script.port),
         log: script.directory().join("log"),
         start_took: begun.elapsed(),
+        certificate: None,
         stop: Stop::Script(script),
         _directory: None,
     })

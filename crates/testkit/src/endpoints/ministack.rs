@@ -1,12 +1,13 @@
 //! MiniStack: a virtual environment in the cache, one process per endpoint, state in memory.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{
     Endpoint, INSTALL_DEADLINE, Skip, Stop, cache, command, free_port, healthy, lock, step,
 };
-use crate::process;
+use crate::{http, process, tls};
 
 const VERSION: &str = "1.5.33";
 /// Oldest Python that it admits, as a condition of Python's own.
@@ -14,11 +15,11 @@ const PYTHON_OK: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
 /// Starts when a port is taken between finding and using it.
 const TRIES: usize = 3;
 
-pub(super) fn start(may_install: bool) -> Result<Endpoint, Skip> {
+pub(super) fn start(may_install: bool, enforces_iam: bool) -> Result<Endpoint, Skip> {
     let program = installed(may_install)?;
     let mut last = Skip::new("never tried");
     for _ in 0..TRIES {
-        match start_once(&program) {
+        match start_once(&program, enforces_iam) {
             Err(skip) if skip.reason.contains("in use") => last = skip,
             outcome => return outcome,
         }
@@ -87,9 +88,10 @@ fn python() -> Result<PathBuf, Skip> {
         .ok_or_else(|| Skip::new("no Python of at least 3.10 found for MiniStack; set PYTHON"))
 }
 
-fn start_once(program: &Path) -> Result<Endpoint, Skip> {
+fn start_once(program: &Path, enforces_iam: bool) -> Result<Endpoint, Skip> {
     let port = free_port()?;
-    let url = format!("http://127.0.0.1:{port}");
+    let scheme = if enforces_iam { "https" } else { "http" };
+    let url = format!("{scheme}://127.0.0.1:{port}");
     let directory = tempfile::Builder::new()
         .prefix("pipectl-ministack-")
         .tempdir()
@@ -107,11 +109,23 @@ fn start_once(program: &Path) -> Result<Endpoint, Skip> {
         .env("AWS_ENDPOINT_URL", &url)
         // Asynchronous invocations are tried as often as on AWS, one right after the other.
         .env("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "0.05");
+    let certificate = if enforces_iam {
+        let made = with_iam(&mut command, directory.path());
+        Some(made.map_err(|error| Skip::cannot("write a certificate", &error))?)
+    } else {
+        None
+    };
+    let path = "/_ministack/health";
+    let ask = || match &certificate {
+        Some((_, pem)) => http::get_trusting(&url, path, pem),
+        None => http::get(&url, path),
+    };
     let mut child = process::start(&mut command, &directory.path().join("stdout"), &log)
         .map_err(|error| Skip::cannot("start MiniStack", &error))?;
-    match healthy("MiniStack", &mut child, &url, "/_ministack/health", &log) {
+    match healthy("MiniStack", &mut child, ask, &log) {
         Ok(start_took) => Ok(Endpoint {
             name: "ministack",
+            certificate: certificate.map(|(file, _)| file),
             url,
             log,
             start_took,
@@ -123,4 +137,24 @@ fn start_once(program: &Path) -> Result<Endpoint, Skip> {
             Err(skip)
         }
     }
+}
+
+/// Has it authorise every call, and speak TLS: a session of a role may not call a bucket that is TLS only
+/// otherwise. Gives the certificate, as a file and as text.
+fn with_iam(command: &mut Command, directory: &Path) -> io::Result<(PathBuf, String)> {
+    let made = tls::certificate();
+    let (file, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
+    let pem = made.cert.pem();
+    std::fs::write(&file, &pem)?;
+    std::fs::write(&key, made.signing_key.serialize_pem())?;
+    command
+        .env("AUTH", "true")
+        .env("USE_SSL", "1")
+        .env("MINISTACK_SSL_CERT", &file)
+        .env("MINISTACK_SSL_KEY", &key)
+        // Functions inherit these, and call it back: those in Rust read the first, other SDKs the second.
+        .env("SSL_CERT_FILE", &file)
+        .env("AWS_CA_BUNDLE", &file)
+        .env_remove("SSL_CERT_DIR");
+    Ok((file, pem))
 }

@@ -34,6 +34,8 @@ pub struct Endpoint {
     url: String,
     log: PathBuf,
     start_took: Duration,
+    /// Of an endpoint that speaks TLS.
+    certificate: Option<PathBuf>,
     stop: Stop,
     /// What it writes, removed after it has ended.
     _directory: Option<tempfile::TempDir>,
@@ -80,7 +82,16 @@ impl Endpoint {
     /// # Panics
     /// With `PIPECTL_REQUIRE_ENDPOINTS=1`, instead of a skip.
     pub fn ministack() -> Result<Self, Skip> {
-        ministack::start(required()).map_err(unless_required)
+        ministack::start(required(), false).map_err(unless_required)
+    }
+
+    /// Starts a MiniStack that holds every caller to its policies, and speaks TLS with
+    /// [`Endpoint::certificate`]: what is TLS only is so there.
+    ///
+    /// # Panics
+    /// As [`Endpoint::ministack`].
+    pub fn ministack_with_iam() -> Result<Self, Skip> {
+        ministack::start(required(), true).map_err(unless_required)
     }
 
     /// Starts LocalStack on a free port.
@@ -99,6 +110,11 @@ impl Endpoint {
     /// Where it answers, e.g. `http://127.0.0.1:40123`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// File of the certificate to trust, in PEM form; none of one that speaks no TLS.
+    pub fn certificate(&self) -> Option<&Path> {
+        self.certificate.as_deref()
     }
 
     /// Its log, while it runs.
@@ -194,17 +210,16 @@ fn step(what: &str, command: &mut Command, deadline: Duration) -> Result<(), Ski
     }
 }
 
-/// Waits until `path` of the endpoint answers 200. An end of the child is a skip with its last words.
+/// Waits until the endpoint answers 200 to what is asked. An end of the child is a skip with its last words.
 fn healthy(
     name: &str,
     child: &mut Child,
-    url: &str,
-    path: &str,
+    ask: impl Fn() -> io::Result<http::Response>,
     log: &Path,
 ) -> Result<Duration, Skip> {
     let begun = Instant::now();
     loop {
-        if http::get(url, path).is_ok_and(|response| response.status == 200) {
+        if ask().is_ok_and(|response| response.status == 200) {
             return Ok(begun.elapsed());
         }
         match process::wait_at_most(child, Duration::from_millis(20)) {
@@ -267,14 +282,8 @@ mod tests {
         )
         .expect("a shell");
         let port = free_port().expect("a port");
-        let skip = healthy(
-            "x",
-            &mut child,
-            &format!("http://127.0.0.1:{port}"),
-            "/",
-            &log,
-        )
-        .expect_err("it ended");
+        let url = format!("http://127.0.0.1:{port}");
+        let skip = healthy("x", &mut child, || http::get(&url, "/"), &log).expect_err("it ended");
         assert_eq!(skip.reason, "x ended: exit status: 1: address in use");
     }
 }
