@@ -164,7 +164,7 @@ where
 }
 
 /// Does S3 refuse to serve a bucket from here because it is in another region? // aws-behaviours I13
-pub fn is_elsewhere(code: &str) -> bool {
+fn is_elsewhere(code: &str) -> bool {
     ["PermanentRedirect", "AuthorizationHeaderMalformed"].contains(&code)
 }
 

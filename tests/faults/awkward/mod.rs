@@ -49,7 +49,7 @@ impl Cloud {
         Self {
             env,
             proxy,
-            serving: serving,
+            serving,
             _host: host,
         }
     }
