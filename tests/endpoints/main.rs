@@ -6,16 +6,19 @@
 //! parts by name. With `PIPECTL_MEASURE=1` it prints figures and tests nothing.
 #![allow(clippy::print_stdout)]
 
+mod account;
 mod artifacts;
 mod code_change;
 mod drift;
 mod failed_uploads;
 mod inventory;
+mod lab;
 mod lifecycle;
 mod matrix;
 mod measure;
 mod project;
 mod redrive;
+mod roles;
 mod session;
 mod tuning;
 
@@ -86,6 +89,8 @@ const PARTS: &[Part] = &[
     ("session", session::as_recorded),
     ("redrive", redrive::interrupted_at_any_call),
     ("matrix", matrix::faults),
+    ("roles", roles::whole),
+    ("lab", lab::without_roles),
 ];
 
 fn main() -> ExitCode {
