@@ -85,6 +85,7 @@ wiring:
     ");
 }
 
+/// aws-behaviours S21
 #[test]
 fn a_function_that_triggers_itself() {
     let text = "\

@@ -21,18 +21,25 @@ fn the_region_of_a_bucket_is_told_outside_of_us_east_1() {
     assert_eq!(cloud.calls("CreateBucket").len(), 1);
 }
 
-/// What an `up` says of the one step that failed.
-fn failed(told: &Transcript) -> Value {
+/// What an `up` says of the steps that failed.
+fn failures(told: &Transcript) -> Vec<Value> {
     let error = told.json()["error"].clone();
     assert_eq!(error["code"], "apply::failed", "{error:#}");
-    error["related"][0].clone()
+    error["related"].as_array().expect("steps").clone()
 }
 
-/// A state that lasts for a while, and one that lasts for longer than is waited for.
+/// The same of the only one.
+fn failed(told: &Transcript) -> Value {
+    let mut all = failures(told);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    all.remove(0)
+}
+
+/// Each cause has its time, and then its advice; what ends before is waited out.
 /// aws-behaviours Q1, S19
 #[test]
 fn what_does_not_pass_in_time_is_given_up() {
-    let stack = "stack: demo\nqueues: { jobs: {} }\nbuckets: { uploads: {} }\n";
+    let stack = "stack: demo\nqueues: { jobs: {} }\nbuckets: { uploads: {} }\ntables: { t: { partition_key: id } }\n";
     let cloud = Cloud::new(stack, "us-east-1", "queue_name: 1s, throttled: 1s");
     let kept = FaultKind::answer(
         400,
@@ -41,21 +48,38 @@ fn what_does_not_pass_in_time_is_given_up() {
     );
     let create = || Fault::new("CreateQueue", kept.clone());
     cloud.proxy.arm(create().times(usize::MAX));
+    for (operation, kind) in [
+        ("CreateBucket", FaultKind::throttled("s3")),
+        ("CreateTable", FaultKind::internal_error("dynamodb")),
+    ] {
+        cloud
+            .proxy
+            .arm(Fault::new(operation, kind).times(usize::MAX));
+    }
     let told = cloud.run(&["up"]).expect_code(1);
-    let step = failed(&told);
-    assert!(step["help"].to_string().contains("60 s"), "{step:#}");
-    let tries = cloud.calls("CreateQueue").len();
-    assert!((10..=20).contains(&tries), "{tries} tries");
+    let steps = failures(&told);
+    for (id, advice) in [
+        ("queues.jobs", "keeps the name of a deleted queue for 60 s"),
+        ("buckets.uploads", "takes fewer calls than are asked"),
+        ("tables.t", "the service failed for longer"),
+    ] {
+        let of = |step: &&Value| step["message"].to_string().contains(id);
+        let step = steps.iter().find(of).expect("a failed step");
+        assert!(step["help"].to_string().contains(advice), "{step:#}");
+    }
+    for (operation, least) in [("CreateQueue", 10), ("CreateBucket", 5), ("CreateTable", 5)] {
+        let tries = cloud.calls(operation).len();
+        assert!(
+            (least..=24).contains(&tries),
+            "{tries} tries of {operation}"
+        );
+    }
 
     cloud.proxy.disarm();
     cloud.proxy.reset();
     cloud
         .proxy
         .arm(create().lasting(Duration::from_millis(400)));
-    let slow = FaultKind::throttled("s3");
-    cloud
-        .proxy
-        .arm(Fault::new("PutBucketTagging", slow).times(usize::MAX));
     let _ = cloud.run(&["up"]).expect_success();
     assert!(cloud.calls("CreateQueue").len() > 3);
     cloud.proxy.disarm();
@@ -250,4 +274,29 @@ fn a_log_group_that_came_back_is_taken_over() {
     let answer = expect(probe.logs("DescribeLogGroups", &request));
     let groups = parsed(&answer);
     assert_eq!(groups["logGroups"], Value::Array(Vec::new()), "{groups:#}");
+}
+
+/// What CloudFormation made is neither taken over nor deleted.
+/// aws-behaviours F8
+#[test]
+fn a_queue_of_cloudformation_is_never_taken_over() {
+    let stack = "stack: demo\nqueues: { jobs: {} }\n";
+    let cloud = Cloud::new(stack, "us-east-1", "busy: 5s");
+    let probe = cloud.probe();
+    expect(probe.sqs("CreateQueue", &json!({ "QueueName": "demo-jobs" })));
+    // The embedded target takes no tags of AWS.
+    let tags = json!({ "Tags": { "aws:cloudformation:stack-name": "theirs" } }).to_string();
+    let headers = [("content-type", "application/x-amz-json-1.0")];
+    let reply = FaultKind::reply(200, &headers, tags);
+    cloud
+        .proxy
+        .arm(Fault::new("ListQueueTags", reply).times(usize::MAX));
+    for arguments in [&["up"][..], &["up", "--adopt"]] {
+        let refused = cloud.run(arguments).expect_code(77);
+        let told = refused.json()["error"].to_string();
+        assert!(told.contains("the CloudFormation stack `theirs`"), "{told}");
+    }
+    let _ = cloud.run(&["down"]).expect_success();
+    assert!(!cloud.proxy.calls().iter().any(|call| call.writes));
+    assert_eq!(probe.depth("demo-jobs").all(), 0, "it is there");
 }
