@@ -4,9 +4,9 @@
 use crate::apply::{self, Cancel, Means, Outcome};
 use crate::event::Sink;
 use crate::observe::{self, ObserveError};
-use crate::plan::{self, Consent, Plan, Purpose, Request, Traits, Violation};
+use crate::plan::{self, Action, Consent, Plan, Purpose, Request, Traits, Violation};
 use crate::resource::{self, Context, Identities, Place, Survey, Wanted};
-use crate::stack::model::{Kind, Stack};
+use crate::stack::model::{Kind, LogicalId, Stack};
 
 /// A plan with all that it was made from.
 #[derive(Debug, Clone)]
@@ -44,7 +44,12 @@ pub async fn propose(
     consent: Consent,
 ) -> Result<Proposal, NoPlan> {
     let (wanted, _) = resource::wanted(stack, &cx.place);
-    let survey = observe::survey(cx, &wanted).await.map_err(NoPlan::Unread)?;
+    let (survey, unreserved) = futures::join!(
+        observe::survey(cx, &wanted),
+        resource::unreserved_concurrency(cx, &wanted)
+    );
+    let mut survey = survey.map_err(NoPlan::Unread)?;
+    survey.unreserved_concurrency = unreserved;
     let mut proposal = from_survey(stack, &cx.place, purpose, consent.clone(), survey)?;
     let at_risk = proposal.plan.at_risk();
     if !at_risk.is_empty() {
@@ -52,6 +57,9 @@ pub async fn propose(
             .await
             .map_err(NoPlan::Unread)?;
         proposal = proposal.with(consent)?;
+    }
+    if proposal.plan.refusals.is_empty() {
+        proposal.preview(cx).await.map_err(NoPlan::Unread)?;
     }
     Ok(proposal)
 }
@@ -110,6 +118,55 @@ impl Proposal {
         }
     }
 
+    /// Asks what updates would do inside of what only the target can look into.
+    async fn preview(&mut self, cx: &Context) -> Result<(), Vec<ObserveError>> {
+        let mut errors = Vec::new();
+        let updates = self
+            .plan
+            .steps
+            .iter_mut()
+            .filter(|step| step.action == Action::Update);
+        for step in updates {
+            let wanted = self.wanted.iter().find(|wanted| wanted.id == step.id);
+            let (Some(wanted), Some(live)) = (wanted, &mut step.live) else {
+                continue;
+            };
+            let resolved = wanted.resolve(&self.identities);
+            let Some(kind) = resource::of(step.id.kind).filter(|_| resolved.unknown.is_empty())
+            else {
+                continue;
+            };
+            match kind.preview(cx, &resolved, live).await {
+                Ok(changes) => step.changes.extend(changes),
+                Err(error) => errors.push(ObserveError {
+                    what: step.id.to_string(),
+                    error,
+                }),
+            }
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Takes back what was prepared for steps that are not in `done`. What cannot be taken back does no harm.
+    pub async fn forget_previews(&self, cx: &Context, done: &[LogicalId]) {
+        for step in self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| !done.contains(&step.id))
+        {
+            if let (Some(kind), Some(live)) = (resource::of(step.id.kind), &step.live)
+                && step.action == Action::Update
+            {
+                let _ = kind.forget_preview(cx, live).await;
+            }
+        }
+    }
+
     /// Carries it out. The plan must hold no refusal.
     pub async fn carry_out(&self, cx: &Context, sink: &dyn Sink, cancel: &Cancel) -> Outcome {
         let means = Means {
@@ -118,7 +175,9 @@ impl Proposal {
             sink,
             cancel,
         };
-        apply::apply(&means, &self.plan, self.identities.clone()).await
+        let outcome = apply::apply(&means, &self.plan, self.identities.clone()).await;
+        self.forget_previews(cx, &outcome.done).await;
+        outcome
     }
 }
 

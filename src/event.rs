@@ -104,6 +104,13 @@ pub enum Event {
         /// What answers there.
         product: String,
     },
+    /// Fields of a resource may not be read with these credentials: they are taken to be as wanted.
+    Unread {
+        /// Which resource.
+        id: LogicalId,
+        /// Which fields.
+        fields: Vec<String>,
+    },
     /// A kind of resource was left out on this target.
     Skipped {
         /// Which resource.
@@ -135,6 +142,15 @@ pub enum Event {
         what: String,
         /// The last state seen.
         last: String,
+    },
+    /// A resource of a template was passed over by an endpoint that does not know its type.
+    PartNotMade {
+        /// Which template.
+        id: LogicalId,
+        /// Logical id in the template.
+        part: String,
+        /// Type.
+        kind: String,
     },
     /// Objects of a bucket were deleted.
     StepEmptied {

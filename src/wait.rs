@@ -1,7 +1,9 @@
 //! Waits: named, bounded, with the deadline given by the target. The only place that sleeps.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// A wait that reached its deadline.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -36,6 +36,11 @@ const UNTESTED: &[(&[&str], &str)] = &[
         "only real AWS shows it; nothing waits for an entry to disappear",
     ),
     (&["L4", "L5"], "pipectl publishes no versions"),
+    (&["E6"], "a stack has no provisioned mode"),
+    (
+        &["F9"],
+        "pipectl does not use it: its change sets are CloudFormation's usual ones",
+    ),
     (&["L15"], "pipectl puts no function into a VPC"),
     (&["L18"], "pipectl does not offer it"),
     (

@@ -11,11 +11,11 @@ mod step;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
-use std::time::Instant;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
 
 pub use cancel::Cancel;
 pub use critical::{Ran, critical_path};

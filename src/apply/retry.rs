@@ -3,7 +3,9 @@
 //! (docs/adr/0008-retry-by-looking-again.md).
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::resource::{CallError, Cause, cause};
 use crate::target::Deadlines;

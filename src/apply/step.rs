@@ -59,6 +59,7 @@ fn told(id: &LogicalId, note: Note) -> Event {
             what: what.to_owned(),
             last,
         },
+        Note::NotMade { part, kind } => Event::PartNotMade { id, part, kind },
         Note::Emptied { objects } => Event::StepEmptied { id, objects },
     }
 }
@@ -220,5 +221,5 @@ async fn complete(
             kind.tag(cx, live, &missing).await?;
         }
     }
-    Ok(Some(live.identity.clone()))
+    Ok(Some(kind.completed(cx, live).await?))
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Stop;
 use crate::apply::Outcome;
 use crate::converge::{self, NoPlan, Proposal};
+use crate::event::{Event, Sink};
 use crate::failure::{CommandError, FailedStep, Refused};
 use crate::plan::{Consent, Losses, Plan, Purpose, Remedy};
 use crate::render::Renderer;
@@ -57,9 +58,23 @@ pub(super) async fn propose(
         let losses = Losses::Of(proposal.plan.at_risk());
         proposal = converge::propose(stack, cx, purpose, Consent { losses, ..consent }).await?;
     }
+    tell_unread(&proposal, renderer);
     match refused(&proposal.plan) {
         Some(refused) => Err(refused.into()),
         None => Ok(proposal),
+    }
+}
+
+/// Says which fields nobody could look at. // aws-behaviours I8
+pub(super) fn tell_unread(proposal: &Proposal, sink: &dyn Sink) {
+    for (id, observed) in &proposal.survey.observed {
+        let unread = observed.live().map(|live| &live.unread);
+        if let Some(unread) = unread.filter(|unread| !unread.is_empty()) {
+            sink.emit(Event::Unread {
+                id: id.clone(),
+                fields: unread.iter().cloned().collect(),
+            });
+        }
     }
 }
 

@@ -113,6 +113,9 @@ async fn make(
         return Ok(converge::from_survey(stack, &place, purpose, consent, survey)?.plan);
     };
     let mut target = target;
+    if !args.down {
+        session::refuse_outputs(stack, &target)?;
+    }
     target.tuning = !args.no_tuning;
     session::tell_lab(stack, &target, renderer);
     let artifacts = match artifacts {
@@ -121,12 +124,17 @@ async fn make(
     };
     let cx = session::context(stack, target, artifacts);
     let proposal = converge::propose(stack, &cx, purpose, consent).await;
+    if let Ok(proposal) = &proposal {
+        proposal.forget_previews(&cx, &[]).await;
+    }
     if let Some(record) = started {
         // Started for the look only: things are left as they were.
         embedded::stop(&stack.root, &record).await?;
         renderer.emit(Event::EmbeddedStopped { pid: record.pid });
     }
-    Ok(proposal?.plan)
+    let proposal = proposal?;
+    change::tell_unread(&proposal, renderer);
+    Ok(proposal.plan)
 }
 
 /// The target, and what was started in order to look; none when there is nothing to look at.

@@ -11,7 +11,7 @@ use crate::package::{self, Artifact, RunsOn};
 use crate::render::Renderer;
 use crate::resource::{Context, Place};
 use crate::stack;
-use crate::stack::model::{LogicalId, Stack};
+use crate::stack::model::{Kind, LogicalId, Stack};
 use crate::target::{
     self, Connection, Credentials, EMBEDDED, Product, ProductName, Target, TargetError, TargetRow,
     clients, embedded, record,
@@ -172,6 +172,26 @@ pub(super) fn tell_lab(stack: &Stack, target: &Target, sink: &dyn Sink) {
             max_concurrency: target::LAB_CONCURRENCY,
         });
     }
+}
+
+/// Functions cannot be given what templates put out where none is deployed.
+pub(super) fn refuse_outputs(stack: &Stack, target: &Target) -> Result<(), TargetError> {
+    if target.capabilities().templates {
+        return Ok(());
+    }
+    for function in &stack.functions {
+        for (variable, text) in &function.environment {
+            if let Some(reference) = text.references().find(|one| one.id.kind == Kind::Template) {
+                return Err(TargetError::NoTemplates {
+                    target: target.name().to_owned(),
+                    function: function.name.clone(),
+                    variable: variable.clone(),
+                    reference: reference.to_string(),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Why a stack is not there, when a part of it is missing, or all of it.

@@ -74,6 +74,7 @@ pub(super) async fn run(
     let (artifacts, target) = futures::join!(build, reach);
     let (artifacts, mut target) = (artifacts?, target?);
     session::agree(global, &stack, &target, renderer).await?;
+    session::refuse_outputs(&stack, &target)?;
     target.tuning = !args.no_tuning;
     let artifacts = session::fitting(&stack, &target, artifacts, renderer).await?;
 
@@ -196,10 +197,14 @@ fn tell_tuned(stack: &Stack, cx: &Context, sink: &dyn Sink) {
     }
 }
 
+/// Those whose values are known: what a template puts out is not where it is not deployed.
 fn outputs(stack: &Stack, identities: &Identities) -> BTreeMap<String, String> {
     stack
         .outputs
         .iter()
-        .map(|(name, text)| (name.clone(), resolve_text(text, identities).0))
+        .filter_map(|(name, text)| match resolve_text(text, identities) {
+            (value, true) => Some((name.clone(), value)),
+            _ => None,
+        })
         .collect()
 }

@@ -68,6 +68,7 @@ impl Dressed for TargetError {
             | Self::NoRegion { .. }
             | Self::NoProfile { .. }
             | Self::BadEndpoint { .. }
+            | Self::NoTemplates { .. }
             | Self::BadCertificates { .. } => Exit::Usage,
             Self::Unreachable { .. } | Self::NotAws { .. } | Self::NotRunning { .. } => {
                 Exit::Unreachable

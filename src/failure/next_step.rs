@@ -17,6 +17,9 @@ pub(super) fn remedy(remedy: Remedy) -> &'static str {
         Remedy::Release => {
             "take `retain: true` out of the stack first, or give the new one another name"
         }
+        Remedy::ReserveLess => {
+            "lower `reserved_concurrency`, or ask AWS for more: Service Quotas, Lambda, Concurrent executions"
+        }
         Remedy::Rename => "give it another name in the stack, or remove what is in the way",
     }
 }
@@ -44,6 +47,18 @@ pub(super) fn next_step(error: &CallError) -> &'static str {
     if error.says("modified multiple times within a fixed interval") {
         return "expiry of a table can be changed once in about half an hour: run it again then";
     }
+    // aws-behaviours F3
+    if error.is("InsufficientCapabilitiesException") {
+        return "consent to what the template makes: list the capability that the message names under `capabilities` of the template in the stack";
+    }
+    // aws-behaviours F4
+    if error.says("UPDATE_ROLLBACK_FAILED") {
+        return "let CloudFormation end its rollback first: `aws cloudformation continue-update-rollback --stack-name NAME`, with --resources-to-skip for what cannot go back, then run it again";
+    }
+    // aws-behaviours F5
+    if error.says("DELETE_FAILED") {
+        return "remove what the message names, or what is in it, then run it again";
+    }
     if error.code.contains("AccessDenied") {
         return "these credentials may not do that: ask for the permission that the message names";
     }
@@ -62,5 +77,25 @@ pub(super) fn next_step(error: &CallError) -> &'static str {
         }
         Some(_) => "it did not settle in the time that is waited for: run it again",
         None => "mend what the message names, then run it again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// aws-behaviours F3, F4, F5
+    #[test]
+    fn what_cloudformation_does_not_go_on_with_is_told_with_the_way_on() {
+        let mut error = CallError::local("CreateStack", "Requires capabilities : [CAPABILITY_IAM]");
+        error.code = "InsufficientCapabilitiesException".to_owned();
+        assert!(next_step(&error).contains("`capabilities`"));
+        let stuck = "Stack:s is in UPDATE_ROLLBACK_FAILED state and can not be updated.";
+        let mut error = CallError::local("CreateChangeSet", stuck);
+        error.code = "ValidationError".to_owned();
+        assert!(next_step(&error).contains("continue-update-rollback"));
+        let full = "Files (AWS::S3::Bucket): The bucket you tried to delete is not empty";
+        let error = CallError::ended_badly("template gone", "DELETE_FAILED", full);
+        assert!(next_step(&error).contains("what is in it"));
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn sorted_out(
     Survey {
         observed,
         leftovers,
+        unreserved_concurrency: None,
     }
 }
 

@@ -2,10 +2,11 @@
 //! computed from what S3 answered.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use model::{JobResult, Outcome};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::pipeline::Pipeline;
 use super::results;

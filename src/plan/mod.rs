@@ -122,6 +122,8 @@ pub enum Remedy {
     Release,
     /// Give it another name in the stack, or remove what is in the way.
     Rename,
+    /// Reserve less concurrency, or have AWS raise the account's.
+    ReserveLess,
 }
 
 impl Remedy {

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Plan, Refusal, Remedy, Request, Step, order};
-use crate::resource::attrs::{Change, Live, Observed, Origin, Owner, Wanted, compare, made};
+use crate::resource::attrs::{
+    Change, Live, Observed, Origin, Owner, RESERVED_CONCURRENCY, Wanted, compare, made,
+};
 use crate::stack::model::{Kind, LogicalId};
 
 /// A step, or the reason why there is none.
@@ -16,6 +18,7 @@ pub fn up(request: &Request<'_>) -> Plan {
         push(&mut plan, decide(request, wanted));
     }
     anew_with_parents(&mut plan, request.wanted);
+    fit_concurrency(&mut plan, request);
     let before: BTreeSet<LogicalId> = plan.changes().map(|step| step.id.clone()).collect();
     for leftover in &request.survey.leftovers {
         let why = "it is not in the stack any more";
@@ -237,6 +240,53 @@ fn why_update(changes: &[Change]) -> &'static str {
         "it is not as wanted"
     } else {
         "the stack was changed, and it was changed outside pipectl"
+    }
+}
+
+/// Lambda keeps so many invocations at once for functions that reserve none. // aws-behaviours L16
+const KEPT_UNRESERVED: i64 = 100;
+
+/// Functions that reserve more than now are refused where the account has not so much left.
+fn fit_concurrency(plan: &mut Plan, request: &Request<'_>) {
+    let Some(unreserved) = request.survey.unreserved_concurrency else {
+        return;
+    };
+    let live = |id: &LogicalId| match request.survey.of(id) {
+        Observed::Owned(live) => live.attrs.get(RESERVED_CONCURRENCY)?.as_i64(),
+        _ => None,
+    };
+    let wanted: BTreeMap<&LogicalId, i64> = request
+        .wanted
+        .iter()
+        .filter_map(|wanted| {
+            let reserved = wanted
+                .resolve(request.identities)
+                .number(RESERVED_CONCURRENCY)?;
+            Some((&wanted.id, reserved))
+        })
+        .collect();
+    let now = |id: &LogicalId| live(id).unwrap_or(0);
+    let of_all: i64 = request.wanted.iter().map(|wanted| now(&wanted.id)).sum();
+    let left = unreserved + of_all - wanted.values().sum::<i64>();
+    if left >= KEPT_UNRESERVED {
+        return;
+    }
+    for (id, reserved) in wanted
+        .into_iter()
+        .filter(|(id, reserved)| *reserved > now(id))
+    {
+        let Some(at) = plan.steps.iter().position(|step| step.id == *id) else {
+            continue;
+        };
+        let step = plan.steps.remove(at);
+        plan.refusals.push(Refusal {
+            id: step.id,
+            name: step.name,
+            why: format!(
+                "it would reserve {reserved} invocations at once, and the account would have {left} left for functions that reserve none; Lambda keeps {KEPT_UNRESERVED} for them"
+            ),
+            remedy: Remedy::ReserveLess,
+        });
     }
 }
 

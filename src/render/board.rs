@@ -96,6 +96,8 @@ impl Board {
             | Event::EmbeddedStarted { .. }
             | Event::EmbeddedStopped { .. }
             | Event::Skipped { .. }
+            | Event::Unread { .. }
+            | Event::PartNotMade { .. }
             | Event::Tuned { .. }
             | Event::AccountUsed { .. }
             | Event::LearnerLabUsed { .. }

@@ -108,6 +108,15 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             "{} {id}: a batching window, which {product} uses as a long poll; --no-tuning leaves it out",
             hint("tuned")
         )),
+        Event::PartNotMade { id, part, kind } => Some(format!(
+            "{} {part} of {id}: the endpoint does not know {kind}",
+            warn("not made")
+        )),
+        Event::Unread { id, fields } => Some(format!(
+            "{} {id}: {} may not be read with these credentials; taken to be as wanted",
+            warn("unknown"),
+            fields.join(", ")
+        )),
         Event::Skipped { id, why } => Some(format!("{} {id}: {why}", warn("skipped"))),
         Event::StepRetried {
             id,

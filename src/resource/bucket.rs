@@ -81,17 +81,18 @@ impl ResourceKind for BucketKind {
         _listed: Option<&Live>,
     ) -> Result<Observed, CallError> {
         let name = &wanted.identity.name;
-        let (tags, attrs) = futures::join!(read_tags(cx, name), bucket_settings::read(cx, name));
-        let (Some(tags), Some(attrs)) = (absent(tags, GONE)?, attrs?) else {
+        let mut live = Live {
+            identity: wanted.identity.clone(),
+            state: "Available".to_owned(),
+            ..Live::default()
+        };
+        let settings = bucket_settings::read(cx, wanted, &mut live);
+        let (tags, is_there) = futures::join!(read_tags(cx, name), settings);
+        let (Some(tags), true) = (absent(tags, GONE)?, is_there?) else {
             return Ok(Observed::Absent);
         };
-        Ok(cx.owned_by_tags(Live {
-            identity: wanted.identity.clone(),
-            attrs,
-            state: "Available".to_owned(),
-            tags: Some(tags),
-            ..Live::default()
-        }))
+        live.tags = Some(tags);
+        Ok(cx.owned_by_tags(live))
     }
 
     async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {

@@ -8,9 +8,9 @@ use aws_sdk_s3::types::{
 };
 use serde_json::{Value, json};
 
-use super::error::{absent, failed};
+use super::error::{absent, failed, permitted};
 use super::policy::{same_statement, statements};
-use super::{Attrs, CallError, Context, Resolved};
+use super::{CallError, Context, Live, Resolved, Wanted};
 
 /// Codes of "no such bucket".
 pub(super) const GONE: &[&str] = &["NoSuchBucket", "NotFound"];
@@ -21,80 +21,103 @@ const TLS_SID: &str = "PipectlTlsOnly";
 /// Parts of uploads that were never completed are dropped after this many days: nobody sees them, and they cost.
 pub(super) const ABORT_UPLOADS_DAYS: i32 = 7;
 
+/// Field: is every version of an object kept?
+const VERSIONING: &str = "versioning";
+/// Field: public access.
+const ACCESS: &str = "public_access";
+/// Field: are requests without TLS refused?
+const TLS: &str = "tls_only";
 /// Field: days after which objects expire.
 pub(super) const EXPIRY: &str = "expire_after_days";
 /// Field: days after which parts of uploads that were never completed are dropped.
 pub(super) const ABORT: &str = "abort_uploads_after_days";
 
-/// Reads all settings at once; none when the bucket is not there.
-pub(super) async fn read(cx: &Context, name: &str) -> Result<Option<Attrs>, CallError> {
+/// Reads all settings of a bucket at once into what is known of it; false when it is not there.
+pub(super) async fn read(
+    cx: &Context,
+    wanted: &Wanted,
+    live: &mut Live,
+) -> Result<bool, CallError> {
+    let name = &wanted.identity.name;
     let s3 = &cx.clients.s3;
     let versioning = async {
         let answer = s3.get_bucket_versioning().bucket(name).send().await;
-        answer.map_err(failed("GetBucketVersioning"))
+        permitted(answer.map_err(failed("GetBucketVersioning")))
     };
     let access = async {
         let answer = s3.get_public_access_block().bucket(name).send().await;
-        answer.map_err(failed("GetPublicAccessBlock"))
+        permitted(absent(
+            answer.map_err(failed("GetPublicAccessBlock")),
+            &["NoSuchPublicAccessBlockConfiguration"],
+        ))
     };
-    let (versioning, access, policy, rules) = futures::join!(
-        versioning,
-        access,
-        read_policy(cx, name),
-        read_rules(cx, name)
-    );
+    let policy = async { permitted(read_policy(cx, name).await) };
+    let rules = async { permitted(read_rules(cx, name).await) };
+    let (versioning, access, policy, rules) = futures::join!(versioning, access, policy, rules);
     // The calls run side by side: a bucket that comes or goes meanwhile answers some of them only.
-    let (Some(versioning), Some(access)) = (
-        absent(versioning, GONE)?,
-        absent(
-            absent(access, &["NoSuchPublicAccessBlockConfiguration"]),
-            GONE,
-        )?,
-    ) else {
-        return Ok(None);
+    let (Some(versioning), Some(access)) = (absent(versioning, GONE)?, absent(access, GONE)?)
+    else {
+        return Ok(false);
     };
-    let mut attrs = Attrs::new();
-    let versioned = versioning.status == Some(BucketVersioningStatus::Enabled);
-    attrs.insert("versioning".to_owned(), versioned.into());
-    let blocked = access
-        .and_then(|answer| answer.public_access_block_configuration)
-        .is_some_and(|access| {
-            [
-                access.block_public_acls,
-                access.block_public_policy,
-                access.ignore_public_acls,
-                access.restrict_public_buckets,
-            ]
-            .iter()
-            .all(|flag| *flag == Some(true))
-        });
-    if blocked {
-        attrs.insert("public_access".to_owned(), "blocked".into());
+    match versioning {
+        Some(versioning) => {
+            let enabled = versioning.status == Some(BucketVersioningStatus::Enabled);
+            live.attrs.insert(VERSIONING.to_owned(), enabled.into());
+        }
+        None => live.leave_unread(wanted, &[VERSIONING]),
     }
-    let ours = tls_statement(cx, name);
-    if statements(&policy?)
-        .iter()
-        .any(|statement| same_statement(statement, &ours))
-    {
-        attrs.insert("tls_only".to_owned(), true.into());
+    match access {
+        Some(access) => {
+            let access = access.and_then(|answer| answer.public_access_block_configuration);
+            if access.is_some_and(|access| blocks_all(&access)) {
+                live.attrs.insert(ACCESS.to_owned(), "blocked".into());
+            }
+        }
+        None => live.leave_unread(wanted, &[ACCESS]),
     }
-    let rules = rules?;
-    let ours = rules.iter().find(|rule| rule.id() == Some(LIFECYCLE_RULE));
-    if let Some(days) = ours.and_then(expiry_days) {
-        attrs.insert(EXPIRY.to_owned(), days.into());
+    match policy? {
+        Some(policy) => {
+            let ours = tls_statement(cx, name);
+            let is_ours = |statement| same_statement(statement, &ours);
+            if statements(&policy).iter().any(is_ours) {
+                live.attrs.insert(TLS.to_owned(), true.into());
+            }
+        }
+        None => live.leave_unread(wanted, &[TLS]),
     }
-    if let Some(days) = ours.and_then(abort_days) {
-        attrs.insert(ABORT.to_owned(), days.into());
+    match rules? {
+        Some(rules) => {
+            let ours = rules.iter().find(|rule| rule.id() == Some(LIFECYCLE_RULE));
+            for (field, days) in [
+                (EXPIRY, ours.and_then(expiry_days)),
+                (ABORT, ours.and_then(abort_days)),
+            ] {
+                let days = days.map(|days| (field.to_owned(), days.into()));
+                live.attrs.extend(days);
+            }
+        }
+        None => live.leave_unread(wanted, &[EXPIRY, ABORT]),
     }
-    Ok(Some(attrs))
+    Ok(true)
+}
+
+fn blocks_all(access: &PublicAccessBlockConfiguration) -> bool {
+    [
+        access.block_public_acls,
+        access.block_public_policy,
+        access.ignore_public_acls,
+        access.restrict_public_buckets,
+    ]
+    .iter()
+    .all(|flag| *flag == Some(true))
 }
 
 /// Writes one setting as wanted.
 pub(super) async fn write(cx: &Context, wanted: &Resolved, field: &str) -> Result<(), CallError> {
     match field {
-        "versioning" => put_versioning(cx, wanted).await,
-        "public_access" => block_public_access(cx, wanted).await,
-        "tls_only" => put_policy(cx, wanted).await,
+        VERSIONING => put_versioning(cx, wanted).await,
+        ACCESS => block_public_access(cx, wanted).await,
+        TLS => put_policy(cx, wanted).await,
         EXPIRY | ABORT => put_lifecycle(cx, wanted).await,
         other => Err(CallError::local(
             "sync",
@@ -104,7 +127,7 @@ pub(super) async fn write(cx: &Context, wanted: &Resolved, field: &str) -> Resul
 }
 
 async fn put_versioning(cx: &Context, wanted: &Resolved) -> Result<(), CallError> {
-    let status = if wanted.is_true("versioning") {
+    let status = if wanted.is_true(VERSIONING) {
         BucketVersioningStatus::Enabled
     } else {
         BucketVersioningStatus::Suspended

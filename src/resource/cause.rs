@@ -93,6 +93,7 @@ const TAKEN: &[&str] = &[
     "QueueAlreadyExists",
     "ResourceAlreadyExistsException",
     "EntityAlreadyExists",
+    "AlreadyExistsException",
 ];
 
 /// Codes of a service's own failure.
@@ -176,7 +177,8 @@ mod tests {
         error
     }
 
-    /// aws-behaviours I1, I10, S2, S3, S6, S9, S10, S19, L3, L6, L11, L14, Q1, Q5, E3, D1, D8, D9, F7
+    /// aws-behaviours I1, I2, I3, I4, I5, I7, I10, I11, S2, S3, S6, S7, S9, S10, S19, L3, L6, L11, L14, Q1, Q4, Q5
+    /// aws-behaviours E3, D1, D8, D9, C4, F7
     #[test]
     fn a_failure_is_told_by_its_code_and_its_message() {
         let cases: &[(&str, &str, u16, Option<Cause>)] = &[
@@ -280,6 +282,69 @@ mod tests {
                 400,
                 Some(Cause::Vanished),
             ),
+            (
+                "InvalidParameterValueException",
+                "The provided execution role does not have permissions to call ReceiveMessage on SQS",
+                400,
+                Some(Cause::Propagating),
+            ),
+            (
+                "InvalidParameterValueException",
+                "Cannot access queue: ensure the role can perform the 'sqs:ReceiveMessage' action",
+                400,
+                Some(Cause::Propagating),
+            ),
+            (
+                "InvalidAttributeValue",
+                "Invalid value for the parameter Policy.",
+                400,
+                Some(Cause::Propagating),
+            ),
+            (
+                "MalformedPolicy",
+                "Invalid principal in policy",
+                400,
+                Some(Cause::Propagating),
+            ),
+            (
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid. (Service: Sqs, Status Code: 403)",
+                400,
+                Some(Cause::Propagating),
+            ),
+            (
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid.",
+                403,
+                None,
+            ),
+            (
+                "InvalidParameterValueException",
+                "Queue visibility timeout: 30 seconds is less than Function timeout: 300 seconds",
+                400,
+                Some(Cause::Propagating),
+            ),
+            (
+                "EntityAlreadyExists",
+                "Role with name r",
+                409,
+                Some(Cause::Taken),
+            ),
+            (
+                "AlreadyExistsException",
+                "Stack [s] already exists",
+                400,
+                Some(Cause::Taken),
+            ),
+            (
+                "DeleteConflict",
+                "must delete policies first",
+                409,
+                Some(Cause::Busy),
+            ),
+            ("OperationAbortedException", "", 400, Some(Cause::Busy)),
+            ("NoSuchBucket", "", 404, Some(Cause::Vanished)),
+            ("NoSuchEntity", "", 404, Some(Cause::Vanished)),
             ("InternalError", "", 500, Some(Cause::ServerFault)),
             ("NotImplemented", "", 501, None),
             ("AccessDeniedException", "", 403, None),

@@ -43,6 +43,13 @@ pub enum Note {
         /// The last state seen.
         last: String,
     },
+    /// A part of it was passed over: the endpoint does not know its type.
+    NotMade {
+        /// Logical id in the template.
+        part: String,
+        /// Type.
+        kind: String,
+    },
     /// Objects were deleted.
     Emptied {
         /// How many so far.

@@ -36,6 +36,8 @@ const LOCAL: &str = "Local";
 const INTERRUPTED: &str = "Interrupted";
 /// Code of a refusal to touch what is not ours.
 const FOREIGN: &str = "NotOwned";
+/// Code of something that was waited for and ended otherwise.
+const ENDED_BADLY: &str = "EndedBadly";
 /// Code of a refusal to delete data without consent.
 const HOLDS_DATA: &str = "HoldsData";
 
@@ -83,6 +85,16 @@ impl CallError {
         Self::ours(operation, HOLDS_DATA, message)
     }
 
+    /// Something that was waited for and ended otherwise.
+    pub fn ended_badly(what: &'static str, state: &str, reason: &str) -> Self {
+        let reason = if reason.is_empty() {
+            "no reason given"
+        } else {
+            reason
+        };
+        Self::ours(what, ENDED_BADLY, format!("it ended as {state}: {reason}"))
+    }
+
     /// What a call that took several objects says of one of them.
     pub fn of_object(operation: &'static str, key: &str, code: &str, message: &str) -> Self {
         Self::ours(operation, code, format!("{key}: {message}"))
@@ -102,6 +114,11 @@ impl CallError {
     /// aws-behaviours I10
     pub fn is_bad_credentials(&self) -> bool {
         refused::is_bad_credentials(&self.code, &self.message)
+    }
+
+    /// May the caller not make the call? The credentials are valid, and others may.
+    pub fn is_denied(&self) -> bool {
+        self.code.contains("AccessDenied") && !self.is_bad_credentials()
     }
 
     /// Does the message say this?
@@ -171,6 +188,15 @@ fn is_elsewhere(code: &str) -> bool {
 /// The region of a bucket, where S3 tells it.
 fn bucket_region(answer: &HttpResponse) -> Option<&str> {
     answer.headers().get("x-amz-bucket-region")
+}
+
+/// What an optional read tells; none when the caller may not make it. // aws-behaviours I8
+pub fn permitted<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_denied() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What is wrong with an answer that says nothing as AWS says it.

@@ -10,10 +10,10 @@ use aws_sdk_lambda::types::{
     LastUpdateStatus, OnFailure, Runtime, State,
 };
 
-use super::error::{absent, failed};
+use super::error::{absent, failed, permitted};
 use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
-    Service, Tags, Wanted, code,
+    Service, Tags, Wanted, attrs::RESERVED_CONCURRENCY, code,
 };
 
 use crate::package;
@@ -98,7 +98,11 @@ impl ResourceKind for FunctionKind {
             return Ok(Observed::Absent);
         };
         let mut live = live(&function, cx.place.artifacts.is_some());
-        if let Some(config) = absent(invoke_config, GONE)? {
+        let config = permitted(absent(invoke_config, GONE))?;
+        if config.is_none() {
+            live.leave_unread(wanted, &["async_retries", "on_failure"]);
+        }
+        if let Some(config) = config.flatten() {
             if let Some(retries) = config.maximum_retry_attempts {
                 live.attrs
                     .insert("async_retries".to_owned(), retries.into());
@@ -121,7 +125,7 @@ impl ResourceKind for FunctionKind {
         let architecture = wanted.text("architecture").unwrap_or_default();
         // These three have calls of their own; the function is born without them.
         let mut attrs = wanted.attrs.clone();
-        for field in ["async_retries", "on_failure", "reserved_concurrency"] {
+        for field in ["async_retries", "on_failure", RESERVED_CONCURRENCY] {
             attrs.remove(field);
         }
         let tags = cx.tags_with(wanted, &attrs);
@@ -212,7 +216,7 @@ impl ResourceKind for FunctionKind {
         if changed(&["async_retries", "on_failure"]) {
             sync_invoke_config(cx, wanted).await?;
         }
-        if changed(&["reserved_concurrency"]) {
+        if changed(&[RESERVED_CONCURRENCY]) {
             sync_concurrency(cx, wanted).await?;
         }
         Ok(())
@@ -253,7 +257,7 @@ fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted 
         .with("timeout", function.timeout.0)
         .with("architecture", package::label(function.architecture))
         .with("async_retries", function.async_retries)
-        .with_some("reserved_concurrency", function.reserved_concurrency)
+        .with_some(RESERVED_CONCURRENCY, function.reserved_concurrency)
         .after(LogicalId::new(Kind::LogGroup, &function.name));
     if place.makes_roles() && function.role.is_none() {
         wanted = wanted.after(LogicalId::new(Kind::Role, &function.name));
@@ -282,6 +286,16 @@ fn wanted_function(stack: &Stack, place: &Place, function: &Function) -> Wanted 
             .after(LogicalId::new(Kind::Queue, queue));
     }
     wanted
+}
+
+/// How many invocations at once nobody has reserved in the account; none where no function reserves any, or
+/// nobody tells. // aws-behaviours L16
+pub async fn unreserved_concurrency(cx: &Context, wanted: &[Wanted]) -> Option<i64> {
+    let reserves = |wanted: &&Wanted| wanted.attrs.contains_key(RESERVED_CONCURRENCY);
+    wanted.iter().find(reserves)?;
+    let answer = cx.clients.lambda.get_account_settings().send().await;
+    let limits = answer.ok()?.account_limit?;
+    limits.unreserved_concurrent_executions.map(i64::from)
 }
 
 fn number(wanted: &Resolved, field: &str) -> i32 {
@@ -381,7 +395,7 @@ async fn sync_invoke_config(cx: &Context, wanted: &Resolved) -> Result<(), CallE
 
 async fn sync_concurrency(cx: &Context, wanted: &Resolved) -> Result<(), CallError> {
     let name = &wanted.identity.name;
-    if let Some(reserved) = wanted.number("reserved_concurrency") {
+    if let Some(reserved) = wanted.number(RESERVED_CONCURRENCY) {
         cx.clients
             .lambda
             .put_function_concurrency()
@@ -434,7 +448,7 @@ fn live(function: &GetFunctionOutput, with_code: bool) -> Live {
         .concurrency
         .as_ref()
         .and_then(|c| c.reserved_concurrent_executions);
-    put("reserved_concurrency", reserved.map(Into::into));
+    put(RESERVED_CONCURRENCY, reserved.map(Into::into));
     let variables = configuration
         .environment
         .as_ref()
@@ -450,7 +464,7 @@ fn live(function: &GetFunctionOutput, with_code: bool) -> Live {
     live.identity = Identity {
         name: configuration.function_name.clone().unwrap_or_default(),
         arn: configuration.function_arn.clone(),
-        url: None,
+        ..Identity::default()
     };
     live.attrs = attrs;
     configuration

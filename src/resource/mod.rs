@@ -20,6 +20,9 @@ mod queue;
 mod role;
 mod role_policy;
 mod table;
+mod template;
+mod template_changes;
+mod template_state;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +40,7 @@ pub use attrs::{
 pub use cause::{Cause, cause};
 pub use context::{Context, Note, Service};
 pub use error::CallError;
+pub use function::unreserved_concurrency;
 pub use mapping::tuned;
 
 /// All kinds that pipectl provisions by itself.
@@ -50,6 +54,7 @@ pub const KINDS: &[&dyn ResourceKind] = &[
     &permission::PermissionKind,
     &notification::NotificationKind,
     &mapping::MappingKind,
+    &template::TemplateKind,
 ];
 
 /// The implementation of a kind. Kinds that pipectl does not provision have none.
@@ -116,7 +121,7 @@ impl Place {
         Identity {
             arn: Some(format!("arn:{}:s3:::{physical}", self.target.partition())),
             name: physical,
-            url: None,
+            ..Identity::default()
         }
     }
 
@@ -146,6 +151,7 @@ impl Place {
             url: endpoint.map(|endpoint| format!("{endpoint}/{}/{physical}", target.account)),
             arn: Some(self.arn("sqs", &physical)),
             name: physical,
+            ..Identity::default()
         }
     }
 
@@ -159,7 +165,7 @@ impl Place {
         Identity {
             arn: Some(self.arn("dynamodb", &format!("table/{physical}"))),
             name: physical,
-            url: None,
+            ..Identity::default()
         }
     }
 
@@ -173,7 +179,7 @@ impl Place {
         Identity {
             arn: Some(self.arn("lambda", &format!("function:{physical}"))),
             name: physical,
-            url: None,
+            ..Identity::default()
         }
     }
 
@@ -248,7 +254,7 @@ impl Place {
         Identity {
             arn: Some(self.arn("logs", &format!("log-group:{name}"))),
             name,
-            url: None,
+            ..Identity::default()
         }
     }
 }
@@ -333,6 +339,27 @@ pub trait ResourceKind: Sync {
     /// [`ResourceKind::sync`] then completes. Fails with what [`cause`] calls [`Cause::Taken`] when it
     /// is there already.
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError>;
+
+    /// What an update would do inside of it, where only the target knows. What was prepared for that is noted
+    /// in `live`, which [`ResourceKind::sync`] then gets.
+    async fn preview(
+        &self,
+        _cx: &Context,
+        _wanted: &Resolved,
+        _live: &mut Live,
+    ) -> Result<Vec<Change>, CallError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes back what a preview prepared and nobody carries out.
+    async fn forget_preview(&self, _cx: &Context, _live: &Live) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    /// The identity of what is as wanted now: what others refer to.
+    async fn completed(&self, _cx: &Context, live: &Live) -> Result<Identity, CallError> {
+        Ok(live.identity.clone())
+    }
 
     /// Makes every field as wanted; makes no call for those that already are.
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError>;

@@ -1,6 +1,7 @@
 //! SQS queues.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -24,6 +25,10 @@ const ALLOWED: &str = "dead_letters_of";
 
 /// Most queues that a dead letter queue can name. // aws-behaviours Q8
 const MOST_SOURCES: usize = 10;
+
+/// Looks that must find a queue empty, and the pause between them, where counts lag. // aws-behaviours Q12
+const LOOKS: u32 = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// Queues in one page of a listing, SQS's largest.
 const MOST_QUEUES: i32 = 1_000;
@@ -129,8 +134,24 @@ impl ResourceKind for QueueKind {
     }
 
     async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {
-        let found = attributes(cx, url_of(live)).await;
-        Ok(absent(found, GONE)?.is_some_and(|attributes| messages(&attributes) > 0))
+        // Where counts lag, one that says nothing is there is not believed at once. // aws-behaviours Q12
+        let looks = if cx.place.target.capabilities().current_lists {
+            1
+        } else {
+            LOOKS
+        };
+        for look in 0..looks {
+            if look > 0 {
+                crate::wait::pause(BETWEEN_LOOKS).await;
+            }
+            let found = attributes(cx, url_of(live)).await;
+            match absent(found, GONE)? {
+                None => return Ok(false),
+                Some(attributes) if messages(&attributes) > 0 => return Ok(true),
+                Some(_) => {}
+            }
+        }
+        Ok(false)
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
@@ -392,6 +413,7 @@ fn live(
             name: name.to_owned(),
             arn: text(&QueueAttributeName::QueueArn).map(str::to_owned),
             url: Some(url),
+            ..Identity::default()
         },
         attrs,
         state: "Available".to_owned(),

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
     Tag, TimeToLiveSpecification, TimeToLiveStatus,
 };
 
-use super::error::{absent, failed};
+use super::error::{absent, failed, permitted};
 use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
     Service, Tags, Wanted, attrs,
@@ -111,9 +111,11 @@ impl ResourceKind for TableKind {
         }
         let expiry = match expiry {
             // aws-behaviours D2
-            Err(_) if state == "CREATING" => None,
-            other => absent(other, GONE)?.flatten(),
+            Err(_) if state == "CREATING" => Some(None),
+            other => permitted(absent(other, GONE))?.map(Option::flatten),
         };
+        let unread = expiry.is_none();
+        let expiry = expiry.flatten();
         // The calls run side by side: for a table that came meanwhile the tags are asked for again, and
         // what is said then counts.
         let tags = match tags {
@@ -125,6 +127,9 @@ impl ResourceKind for TableKind {
             return Ok(Observed::Absent);
         };
         let mut live = live(&table, expiry);
+        if unread {
+            live.leave_unread(wanted, &["ttl"]);
+        }
         live.tags = Some(tags);
         Ok(cx.owned_by_tags(live))
     }
@@ -501,7 +506,7 @@ fn live(table: &TableDescription, expiry: Option<String>) -> Live {
         identity: Identity {
             name: table.table_name.clone().unwrap_or_default(),
             arn: table.table_arn.clone(),
-            url: None,
+            ..Identity::default()
         },
         attrs,
         state: status(table),

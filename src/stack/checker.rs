@@ -1,8 +1,9 @@
 //! What reading and checking share: the merged tree, where things are in it, and the errors so far.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 
 use miette::SourceSpan;
 
@@ -10,6 +11,7 @@ use super::error::{Code, StackError};
 use super::model::Kind;
 use super::names::BadName;
 use super::source::{Entry, Node, Spanned};
+use super::template::{self, TemplateFile};
 
 /// The state of one pass over a tree.
 pub(super) struct Checker<'a> {
@@ -21,6 +23,8 @@ pub(super) struct Checker<'a> {
     pub(super) root: &'a Path,
     errors: RefCell<Vec<StackError>>,
     unsound: RefCell<BTreeSet<String>>,
+    /// Template files by name of the template; none for those that are not there or were refused.
+    templates: RefCell<BTreeMap<String, Option<Rc<TemplateFile>>>>,
 }
 
 impl<'a> Checker<'a> {
@@ -31,6 +35,7 @@ impl<'a> Checker<'a> {
             root,
             errors: RefCell::default(),
             unsound: RefCell::default(),
+            templates: RefCell::default(),
         }
     }
 
@@ -74,6 +79,32 @@ impl<'a> Checker<'a> {
         self.section(kind)
             .iter()
             .map(|entry| entry.key.value.as_str())
+    }
+
+    /// The file of a template, read when it is first asked for; what is wrong with it is told then.
+    pub(super) fn template(&self, name: &str) -> Option<Rc<TemplateFile>> {
+        if let Some(known) = self.templates.borrow().get(name) {
+            return known.clone();
+        }
+        let path = [Kind::Template.section(), name, "file"];
+        let read = match self.node(&path) {
+            Some(Node::Text(file)) if self.root.join(file).is_file() => {
+                Some(template::read(self.root, file, self.place(&path)))
+            }
+            _ => None,
+        };
+        let found = match read {
+            Some(Ok(file)) => Some(Rc::new(file)),
+            Some(Err(errors)) => {
+                self.errors.borrow_mut().extend(errors);
+                None
+            }
+            None => None,
+        };
+        self.templates
+            .borrow_mut()
+            .insert(name.to_owned(), found.clone());
+        found
     }
 
     /// What to underline for a path: its value, else the nearest key above it that is written.

@@ -108,6 +108,14 @@ codes! {
     TwoSources => "two_sources",
     /// There is no template file at the path.
     TemplateNotFound => "template_not_found",
+    /// A template is not one that CloudFormation can read.
+    BadTemplate => "bad_template",
+    /// A template is larger than CloudFormation takes.
+    TemplateTooLarge => "template_too_large",
+    /// A parameter of a template is given and not declared, or declared and not given.
+    TemplateParameter => "template_parameter",
+    /// A template does what CloudFormation wants consent to, and the stack gives none.
+    TemplateCapabilities => "template_capabilities",
     /// A target overrides something that the stack does not have.
     UnknownOverride => "unknown_override",
 }
@@ -133,11 +141,25 @@ pub struct StackError {
 
 /// A text of another file.
 #[derive(Debug, Clone)]
-struct Elsewhere(Arc<NamedSource<String>>);
+struct Elsewhere {
+    source: Arc<NamedSource<String>>,
+    /// Where the stack file names that file, if it does.
+    named_at: Option<SourceSpan>,
+}
+
+impl Elsewhere {
+    fn new(named_at: Option<SourceSpan>, file: &Path, text: &str) -> Self {
+        let source = NamedSource::new(file.display().to_string(), text.to_owned());
+        Self {
+            source: Arc::new(source.with_language("yaml")),
+            named_at,
+        }
+    }
+}
 
 impl PartialEq for Elsewhere {
     fn eq(&self, other: &Self) -> bool {
-        self.0.name() == other.0.name()
+        self.source.name() == other.source.name()
     }
 }
 
@@ -158,14 +180,20 @@ impl StackError {
     /// Of two texts one after the other, places at `second` and later are in the second, which is that of
     /// `file`. An error that has places in both is shown in the second: there is what made it one.
     pub(super) fn split_at(mut self, second: usize, file: &Path, text: &str) -> Self {
-        if self.labels.iter().any(|(span, _)| span.offset() >= second) {
+        if self.elsewhere.is_none() && self.labels.iter().any(|(span, _)| span.offset() >= second) {
             self.labels.retain(|(span, _)| span.offset() >= second);
             for (span, _) in &mut self.labels {
                 *span = (span.offset() - second, span.len()).into();
             }
-            let source = NamedSource::new(file.display().to_string(), text.to_owned());
-            self.elsewhere = Some(Elsewhere(Arc::new(source.with_language("yaml"))));
+            self.elsewhere = Some(Elsewhere::new(None, file, text));
         }
+        self
+    }
+
+    /// Its places are in another file, which the stack file names at `named_at`.
+    #[must_use]
+    pub(super) fn in_file(mut self, named_at: SourceSpan, file: &Path, text: &str) -> Self {
+        self.elsewhere = Some(Elsewhere::new(Some(named_at), file, text));
         self
     }
 
@@ -186,14 +214,22 @@ impl StackError {
         self.labels.iter().map(|(span, _)| *span)
     }
 
+    /// The places in the text that was read: of an error in a file that is named there, where it is named.
+    pub(super) fn causes(&self) -> impl Iterator<Item = SourceSpan> {
+        let named_at = self.elsewhere.as_ref().and_then(|other| other.named_at);
+        let places = self.places().filter(move |_| named_at.is_none());
+        named_at.into_iter().chain(places)
+    }
+
     /// The next step.
     pub fn next_step(&self) -> &str {
         &self.help
     }
 
-    fn order(&self) -> (usize, Code, &str) {
-        let start = self.labels.first().map_or(0, |(span, _)| span.offset());
-        (start, self.code, &self.message)
+    fn order(&self) -> (usize, usize, Code, &str) {
+        let start = |span: Option<SourceSpan>| span.map_or(0, |span| span.offset());
+        let place = start(self.places().next());
+        (start(self.causes().next()), place, self.code, &self.message)
     }
 }
 
@@ -209,7 +245,7 @@ impl Diagnostic for StackError {
     fn source_code(&self) -> Option<&dyn SourceCode> {
         self.elsewhere
             .as_ref()
-            .map(|elsewhere| &*elsewhere.0 as &dyn SourceCode)
+            .map(|elsewhere| &*elsewhere.source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -253,7 +289,7 @@ impl StackErrors {
         let other = seen.first().and_then(|error| error.elsewhere.as_ref());
         let all_there = seen.iter().all(|error| error.elsewhere.is_some());
         let blamed = match other.filter(|_| all_there) {
-            Some(other) => other.0.name().to_owned(),
+            Some(other) => other.source.name().to_owned(),
             None => file.clone(),
         };
         let source = NamedSource::new(&file, text.to_owned()).with_language("yaml");

@@ -122,6 +122,7 @@ pub(super) const STACK: Section = Section {
     definition: "Stack",
     fields: &[
         required("stack"),
+        optional("permissions_boundary"),
         optional("buckets"),
         optional("queues"),
         optional("tables"),
@@ -211,6 +212,7 @@ pub(super) const FUNCTION: Section = Section {
         },
         optional("environment"),
         optional("access"),
+        optional("role"),
         optional("on_failure"),
         number("async_retries", Unit::Count, (0, 2), Some(2)),
         number("reserved_concurrency", Unit::Count, (0, 100_000), None),
@@ -248,7 +250,11 @@ pub(super) const WIRING_FROM_QUEUE: &[&str] = &["batch", "window", "max_concurre
 pub(super) const TEMPLATE: Section = Section {
     what: "a template",
     definition: "Template",
-    fields: &[required("file"), optional("parameters")],
+    fields: &[
+        required("file"),
+        optional("parameters"),
+        optional("capabilities"),
+    ],
 };
 
 /// All of them.

@@ -9,6 +9,7 @@ mod address;
 mod checker;
 mod error;
 mod fields;
+mod iam;
 mod load;
 mod lookup;
 pub mod model;
@@ -21,6 +22,8 @@ mod resolve;
 mod schema;
 mod source;
 mod suggest;
+mod template;
+mod template_content;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -37,3 +40,4 @@ pub mod settings {
     pub use super::read::target::{BUILT_IN, capabilities, deadlines, is_key_of_aws};
 }
 pub use schema::schema;
+pub use template_content::Content as TemplateContent;

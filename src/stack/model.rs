@@ -6,136 +6,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// The kinds of resource that a stack becomes (glossary: *kind*).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// S3 bucket.
-    Bucket,
-    /// SQS queue.
-    Queue,
-    /// DynamoDB table.
-    Table,
-    /// IAM role.
-    Role,
-    /// CloudWatch Logs log group.
-    LogGroup,
-    /// Lambda function.
-    Function,
-    /// Statement of a function's resource policy.
-    Permission,
-    /// S3 bucket notification.
-    Notification,
-    /// Lambda event source mapping.
-    Mapping,
-    /// CloudFormation template.
-    Template,
-}
+mod id;
 
-impl Kind {
-    /// All there are.
-    pub const ALL: &[Self] = &[
-        Self::Bucket,
-        Self::Queue,
-        Self::Table,
-        Self::Role,
-        Self::LogGroup,
-        Self::Function,
-        Self::Permission,
-        Self::Notification,
-        Self::Mapping,
-        Self::Template,
-    ];
-
-    /// Name for people: `log group`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Bucket => "bucket",
-            Self::Queue => "queue",
-            Self::Table => "table",
-            Self::Role => "role",
-            Self::LogGroup => "log group",
-            Self::Function => "function",
-            Self::Permission => "permission",
-            Self::Notification => "notification",
-            Self::Mapping => "mapping",
-            Self::Template => "template",
-        }
-    }
-
-    /// First part of a logical id: `log-groups`.
-    pub fn section(self) -> &'static str {
-        match self {
-            Self::Bucket => "buckets",
-            Self::Queue => "queues",
-            Self::Table => "tables",
-            Self::Role => "roles",
-            Self::LogGroup => "log-groups",
-            Self::Function => "functions",
-            Self::Permission => "permissions",
-            Self::Notification => "notifications",
-            Self::Mapping => "mappings",
-            Self::Template => "templates",
-        }
-    }
-}
-
-/// Logical id: how the stack names a resource, e.g. `queues.jobs`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogicalId {
-    /// Kind of the resource.
-    pub kind: Kind,
-    /// Name inside its section; `from-to` for wiring.
-    pub name: String,
-}
-
-impl LogicalId {
-    /// Joins kind and name.
-    pub fn new(kind: Kind, name: impl Into<String>) -> Self {
-        Self {
-            kind,
-            name: name.into(),
-        }
-    }
-}
-
-impl fmt::Display for LogicalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.kind.section(), self.name)
-    }
-}
-
-impl std::str::FromStr for LogicalId {
-    type Err = String;
-
-    /// Reads what `Display` writes: `queues.jobs`.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (section, name) = text
-            .split_once('.')
-            .ok_or_else(|| format!("`{text}` is not SECTION.NAME"))?;
-        Kind::ALL
-            .iter()
-            .find(|kind| kind.section() == section)
-            .map(|kind| Self::new(*kind, name))
-            .ok_or_else(|| format!("there is no section `{section}`"))
-    }
-}
-
-impl<'de> Deserialize<'de> for LogicalId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl Serialize for LogicalId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
+pub use id::{Kind, LogicalId};
 
 /// What a reference asks of a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Attribute {
     /// Physical name.
     Name,
@@ -143,15 +19,18 @@ pub enum Attribute {
     Arn,
     /// URL (queues).
     Url,
+    /// An output, by its name (templates).
+    Output(String),
 }
 
-impl Attribute {
-    /// As written in a stack file: `name`, `arn`, `url`.
-    pub fn as_str(self) -> &'static str {
+impl fmt::Display for Attribute {
+    /// As written in a stack file: `name`, `arn`, `url`, `outputs.NAME`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name => "name",
-            Self::Arn => "arn",
-            Self::Url => "url",
+            Self::Name => f.write_str("name"),
+            Self::Arn => f.write_str("arn"),
+            Self::Url => f.write_str("url"),
+            Self::Output(name) => write!(f, "outputs.{name}"),
         }
     }
 }
@@ -167,7 +46,7 @@ pub struct Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "${{{}.{}}}", self.id, self.attribute.as_str())
+        write!(f, "${{{}.{}}}", self.id, self.attribute)
     }
 }
 
@@ -218,6 +97,8 @@ pub struct Stack {
     pub file: PathBuf,
     /// Project directory: crates, templates and `.pipectl/` are relative to it.
     pub root: PathBuf,
+    /// Managed policy that bounds the roles of functions, as written: its ARN or its name.
+    pub permissions_boundary: Option<String>,
     /// Buckets, in file order (so are all that follow).
     pub buckets: Vec<Bucket>,
     /// Queues.
@@ -232,8 +113,6 @@ pub struct Stack {
     pub mappings: Vec<Mapping>,
     /// CloudFormation templates.
     pub templates: Vec<Template>,
-    /// Managed policy that bounds every role that is made: ARN, or name, as written.
-    pub permissions_boundary: Option<String>,
     /// Outputs by name.
     pub outputs: Vec<(String, Text)>,
 }
@@ -407,12 +286,12 @@ pub struct Function {
     pub environment: Vec<(String, Text)>,
     /// What it may do.
     pub access: Vec<Access>,
+    /// A role that is there already, as written: its ARN or its name. None: it gets one of its own.
+    pub role: Option<String>,
     /// Name of the queue for asynchronous invocations that used up their retries.
     pub on_failure: Option<String>,
     /// Retries of an asynchronous invocation (0–2; AWS's default 2).
     pub async_retries: u32,
-    /// Role that it has instead of one that is made for it: ARN, or name with its path, as written.
-    pub role: Option<String>,
     /// Reserved concurrency.
     pub reserved_concurrency: Option<u32>,
     /// How long its logs are kept.
@@ -485,4 +364,12 @@ pub struct Template {
     pub file: PathBuf,
     /// Parameters, in file order.
     pub parameters: Vec<(String, Text)>,
+    /// Capabilities that the stack consents to, by CloudFormation's names.
+    pub capabilities: Vec<String>,
+    /// The template as it is in the file.
+    pub body: String,
+    /// Its resources: logical id and type, in the order of the file.
+    pub resources: Vec<(String, String)>,
+    /// Names of its outputs, in the order of the file.
+    pub outputs: Vec<String>,
 }

@@ -18,7 +18,7 @@ pub(super) struct BadName {
     pub(super) help: String,
 }
 
-fn bad(message: impl Into<String>, help: impl Into<String>) -> BadName {
+pub(super) fn bad(message: impl Into<String>, help: impl Into<String>) -> BadName {
     BadName {
         message: message.into(),
         help: help.into(),
@@ -239,6 +239,7 @@ pub(super) fn plain(name: &str) -> Result<(), BadName> {
 mod tests {
     use super::*;
 
+    /// aws-behaviours S4
     #[test]
     fn names_are_judged_as_the_target_will() {
         let long = |n: usize| "x".repeat(n);
@@ -252,6 +253,11 @@ mod tests {
             (Kind::Bucket, "pipe", "an", false),
             (Kind::Bucket, "pipe", "plan", true),
             (Kind::Bucket, "sthree", "configurator", false),
+            (Kind::Bucket, "amzn-s3-demo", "b", false),
+            (Kind::Bucket, "pipe", "files-s3alias", false),
+            (Kind::Bucket, "pipe", "files--ol-s3", false),
+            (Kind::Bucket, "pipe", "files--table-s3", false),
+            (Kind::Bucket, "pipe", "files.mrap", false),
             (Kind::Bucket, "xn--a", "b", false),
             (Kind::Bucket, "pipe", &long(30), true),
             (Kind::Bucket, "pipe", &long(31), false),
@@ -275,6 +281,7 @@ mod tests {
         }
     }
 
+    /// aws-behaviours L8
     #[test]
     fn stacks_and_parts_have_rules_too() {
         for (name, legal) in [

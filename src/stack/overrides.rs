@@ -201,7 +201,7 @@ pub(super) fn caused_by(over: &Spanned<Node>, errors: Vec<StackError>) -> Vec<St
     };
     errors
         .into_iter()
-        .filter(|error| error.places().any(inside))
+        .filter(|error| error.causes().any(inside))
         .collect()
 }
 

@@ -14,6 +14,8 @@ pub struct Stack {
     /// Name of the stack; begins the name of everything it becomes. 1 to 30 of a-z, 0-9 and `-`.
     #[schemars(extend("pattern" = "^[a-z][a-z0-9-]{0,29}$"))]
     pub stack: String,
+    /// Managed policy that bounds what the roles of functions can allow: its ARN, or its name.
+    pub permissions_boundary: Option<String>,
     /// S3 buckets by name.
     #[serde(default)]
     pub buckets: BTreeMap<String, Bucket>,
@@ -167,6 +169,9 @@ pub struct Function {
     /// What the function may do; becomes a role that allows nothing else.
     #[serde(default)]
     pub access: Vec<Access>,
+    /// A role that is there already, for targets with roles: its ARN, or its name. Then pipectl makes none, and
+    /// `access` says what that role must allow.
+    pub role: Option<String>,
     /// Queue for events that used up their retries, as `queues.NAME`.
     pub on_failure: Option<Reference>,
     /// Retries of an asynchronous invocation, as from a bucket.
@@ -234,6 +239,22 @@ pub struct Template {
     /// Its parameters by name; text with references.
     #[serde(default)]
     pub parameters: BTreeMap<String, Text>,
+    /// What the template may do that CloudFormation wants consent to: make what IAM has, also under names of its own,
+    /// and be rewritten by macros.
+    #[serde(default)]
+    pub capabilities: Vec<Capability>,
+}
+
+/// Consent to what a template does.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Capability {
+    /// It makes roles, policies, users or groups, which CloudFormation names.
+    CapabilityIam,
+    /// It makes them with names of its own.
+    CapabilityNamedIam,
+    /// Macros (`Transform`) rewrite it.
+    CapabilityAutoExpand,
 }
 
 /// Duration: a whole number with `s`, `m`, `h` or `d`.
@@ -252,7 +273,7 @@ pub struct Days(pub String);
 pub struct Memory(pub String);
 
 /// Text with references like `${queues.jobs.url}`: `name` and `arn` of buckets, queues, tables and
-/// functions, `url` of queues. `$${` stands for `${`.
+/// functions, `url` of queues, `${templates.NAME.outputs.OUTPUT}`. `$${` stands for `${`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Text(pub String);
 

@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use miette::SourceSpan;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Error as YamlError, Location};
 
 use super::error::{Code, StackError};
+
+mod template;
+
+pub(super) use template::parse_template;
 
 /// A value and where it is written. For what stands behind an alias that is the anchor's text.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,13 +162,17 @@ pub(super) fn parse_stack(text: &str) -> Result<Spanned<Node>, StackError> {
     )
 }
 
-impl<T> From<serde_saphyr::Spanned<T>> for Spanned<T> {
+impl<T: Into<Node>> From<serde_saphyr::Spanned<T>> for Spanned<Node> {
     fn from(spanned: serde_saphyr::Spanned<T>) -> Self {
         Self {
-            value: spanned.value,
-            span: byte_span(&spanned.defined).unwrap_or_else(|| (0, 0).into()),
+            span: span_of(&spanned),
+            value: spanned.value.into(),
         }
     }
+}
+
+fn span_of<T>(spanned: &serde_saphyr::Spanned<T>) -> SourceSpan {
+    byte_span(&spanned.defined).unwrap_or_else(|| (0, 0).into())
 }
 
 fn byte_span(location: &Location) -> Option<SourceSpan> {
@@ -175,13 +184,14 @@ fn byte_span(location: &Location) -> Option<SourceSpan> {
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+        deserializer.deserialize_any(NodeVisitor::<Self>(PhantomData))
     }
 }
 
-struct NodeVisitor;
+/// Builds a node out of what is read as `T`.
+struct NodeVisitor<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for NodeVisitor {
+impl<'de, T: Deserialize<'de> + Into<Node>> Visitor<'de> for NodeVisitor<T> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -218,7 +228,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element::<serde_saphyr::Spanned<Node>>()? {
+        while let Some(item) = items.next_element::<serde_saphyr::Spanned<T>>()? {
             list.push(item.into());
         }
         Ok(Node::List(list))
@@ -227,10 +237,13 @@ impl<'de> Visitor<'de> for NodeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
         let mut entries = Vec::new();
         while let Some((key, value)) =
-            map.next_entry::<serde_saphyr::Spanned<String>, serde_saphyr::Spanned<Node>>()?
+            map.next_entry::<serde_saphyr::Spanned<String>, serde_saphyr::Spanned<T>>()?
         {
             entries.push(Entry {
-                key: key.into(),
+                key: Spanned {
+                    span: span_of(&key),
+                    value: key.value,
+                },
                 value: value.into(),
             });
         }

@@ -51,8 +51,14 @@ struct Trust {
 impl Connection {
     /// To an endpoint on this machine, with the keys that the row has.
     pub fn local(row: &TargetRow, endpoint: Option<String>) -> Self {
+        let http = Trust::default().client(endpoint.as_deref());
+        Self::through(row, endpoint, http)
+    }
+
+    /// The same through a client that somebody else made.
+    pub fn through(row: &TargetRow, endpoint: Option<String>, http: SharedHttpClient) -> Self {
         Self {
-            http: Trust::default().client(endpoint.as_deref()),
+            http,
             trust: Trust::default(),
             fips: None,
             dual_stack: None,

@@ -151,6 +151,26 @@ pub enum TargetError {
         /// Row name.
         target: String,
     },
+    /// A function is given what a template puts out, and templates are not deployed there.
+    #[error(
+        "the target `{target}` deploys no templates, and the function `{function}` needs `{reference}`"
+    )]
+    #[diagnostic(
+        code(target::no_templates),
+        help(
+            "nothing was changed; give `{variable}` another value for this target: `targets: {{ {target}: {{ functions: {{ {function}: {{ environment: {{ {variable}: … }} }} }} }} }}` in the stack"
+        )
+    )]
+    NoTemplates {
+        /// Row name.
+        target: String,
+        /// Name of the function.
+        function: String,
+        /// Its environment variable.
+        variable: String,
+        /// As written.
+        reference: String,
+    },
     /// A Learner Lab without the role that every lab has.
     #[error("this is a Learner Lab, and it has no role `{role}`: {cause}")]
     #[diagnostic(

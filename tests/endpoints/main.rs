@@ -20,6 +20,7 @@ mod project;
 mod redrive;
 mod roles;
 mod session;
+mod templates;
 mod tuning;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,6 +45,10 @@ struct Row {
     /// Is every kind of write cut off for good in turn? Else one kind of each service: hundreds of threads are
     /// at work in an endpoint that was given so many stacks, and answers take longer and longer.
     cuts_every_write: bool,
+    /// Does its CloudFormation make dashboards? // aws-behaviours §11
+    makes_dashboards: bool,
+    /// A resource of a template that it fails to make.
+    breaks_templates: &'static str,
     /// How long after an update of a function an asynchronous invocation is better not made: it could be
     /// taken by what served the function before, and come again after minutes. // aws-behaviours §11
     after_update: Duration,
@@ -57,6 +62,8 @@ const ROWS: &[Row] = &[
         redrives_by: "one_by_one",
         deletes_twice: false,
         cuts_every_write: true,
+        makes_dashboards: true,
+        breaks_templates: "{ Type: AWS::CloudWatch::Alarm, DependsOn: Topic, Properties: { EvaluationPeriods: 1 } }",
         after_update: Duration::ZERO,
     },
     Row {
@@ -66,6 +73,8 @@ const ROWS: &[Row] = &[
         redrives_by: "move_task",
         deletes_twice: true,
         cuts_every_write: false,
+        makes_dashboards: false,
+        breaks_templates: "{ Type: AWS::SNS::Subscription, Properties: { Protocol: pigeon, TopicArn: !Ref Topic } }",
         after_update: Duration::from_millis(2_500),
     },
 ];
@@ -87,6 +96,8 @@ const PARTS: &[Part] = &[
     ("failed_uploads", failed_uploads::recorded_and_redriven),
     ("tuning", tuning::on_and_off),
     ("session", session::as_recorded),
+    ("templates", templates::deployed_and_changed),
+    ("broken_template", templates::failed_and_made_anew),
     ("redrive", redrive::interrupted_at_any_call),
     ("matrix", matrix::faults),
     ("roles", roles::whole),

@@ -91,7 +91,12 @@ pub(crate) fn app(gateway: Arc<Gateway>) -> Router {
     Router::new().fallback(handle).with_state(gateway)
 }
 
-async fn handle(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Response {
+async fn handle(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    answer(&gateway, request).await
+}
+
+/// Answers one request, from whoever may ask.
+pub(crate) async fn answer(gateway: &Gateway, mut request: Request) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();

@@ -10,6 +10,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -139,6 +142,7 @@ impl StartError {
 /// A running emulator. Dropping it asks it to stop, without waiting until it has.
 pub struct Emulator {
     endpoint: String,
+    gateway: Arc<Gateway>,
     services: Weak<Services>,
     /// Cancelled to ask for the stop.
     stop_asked: CancellationToken,
@@ -188,22 +192,24 @@ impl Emulator {
         services.lambda.start();
         services.s3.start();
 
-        let emulator = Self {
-            endpoint: endpoint.clone(),
-            services: Arc::downgrade(&services),
-            stop_asked: CancellationToken::new(),
-            stopped: CancellationToken::new(),
-        };
+        let stop_asked = CancellationToken::new();
         let cut = CancellationToken::new();
-        let gateway = Gateway {
+        let gateway = Arc::new(Gateway {
             services: Arc::downgrade(&services),
-            endpoint,
+            endpoint: endpoint.clone(),
             data_dir: config.data_dir.clone(),
             behaviour: config.behaviour.name,
             durability: config.durability.name(),
             loopback_only: config.address.is_loopback(),
-            stop_asked: emulator.stop_asked.clone(),
+            stop_asked: stop_asked.clone(),
             cut: cut.clone(),
+        });
+        let emulator = Self {
+            endpoint,
+            gateway: Arc::clone(&gateway),
+            services: Arc::downgrade(&services),
+            stop_asked,
+            stopped: CancellationToken::new(),
         };
         tracing::info!(endpoint = shared.endpoint, data_dir = %shared.data_dir.display(), "serving");
         let running = Running {
@@ -213,7 +219,7 @@ impl Emulator {
             stop_asked: emulator.stop_asked.clone(),
             cut,
         };
-        let app = gateway::app(Arc::new(gateway));
+        let app = gateway::app(gateway);
         tokio::spawn(running.supervise(listener, app, emulator.stopped.clone()));
         Ok(emulator)
     }
@@ -236,6 +242,21 @@ impl Emulator {
     /// Where clients reach it, e.g. `http://127.0.0.1:40123`; no trailing slash.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Answers a request as the port does, without a connection: for whoever must not wait for sockets,
+    /// such as a test whose time stands still.
+    ///
+    /// # Errors
+    /// When the body of the answer cannot be read to its end.
+    pub async fn answer(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> std::io::Result<http::Response<Bytes>> {
+        let answer = gateway::answer(&self.gateway, request.map(Body::from)).await;
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?;
+        Ok(http::Response::from_parts(head, body.to_bytes()))
     }
 
     /// How many resources users made here and have not deleted, all services together; none once it

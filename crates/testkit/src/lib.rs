@@ -6,6 +6,7 @@
 //! - [`Probe`] asks the services of the embedded target in the same way, [`Serving`] is its process, and
 //!   [`functions`] are the processes that it leaves when it is killed.
 //! - [`FaultProxy`] stands before an endpoint and lets chosen calls of AWS operations go wrong.
+//! - [`simulated`] is an AWS in this process that takes AWS's times, for tests whose time stands still.
 //! - [`TlsFront`] puts TLS in front of an endpoint.
 //! - [`until`] waits for what comes by itself, and says what it saw when it does not.
 //! - [`endpoints`] starts other emulators, for suites that run on each of them.
@@ -21,6 +22,7 @@ pub mod probe;
 pub mod process;
 pub mod redact;
 mod serving;
+pub mod simulated;
 mod tls;
 mod transcript;
 mod wait;

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::http::{self, Response};
@@ -108,6 +109,29 @@ impl Probe {
     /// An operation of CloudWatch Logs.
     pub fn logs(&self, operation: &str, body: &Value) -> io::Result<Response> {
         self.json(&format!("Logs_20140328.{operation}"), body)
+    }
+
+    /// An operation of a service that takes a form and answers XML, e.g. `cloudformation`.
+    pub fn query(
+        &self,
+        service: &str,
+        action: &str,
+        fields: &[(&str, &str)],
+    ) -> io::Result<Response> {
+        let signature = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, \
+             SignedHeaders=host, Signature=0"
+        );
+        let headers = [
+            ("authorization", signature.as_str()),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        let mut body = format!("Action={action}");
+        for (name, value) in fields {
+            let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+            body.push_str(&format!("&{name}={value}"));
+        }
+        self.request("POST", "/", &headers, body.as_bytes())
     }
 
     fn json(&self, target: &str, body: &Value) -> io::Result<Response> {

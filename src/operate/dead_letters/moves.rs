@@ -4,9 +4,10 @@
 //! no queue that it came from, and a task without a destination fails at it.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_sqs::types::ListMessageMoveTasksResultEntry as Task;
+use tokio::time::Instant;
 
 use super::rounds::{Desk, How, NotSettled, Report};
 use super::{DeadLetterQueue, queues::SourceQueue};

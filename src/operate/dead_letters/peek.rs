@@ -4,12 +4,13 @@
 //! A receive counts: the count of receives of what is looked at grows by one. Nothing else changes.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message, MessageSystemAttributeName,
     QueueAttributeName,
 };
+use tokio::time::Instant;
 
 use crate::apply::Cancel;
 use crate::resource::error::{CallError, absent, failed};

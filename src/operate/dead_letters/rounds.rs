@@ -2,10 +2,11 @@
 //! letter is there once or twice, and never nowhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_sdk_sqs::types::Message;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::DeadLetterQueue;
 use super::peek::{self, LOOK};

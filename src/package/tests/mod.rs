@@ -72,6 +72,7 @@ impl Project {
             name: "s".to_owned(),
             file: self.root.path().join("stacks/s.yaml"),
             root: self.root.path().to_owned(),
+            permissions_boundary: None,
             buckets: Vec::new(),
             queues: Vec::new(),
             tables: Vec::new(),
@@ -79,7 +80,6 @@ impl Project {
             notifications: Vec::new(),
             mappings: Vec::new(),
             templates: Vec::new(),
-            permissions_boundary: None,
             outputs: Vec::new(),
         }
     }

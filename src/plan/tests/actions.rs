@@ -154,6 +154,7 @@ fn what_cannot_be_changed_in_place_is_not_adopted() {
     assert_eq!(refusal(&plan).1, Remedy::Rename);
 }
 
+/// aws-behaviours F8
 #[test]
 fn a_resource_of_another_stack_is_never_adopted() {
     let tags = [
@@ -206,4 +207,66 @@ fn a_leftover_store_with_data_is_deleted_with_consent_only() {
     );
     let plan = case().consent(false, true).up();
     assert_eq!(only(&plan).0, Action::Delete);
+}
+
+/// aws-behaviours L16
+#[test]
+fn concurrency_that_the_account_has_not_left_is_refused() {
+    let reserving =
+        |name: &str, reserved: i64| wanted(name, &[]).with(RESERVED_CONCURRENCY, reserved);
+    let live_with = |name: &str, reserved: i64| {
+        let mut live = live(name, 1, "k");
+        live.attrs
+            .insert(RESERVED_CONCURRENCY.to_owned(), reserved.into());
+        Observed::Owned(live)
+    };
+    // 900 are unreserved beside the 50 that `old` has.
+    let plan = |old: i64, new: i64| {
+        let mut case = Case::new(vec![reserving("old", old), reserving("new", new)])
+            .seen("old", live_with("old", 50));
+        case.survey.unreserved_concurrency = Some(900);
+        case.up()
+    };
+    assert_eq!(plan(50, 800).refusals, [], "100 are left");
+    let refused = plan(50, 801);
+    let refusals = &refused.refusals[..];
+    let [only] = refusals else {
+        panic!("{refusals:?}")
+    };
+    assert_eq!(only.id, id("new"), "what has its share keeps it");
+    assert_eq!(only.remedy, Remedy::ReserveLess);
+    assert!(only.why.contains("would have 99 left"), "{}", only.why);
+    assert_eq!(plan(0, 850).refusals, [], "what is given back counts");
+    // Nobody told what is left: then Lambda says it.
+    let unknown = Case::new(vec![reserving("new", 9_999)]).up();
+    assert_eq!(unknown.refusals, []);
+}
+
+#[test]
+fn what_is_worth_reading_is_shown_before_it_is_made() {
+    let role = wanted("q", &[])
+        .with("policy.Read", "all")
+        .with("policies", "x");
+    let plan = Case::new(vec![role]).traits(fixed_key).up();
+    let shown: Vec<_> = plan.steps[0]
+        .changes
+        .iter()
+        .map(|change| change.field.as_str())
+        .collect();
+    assert_eq!(
+        (only(&plan).0, shown),
+        (Action::Create, vec!["policy.Read"])
+    );
+}
+
+/// aws-behaviours I8
+#[test]
+fn what_may_not_be_read_is_no_drift() {
+    let mut found = Live::default();
+    found.leave_unread(&wanted("q", &[]), &["size", "other"]);
+    found.attrs.insert("key".to_owned(), "k".into());
+    found.tags = live("q", 1, "k").tags;
+    let plan = one(Observed::Owned(found.clone())).up();
+    assert_eq!(only(&plan).0, Action::Keep);
+    assert_eq!(found.unread.len(), 2, "and it is known that nobody looked");
 }

@@ -6,7 +6,7 @@ mod order;
 
 use super::*;
 use crate::resource::attrs::{
-    AtLeast, Attrs, Identity, Observed, Origin, TAG_STACK, Tags, our_tags,
+    AtLeast, Attrs, Identity, Observed, Origin, RESERVED_CONCURRENCY, TAG_STACK, Tags, our_tags,
 };
 
 fn id(name: &str) -> LogicalId {

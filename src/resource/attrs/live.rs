@@ -1,6 +1,6 @@
 //! What a target told: of one resource, of whose it is, of everything that a stack has there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -25,6 +25,9 @@ pub struct Live {
     pub handle: Option<String>,
     /// Figures worth showing that are no settings: message counts, item counts.
     pub facts: Attrs,
+    /// Fields that may not be read here: they are taken to be as wanted. // aws-behaviours I8
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unread: BTreeSet<String>,
     /// All tags; none where the kind has no tags or the endpoint does not tell them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,
@@ -43,6 +46,18 @@ impl Live {
             return Applied::read(&Applied::text(recorded));
         }
         Applied::read(self.tags.as_ref()?.get(TAG_APPLIED)?)
+    }
+
+    /// These fields may not be read: what nobody can see differ is taken to be as wanted, and no drift.
+    /// aws-behaviours I8
+    pub fn leave_unread(&mut self, wanted: &Wanted, fields: &[&str]) {
+        let wanted = wanted.resolve(&BTreeMap::new()).attrs;
+        for field in fields {
+            self.unread.insert((*field).to_owned());
+            if let Some(value) = wanted.get(*field) {
+                self.attrs.insert((*field).to_owned(), value.clone());
+            }
+        }
     }
 
     /// Whose it is, by its tags.
@@ -106,6 +121,9 @@ impl Observed {
 pub struct Survey {
     /// What was observed, by logical id: of what is wanted, and of the leftovers.
     pub observed: BTreeMap<LogicalId, Observed>,
+    /// How many invocations at once nobody has reserved in the account; none where that does not matter or is not
+    /// told. // aws-behaviours L16
+    pub unreserved_concurrency: Option<i64>,
     /// What is ours and not wanted any more. Their attributes are not filled in.
     pub leftovers: Vec<Wanted>,
 }

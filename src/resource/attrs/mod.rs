@@ -15,7 +15,7 @@ use serde_json::Value;
 pub use applied::{Applied, Origin, TAG_APPLIED, fingerprint};
 pub use live::{Live, Observed, Owner, Survey};
 
-use crate::stack::model::{Attribute, LogicalId, Part, Text};
+use crate::stack::model::{Attribute, Kind, LogicalId, Part, Text};
 
 /// Attributes by field name. Nested settings have dotted names: `environment.RESULTS_TABLE`.
 pub type Attrs = BTreeMap<String, Value>;
@@ -31,15 +31,19 @@ pub struct Identity {
     /// URL, where the kind has one and it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Outputs by name, where the kind has any and they are known.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, String>,
 }
 
 impl Identity {
     /// The value of a reference; none while it is not known.
-    pub fn get(&self, attribute: Attribute) -> Option<&str> {
+    pub fn get(&self, attribute: &Attribute) -> Option<&str> {
         match attribute {
             Attribute::Name => Some(&self.name),
             Attribute::Arn => self.arn.as_deref(),
             Attribute::Url => self.url.as_deref(),
+            Attribute::Output(name) => self.outputs.get(name).map(String::as_str),
         }
     }
 }
@@ -65,6 +69,9 @@ impl<T: Into<Value>> From<T> for Want {
 /// Tags of a resource.
 pub type Tags = BTreeMap<String, String>;
 
+/// Field of a function: invocations at once that are set aside for it.
+pub const RESERVED_CONCURRENCY: &str = "reserved_concurrency";
+
 /// Tag that names the stack a resource belongs to.
 pub const TAG_STACK: &str = "pipectl:stack";
 /// Tag that names the logical id of a resource.
@@ -89,6 +96,8 @@ pub struct Wanted {
     pub identity: Identity,
     /// Wanted attributes. A field the kind manages and that is absent here is wanted absent.
     pub attrs: BTreeMap<String, Want>,
+    /// What calls carry and nobody compares.
+    pub carried: Attrs,
     /// What must exist before this can be made.
     pub depends_on: BTreeSet<LogicalId>,
     /// What this works with: must be there before this is started, and must outlive it.
@@ -112,6 +121,7 @@ impl Wanted {
             id,
             identity,
             attrs: BTreeMap::new(),
+            carried: Attrs::new(),
             depends_on: BTreeSet::new(),
             uses: BTreeSet::new(),
             within: None,
@@ -144,6 +154,13 @@ impl Wanted {
         self.uses
             .extend(text.references().map(|reference| reference.id.clone()));
         self.attrs.insert(field.into(), Want::Text(text.clone()));
+        self
+    }
+
+    /// Sets what calls carry and nobody compares.
+    #[must_use]
+    pub fn carrying(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.carried.insert(field.to_owned(), value.into());
         self
     }
 
@@ -195,7 +212,7 @@ impl Wanted {
             .filter(|reference| {
                 identities
                     .get(&reference.id)
-                    .and_then(|identity| identity.get(reference.attribute))
+                    .and_then(|identity| identity.get(&reference.attribute))
                     .is_none()
             })
             .map(|reference| &reference.id)
@@ -222,6 +239,7 @@ impl Wanted {
             id: self.id.clone(),
             identity: self.identity.clone(),
             attrs,
+            carried: self.carried.clone(),
             unknown,
             tagged: self.tagged,
         }
@@ -238,7 +256,7 @@ pub fn resolve_text(text: &Text, identities: &Identities) -> (String, bool) {
             Part::Reference(reference) => {
                 let known = identities
                     .get(&reference.id)
-                    .and_then(|identity| identity.get(reference.attribute));
+                    .and_then(|identity| identity.get(&reference.attribute));
                 if let Some(value) = known {
                     out.push_str(value);
                 } else {
@@ -260,6 +278,8 @@ pub struct Resolved {
     pub identity: Identity,
     /// Attributes.
     pub attrs: Attrs,
+    /// What calls carry and nobody compares.
+    pub carried: Attrs,
     /// Fields that still hold an unresolved reference.
     pub unknown: BTreeSet<String>,
     /// Does the kind have tags?
@@ -298,11 +318,16 @@ pub fn below<'a>(attrs: &'a Attrs, prefix: &'a str) -> impl Iterator<Item = (&'a
 
 /// The tags that say whose a resource is and what was applied to it.
 pub fn our_tags(stack: &str, id: &LogicalId, applied: &Attrs) -> Tags {
-    Tags::from([
+    let mut tags = Tags::from([
         (TAG_STACK.to_owned(), stack.to_owned()),
         (TAG_ID.to_owned(), id.to_string()),
-        (TAG_APPLIED.to_owned(), Applied::text(applied)),
-    ])
+    ]);
+    // CloudFormation passes the tags of a stack on to all that is in it: one that changes with every update
+    // would change all of it every time.
+    if id.kind != Kind::Template {
+        tags.insert(TAG_APPLIED.to_owned(), Applied::text(applied));
+    }
+    tags
 }
 
 /// A field whose live value is not the wanted one.

@@ -109,3 +109,26 @@ fn tags_of_ours_are_wanted_and_those_of_others_left_alone() {
     assert_eq!(fields, ["tags.pipectl:applied", "tags.pipectl:id"]);
     assert!(changes[0].is_record() && !changes[1].is_record());
 }
+
+#[test]
+fn an_output_of_a_template_is_known_with_the_template() {
+    let id = LogicalId::new(Kind::Template, "alarms");
+    let reference = Reference {
+        id: id.clone(),
+        attribute: Attribute::Output("TopicArn".to_owned()),
+    };
+    let text = Text {
+        parts: vec![Part::Reference(reference)],
+    };
+    let mut identity = Identity::default();
+    let mut resolve = |outputs: &[(&str, &str)]| {
+        let outputs = outputs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        identity.outputs = outputs.collect();
+        resolve_text(&text, &Identities::from([(id.clone(), identity.clone())]))
+    };
+    let written = "${templates.alarms.outputs.TopicArn}".to_owned();
+    assert_eq!(resolve(&[("Other", "x")]), (written, false));
+    assert_eq!(resolve(&[("TopicArn", "arn")]), ("arn".to_owned(), true));
+}

@@ -8,9 +8,9 @@ use crate::stack::fields::{ACCESS, FUNCTION, LOG_RETENTION_DAYS};
 use crate::stack::model::{
     Access, AccessAction, Architecture, Days, Function, Kind, LogicalId, Megabytes, Seconds, Source,
 };
-use crate::stack::names;
 use crate::stack::source::{Entry, Node, Spanned};
 use crate::stack::suggest::quoted;
+use crate::stack::{iam, names};
 
 pub(super) fn read(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Function> {
     let reader = Reader::open(cx, entry, path, &FUNCTION)?;
@@ -29,9 +29,9 @@ pub(super) fn read(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Fun
             (Code::BadVariable, names::variable(name))
         }),
         access: access(cx, &reader),
+        role: reader.named_outside("role", iam::role),
         on_failure: on_failure(cx, &reader),
         async_retries: reader.number("async_retries").unwrap_or_default(),
-        role: None,
         reserved_concurrency: reader.number("reserved_concurrency"),
         log_retention: log_retention(cx, &reader),
     };

@@ -7,16 +7,17 @@ mod reader;
 mod reference;
 mod table;
 pub(super) mod target;
+pub(super) mod template;
 pub(super) mod wiring;
 
 use std::path::Path;
 
 use super::checker::Checker;
 use super::error::Code;
-use super::fields::{BUCKET, STACK, TEMPLATE};
-use super::model::{Bucket, Days, Kind, Stack, Template, Text};
-use super::names;
+use super::fields::{BUCKET, STACK};
+use super::model::{Bucket, Days, Kind, Stack, Text};
 use super::source::Entry;
+use super::{iam, names};
 use reader::Reader;
 
 /// A stack as read, and which item of `wiring` each wiring is.
@@ -51,6 +52,7 @@ pub(super) fn stack(cx: &Checker<'_>, file: &Path) -> Parsed {
             name: written.to_owned(),
             file: file.to_owned(),
             root: cx.root.to_owned(),
+            permissions_boundary: top.named_outside("permissions_boundary", iam::policy),
             buckets: resources.read(Kind::Bucket, |entry, path| bucket(cx, entry, path)),
             queues: resources.read(Kind::Queue, |entry, path| queue::read(cx, entry, path)),
             tables: resources.read(Kind::Table, |entry, path| table::read(cx, entry, path)),
@@ -59,8 +61,9 @@ pub(super) fn stack(cx: &Checker<'_>, file: &Path) -> Parsed {
             }),
             notifications: Vec::new(),
             mappings: Vec::new(),
-            templates: resources.read(Kind::Template, |entry, path| template(cx, entry, path)),
-            permissions_boundary: None,
+            templates: resources.read(Kind::Template, |entry, path| {
+                template::read(cx, entry, path)
+            }),
             outputs: texts(&top, "outputs", |name| (Code::BadName, names::plain(name))),
         },
         notifications: Vec::new(),
@@ -111,19 +114,6 @@ fn bucket(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Bucket> {
     };
     reader.finish();
     Some(bucket)
-}
-
-fn template(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Template> {
-    let reader = Reader::open(cx, entry, path, &TEMPLATE)?;
-    let template = Template {
-        name: entry.key.value.clone(),
-        file: reader.text("file").unwrap_or_default().into(),
-        parameters: texts(&reader, "parameters", |name| {
-            (Code::BadName, names::parameter(name))
-        }),
-    };
-    reader.finish();
-    Some(template)
 }
 
 /// A map from names to texts with references.

@@ -8,6 +8,7 @@ use miette::SourceSpan;
 use crate::stack::checker::Checker;
 use crate::stack::error::{Code, StackError};
 use crate::stack::fields::{Section, Shape};
+use crate::stack::names::BadName;
 use crate::stack::source::{Entry, Node, Spanned};
 use crate::stack::suggest::{did_you_mean, quoted};
 use crate::stack::units::{BadQuantity, Unit};
@@ -223,6 +224,18 @@ impl<'r, 'a> Reader<'r, 'a> {
                 None
             }
         }
+    }
+
+    /// A field that names what exists outside of the stack, as it is written.
+    pub(super) fn named_outside(
+        &self,
+        name: &str,
+        judge: impl Fn(&str) -> Result<(), BadName>,
+    ) -> Option<String> {
+        let text = self.text(name)?;
+        let at = self.cx.place(&self.path(name));
+        self.cx.push_name(Code::BadName, at, judge(text));
+        Some(text.to_owned())
     }
 
     /// A field that is one of a few words, as its index; the first is the default.

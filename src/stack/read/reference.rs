@@ -12,11 +12,25 @@ use crate::stack::suggest::{did_you_mean, quoted};
 /// Kinds that other parts of a stack can name.
 pub(super) const NAMEABLE: &[Kind] = &[Kind::Bucket, Kind::Queue, Kind::Table, Kind::Function];
 
-/// What a reference may ask of a kind.
-fn attributes(kind: Kind) -> &'static [Attribute] {
+/// Kinds that texts can ask something of.
+const ANSWERING: &[Kind] = &[
+    Kind::Bucket,
+    Kind::Queue,
+    Kind::Table,
+    Kind::Function,
+    Kind::Template,
+];
+
+/// What a reference may ask of a kind, besides the outputs of templates.
+fn attributes(kind: Kind) -> &'static [(&'static str, Attribute)] {
     match kind {
-        Kind::Queue => &[Attribute::Name, Attribute::Arn, Attribute::Url],
-        _ => &[Attribute::Name, Attribute::Arn],
+        Kind::Template => &[],
+        Kind::Queue => &[
+            ("name", Attribute::Name),
+            ("arn", Attribute::Arn),
+            ("url", Attribute::Url),
+        ],
+        _ => &[("name", Attribute::Name), ("arn", Attribute::Arn)],
     }
 }
 
@@ -58,7 +72,7 @@ pub(super) fn resource(
         );
         return None;
     };
-    let id = known(cx, section, name, at)?;
+    let id = known(cx, section, name, at, NAMEABLE)?;
     if allowed.contains(&id.kind) {
         return Some(id);
     }
@@ -73,17 +87,17 @@ pub(super) fn resource(
     None
 }
 
-/// A resource that exists, or an error.
-fn known(cx: &Checker<'_>, section: &str, name: &str, at: SourceSpan) -> Option<LogicalId> {
-    let Some(kind) = NAMEABLE
-        .iter()
-        .copied()
-        .find(|kind| kind.section() == section)
-    else {
-        let sections = NAMEABLE.iter().map(|kind| kind.section());
-        let help = did_you_mean(section, sections, || {
-            format!("write {}", patterns(NAMEABLE))
-        });
+/// A resource of one of these kinds that exists, or an error.
+fn known(
+    cx: &Checker<'_>,
+    section: &str,
+    name: &str,
+    at: SourceSpan,
+    kinds: &[Kind],
+) -> Option<LogicalId> {
+    let Some(kind) = kinds.iter().copied().find(|kind| kind.section() == section) else {
+        let sections = kinds.iter().map(|kind| kind.section());
+        let help = did_you_mean(section, sections, || format!("write {}", patterns(kinds)));
         cx.push(
             StackError::new(
                 Code::UnknownReference,
@@ -98,7 +112,7 @@ fn known(cx: &Checker<'_>, section: &str, name: &str, at: SourceSpan) -> Option<
         return Some(LogicalId::new(kind, name));
     }
     // The same name in another section is the likelier slip than another name.
-    let elsewhere = NAMEABLE
+    let elsewhere = kinds
         .iter()
         .find(|other| cx.names(**other).any(|known| known == name));
     let help = match elsewhere {
@@ -192,29 +206,75 @@ fn malformed(message: &str) -> StackError {
 /// What is between `${` and `}`.
 fn reference(cx: &Checker<'_>, inner: &str, at: SourceSpan) -> Option<Reference> {
     let parts: Vec<&str> = inner.split('.').collect();
-    let [section, name, attribute] = parts[..] else {
-        cx.push(malformed(&format!("`${{{inner}}}` is not a reference")).at(at, "not a reference"));
-        return None;
+    let (section, name, attribute) = match parts[..] {
+        [section, name, attribute] => (section, name, attribute),
+        [section, name, OUTPUTS, output] if section == Kind::Template.section() => {
+            let id = known(cx, section, name, at, ANSWERING)?;
+            return of_template(cx, id, output, at);
+        }
+        _ => {
+            let message = format!("`${{{inner}}}` is not a reference");
+            cx.push(malformed(&message).at(at, "not a reference"));
+            return None;
+        }
     };
-    let id = known(cx, section, name, at)?;
+    let id = known(cx, section, name, at, ANSWERING)?;
     let available = attributes(id.kind);
-    if let Some(attribute) = available
-        .iter()
-        .copied()
-        .find(|known| known.as_str() == attribute)
-    {
+    if let Some((_, attribute)) = available.iter().find(|(word, _)| *word == attribute) {
+        let attribute = attribute.clone();
         return Some(Reference { id, attribute });
     }
-    let words = || available.iter().map(|attribute| attribute.as_str());
+    let words = || available.iter().map(|(word, _)| *word);
+    let help = if id.kind == Kind::Template {
+        format!("write `${{{id}.{OUTPUTS}.NAME}}`: templates have outputs only")
+    } else {
+        did_you_mean(attribute, words(), || {
+            format!("use one of {}", quoted(words()))
+        })
+    };
     cx.push(
         StackError::new(
             Code::AttributeNotAvailable,
             format!("a {} has no `{attribute}`", id.kind.label()),
-            did_you_mean(attribute, words(), || {
-                format!("use one of {}", quoted(words()))
-            }),
+            help,
         )
         .at(at, "this attribute"),
+    );
+    None
+}
+
+/// What stands before the name of an output.
+const OUTPUTS: &str = "outputs";
+
+/// An output of a template.
+fn of_template(cx: &Checker<'_>, id: LogicalId, output: &str, at: SourceSpan) -> Option<Reference> {
+    let file = cx.template(&id.name);
+    let outputs = || file.iter().flat_map(|file| &file.outputs);
+    // A template that was refused has had its error, and macros may make any output.
+    let is_there = file.as_ref().is_none_or(|file| file.macros.is_some())
+        || outputs().any(|known| known == output);
+    if is_there {
+        return Some(Reference {
+            id,
+            attribute: Attribute::Output(output.to_owned()),
+        });
+    }
+    let names = || outputs().map(String::as_str);
+    let help = did_you_mean(output, names(), || {
+        let all = quoted(names());
+        if all.is_empty() {
+            format!("add `{output}` to `Outputs` of the template; it has none")
+        } else {
+            format!("add `{output}` to `Outputs` of the template, or use one of {all}")
+        }
+    });
+    cx.push(
+        StackError::new(
+            Code::UnknownReference,
+            format!("the template `{}` has no output `{output}`", id.name),
+            help,
+        )
+        .at(at, "leads nowhere"),
     );
     None
 }

@@ -52,6 +52,7 @@ const CAPABILITIES: Section = Section {
     definition: "Capabilities",
     fields: &[
         flag("roles"),
+        flag("learner_lab"),
         flag("templates"),
         flag("global_bucket_names"),
         flag("queue_url_from_endpoint"),
@@ -80,6 +81,7 @@ const DEADLINES: Section = Section {
         deadline("busy"),
         deadline("propagation"),
         deadline("throttled"),
+        deadline("template"),
         deadline("queue_name"),
     ],
 };

@@ -20,7 +20,7 @@ pub(super) fn check(cx: &Checker<'_>, parsed: &Parsed) {
     for (mapping, index) in parsed.stack.mappings.iter().zip(&parsed.mappings) {
         let earlier = *seen.entry(mapping.name()).or_insert((mapping, index));
         if earlier.1 == index {
-            visibility(cx, parsed, mapping);
+            visibility(cx, parsed, mapping, index);
         } else {
             twice(cx, (mapping, index), earlier);
         }
@@ -39,7 +39,7 @@ fn default(cx: &Checker<'_>, path: &[&str]) -> &'static str {
 }
 
 /// Lambda refuses such a mapping. // aws-behaviours Q10
-fn visibility(cx: &Checker<'_>, parsed: &Parsed, mapping: &Mapping) {
+fn visibility(cx: &Checker<'_>, parsed: &Parsed, mapping: &Mapping, index: &str) {
     let (Some(queue), Some(function)) = (
         parsed.stack.queue(&mapping.queue),
         parsed.stack.function(&mapping.function),
@@ -52,7 +52,14 @@ fn visibility(cx: &Checker<'_>, parsed: &Parsed, mapping: &Mapping) {
         return;
     }
     let show = |seconds: u32| Unit::Seconds.show(seconds);
-    let advised = (function.timeout.0 * ADVISED_TIMEOUTS).min(MAX_VISIBILITY);
+    // A batch may wait for its window as well; Lambda advises to reckon with that, and does not refuse.
+    let window = mapping.window.0;
+    let and_window = if window > 0 && cx.sound(&[&["wiring", index, "window"]]) {
+        " and the window"
+    } else {
+        ""
+    };
+    let advised = (function.timeout.0 * ADVISED_TIMEOUTS + window).min(MAX_VISIBILITY);
     cx.push(
         StackError::new(
             Code::VisibilityBelowTimeout,
@@ -61,7 +68,7 @@ fn visibility(cx: &Checker<'_>, parsed: &Parsed, mapping: &Mapping) {
                 queue.name, function.name
             ),
             format!(
-                "set `visibility_timeout` to at least {}; AWS advises six times the timeout: `{}`",
+                "set `visibility_timeout` to at least {}; AWS advises six times the timeout{and_window}: `{}`",
                 show(function.timeout.0),
                 show(advised)
             ),
@@ -143,12 +150,26 @@ fn concurrency(cx: &Checker<'_>, parsed: &Parsed, mapping: &Mapping, index: &str
     let Some(function) = parsed.stack.function(&mapping.function) else {
         return;
     };
-    let (Some(max), Some(reserved)) = (mapping.max_concurrency, function.reserved_concurrency)
-    else {
+    let Some(reserved) = function.reserved_concurrency else {
+        return;
+    };
+    let reserve = ["functions", function.name.as_str(), "reserved_concurrency"];
+    if reserved == 0 {
+        cx.push(
+            StackError::new(
+                Code::ConcurrencyAboveReserved,
+                format!("`{}` is wired to a queue and may never run", function.name),
+                "raise `reserved_concurrency`, or take the wiring out: throttled messages end as dead letters",
+            )
+            .at(cx.place(&["wiring", index, "to"]), "is to run for this")
+            .at(cx.place(&reserve), "no invocation"),
+        );
+        return;
+    }
+    let Some(max) = mapping.max_concurrency else {
         return;
     };
     let wanted = ["wiring", index, "max_concurrency"];
-    let reserve = ["functions", function.name.as_str(), "reserved_concurrency"];
     if max <= reserved || !cx.sound(&[&wanted, &reserve]) {
         return;
     }

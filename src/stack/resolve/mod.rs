@@ -4,10 +4,12 @@
 mod environment;
 mod files;
 mod mappings;
+mod needs;
 mod notifications;
 mod queues;
 mod rings;
 mod tables;
+mod templates;
 
 use super::checker::Checker;
 use super::read::Parsed;
@@ -17,7 +19,9 @@ pub(super) fn check(cx: &Checker<'_>, parsed: &Parsed) {
     queues::check(cx, &parsed.stack);
     tables::check(cx, &parsed.stack);
     environment::check(cx, &parsed.stack);
+    needs::check(cx, &parsed.stack);
     notifications::check(cx, parsed);
     mappings::check(cx, parsed);
     files::check(cx, &parsed.stack);
+    templates::check(cx, &parsed.stack);
 }

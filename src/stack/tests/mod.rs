@@ -3,10 +3,13 @@
 mod accepted;
 mod damaged;
 mod discovery;
+mod limits;
 mod refused;
 mod shown;
 mod shown_between;
 mod source;
+mod template_forms;
+mod templates;
 
 use std::path::Path;
 
@@ -23,6 +26,11 @@ fn project() -> &'static Path {
 
 /// Takes a text as the file `stacks/test.yaml` of this repository.
 fn resolve(text: &str, target: &str) -> Result<Stack, StackErrors> {
+    resolve_in(project(), text, target)
+}
+
+/// Takes a text as the file `stacks/test.yaml` of the project in `root`.
+fn resolve_in(root: &Path, text: &str, target: &str) -> Result<Stack, StackErrors> {
     let file = Path::new("stacks/test.yaml");
     let told = |errors: Vec<StackError>| StackErrors::in_text(file, text, errors);
     let tree = parse_stack(text).map_err(|error| told(vec![error]))?;
@@ -30,7 +38,7 @@ fn resolve(text: &str, target: &str) -> Result<Stack, StackErrors> {
         &Texts::new(text, &Project::default()),
         &tree,
         file,
-        project(),
+        root,
         target,
     );
     if errors.is_empty() {

@@ -27,6 +27,7 @@ queues:
     ");
 }
 
+/// aws-behaviours Q10
 #[test]
 fn a_queue_that_shows_messages_too_early() {
     let text = "\
@@ -57,6 +58,7 @@ wiring:
     ");
 }
 
+/// aws-behaviours S10
 #[test]
 fn overlapping_notifications() {
     let text = "\
@@ -138,6 +140,7 @@ wiring:
     ");
 }
 
+/// aws-behaviours Q9
 #[test]
 fn dead_letters_that_expire_first() {
     let text = "\

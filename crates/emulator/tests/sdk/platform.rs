@@ -105,6 +105,24 @@ async fn health_names_the_process_and_counts_resources() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_are_answered_without_a_connection_as_with_one() {
+    let running = Running::start().await;
+    let ask = async |host: &str| {
+        let request = http::Request::get("/_pipectl/health").header("host", host);
+        let request = request.body(bytes::Bytes::new()).expect("a request");
+        let answer = running.emulator.answer(request).await;
+        answer.expect("an answer").into_parts()
+    };
+    let (head, body) = ask("localhost").await;
+    assert_eq!(head.status, 200);
+    let health: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(health["endpoint"], running.emulator.endpoint());
+    assert_eq!(ask("rebound.example").await.0.status, 403);
+    running.emulator.stop().await;
+    assert_eq!(ask("localhost").await.0.status, 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn web_pages_are_kept_out() {
     let running = Running::start().await;
     for (host, headers) in [

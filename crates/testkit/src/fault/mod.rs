@@ -15,7 +15,7 @@
 
 mod answer;
 mod ledger;
-mod operation;
+pub(crate) mod operation;
 mod proxy;
 #[cfg(test)]
 mod tests;

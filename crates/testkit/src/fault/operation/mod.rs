@@ -14,7 +14,7 @@ use percent_encoding::percent_decode;
 
 /// How a service speaks, as far as errors differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Protocol {
+pub(crate) enum Protocol {
     /// AWS JSON, by `X-Amz-Target`: SQS, DynamoDB, CloudWatch Logs.
     Json,
     /// JSON by method and path: Lambda.
@@ -27,7 +27,7 @@ pub(in super::super) enum Protocol {
 
 /// A request by its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Named {
+pub(crate) struct Named {
     pub service: String,
     pub operation: String,
     pub resource: String,
@@ -54,7 +54,7 @@ const MORE_READS: [&str; 6] = [
 ];
 
 /// Names a request.
-pub(in super::super) fn named(head: &Parts, body: &[u8]) -> Named {
+pub(crate) fn named(head: &Parts, body: &[u8]) -> Named {
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let path = head.uri.path();
     let query = Query::of(head.uri.query().unwrap_or_default());
@@ -119,7 +119,7 @@ pub(in super::super) fn named(head: &Parts, body: &[u8]) -> Named {
 }
 
 /// May an operation change something?
-pub(in super::super) fn writes(operation: &str) -> bool {
+pub(crate) fn writes(operation: &str) -> bool {
     let reads = MORE_READS.contains(&operation)
         || READS.iter().any(|begin| operation.starts_with(begin))
         || operation.starts_with("GET ")
@@ -139,10 +139,10 @@ fn scope_service(authorization: Option<&str>, query: &Query) -> Option<String> {
 }
 
 /// Fields of a query or a form, decoded.
-struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let pairs = text.split('&').filter(|pair| !pair.is_empty());
         Self(
             pairs
@@ -153,7 +153,7 @@ impl Query {
     }
 
     /// The value of a field, which is empty for one without `=`.
-    fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }

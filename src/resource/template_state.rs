@@ -1,0 +1,202 @@
+//! The state of a stack of CloudFormation's: what it is, what it is made of, and the end of what it is doing.
+
+use aws_sdk_cloudformation::types::{ResourceStatus, Stack as Deployed, StackStatus};
+
+use super::error::failed;
+use super::template::absent_stack;
+use super::{CallError, Context, Identity};
+use crate::wait::Look;
+
+/// Statuses that no update leads out of: it has to be made anew. // aws-behaviours F1
+const DEAD_ENDS: &[&str] = &[
+    "CREATE_FAILED",
+    "DELETE_FAILED",
+    "REVIEW_IN_PROGRESS",
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+];
+/// Types of resources that keep data of the user's.
+const STORES: &[&str] = &[
+    "AWS::Cognito::UserPool",
+    "AWS::DocDB::",
+    "AWS::DynamoDB::",
+    "AWS::EC2::Volume",
+    "AWS::EFS::",
+    "AWS::Elasticsearch::",
+    "AWS::Kinesis::",
+    "AWS::Logs::LogGroup",
+    "AWS::MSK::",
+    "AWS::Neptune::",
+    "AWS::OpenSearchService::",
+    "AWS::RDS::",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::SecretsManager::Secret",
+    "AWS::Timestream::",
+];
+
+/// A resource of a deployed template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    /// Logical id in the template.
+    pub id: String,
+    /// Type, e.g. `AWS::CloudWatch::Alarm`.
+    pub kind: String,
+    physical: Option<String>,
+    status: String,
+    reason: String,
+}
+
+impl Part {
+    /// Is it really there? Some endpoints pass over types that they do not know, and call them complete.
+    pub fn is_made(&self) -> bool {
+        let named = self.physical.as_deref().unwrap_or_default();
+        let passed_over = self.reason.contains("not supported");
+        !named.is_empty() && named != "unknown" && !passed_over
+    }
+
+    /// Does it keep data of the user's?
+    pub fn stores_data(&self) -> bool {
+        self.status != "DELETE_COMPLETE"
+            && self.is_made()
+            && STORES.iter().any(|store| self.kind.starts_with(store))
+    }
+}
+
+/// Can it only be made anew?
+pub(super) fn is_dead_end(status: &str) -> bool {
+    DEAD_ENDS.contains(&status)
+}
+
+/// The stack called so; none when it is not there.
+pub(super) async fn describe(cx: &Context, name: &str) -> Result<Option<Deployed>, CallError> {
+    let call = cx.clients.cloudformation.describe_stacks();
+    let answer = call.stack_name(name).send().await;
+    let found = absent_stack(answer.map_err(failed("DescribeStacks")))?;
+    let stack = found.and_then(|answer| answer.stacks?.into_iter().next());
+    Ok(stack.filter(|stack| stack.stack_status() != Some(&StackStatus::DeleteComplete)))
+}
+
+/// What it is made of.
+pub(super) async fn parts(cx: &Context, name: &str) -> Result<Vec<Part>, CallError> {
+    let pages = cx.clients.cloudformation.list_stack_resources();
+    let found = pages.stack_name(name).into_paginator().items().send();
+    let found = found
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .map_err(failed("ListStackResources"));
+    let found = absent_stack(found)?.unwrap_or_default();
+    let parts = found.into_iter().map(|one| Part {
+        id: one.logical_resource_id.unwrap_or_default(),
+        kind: one.resource_type.unwrap_or_default(),
+        physical: one.physical_resource_id,
+        status: one
+            .resource_status
+            .as_ref()
+            .map_or_else(String::new, |status| status.as_str().to_owned()),
+        reason: one.resource_status_reason.unwrap_or_default(),
+    });
+    Ok(parts.collect())
+}
+
+/// Waits until nothing is going on with it any more; fails when it did not end well.
+pub(super) async fn settled(
+    cx: &Context,
+    name: &str,
+    what: &'static str,
+) -> Result<Deployed, CallError> {
+    let deadline = cx.place.target.row.deadlines.template;
+    let deployed = cx
+        .wait(what, deadline, || async {
+            let Some(deployed) = describe(cx, name).await? else {
+                return Err(CallError::missing("DescribeStacks", "stack any more"));
+            };
+            let status = status_of(&deployed);
+            Ok(if status.ends_with("_IN_PROGRESS") {
+                Look::NotYet(status.to_owned())
+            } else {
+                Look::Done(deployed)
+            })
+        })
+        .await?;
+    match status_of(&deployed) {
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Ok(deployed),
+        bad => {
+            let reason = why(cx, &deployed).await;
+            Err(CallError::ended_badly(what, bad, &reason))
+        }
+    }
+}
+
+fn status_of(deployed: &Deployed) -> &str {
+    deployed.stack_status().map_or("", StackStatus::as_str)
+}
+
+/// The first thing that failed: what comes after it was given up because of it.
+async fn why(cx: &Context, deployed: &Deployed) -> String {
+    let own = deployed.stack_status_reason().unwrap_or_default();
+    let Some(id) = deployed.stack_id() else {
+        return own.to_owned();
+    };
+    let call = cx.clients.cloudformation.describe_stack_events();
+    let Ok(answer) = call.stack_name(id).send().await else {
+        return own.to_owned();
+    };
+    // The newest come first, those of the operation before end with its end.
+    let of_this = answer.stack_events().iter().take_while(|event| {
+        let begins = event.physical_resource_id() == Some(id)
+            && matches!(
+                event.resource_status(),
+                Some(ResourceStatus::CreateInProgress | ResourceStatus::UpdateInProgress)
+            );
+        !begins
+    });
+    let failed = of_this.filter(|event| {
+        let failed = event
+            .resource_status()
+            .is_some_and(|status| status.as_str().ends_with("_FAILED"));
+        let given_up = event.resource_status_reason().unwrap_or_default();
+        failed && !given_up.contains("cancelled") && event.physical_resource_id() != Some(id)
+    });
+    let first = failed.last().map(|event| {
+        format!(
+            "{} ({}): {}",
+            event.logical_resource_id().unwrap_or_default(),
+            event.resource_type().unwrap_or_default(),
+            event.resource_status_reason().unwrap_or("no reason given")
+        )
+    });
+    first.unwrap_or_else(|| own.to_owned())
+}
+
+/// Deletes it and waits until it is gone. // aws-behaviours F5
+pub(super) async fn delete(cx: &Context, identity: &Identity) -> Result<(), CallError> {
+    // By its id: the name may be another one's by then.
+    let id = identity.arn.as_deref().unwrap_or(&identity.name);
+    let call = cx.clients.cloudformation.delete_stack();
+    let answer = call.stack_name(id).send().await;
+    absent_stack(answer.map_err(failed("DeleteStack")))?;
+    let deadline = cx.place.target.row.deadlines.template;
+    let failed = cx
+        .wait("template gone", deadline, || async {
+            Ok(match describe(cx, id).await? {
+                None => Look::Done(None),
+                Some(deployed) => match status_of(&deployed) {
+                    "DELETE_FAILED" => Look::Done(Some(deployed)),
+                    status => Look::NotYet(status.to_owned()),
+                },
+            })
+        })
+        .await?;
+    match failed {
+        None => Ok(()),
+        Some(deployed) => {
+            let reason = why(cx, &deployed).await;
+            Err(CallError::ended_badly(
+                "template gone",
+                "DELETE_FAILED",
+                &reason,
+            ))
+        }
+    }
+}
