@@ -60,15 +60,10 @@ const UNTESTED: &[(&[&str], &str)] = &[
         "of other SDKs: that of Rust calls its endpoint, whatever host a URL names (§11)",
     ),
     (&["Q19"], "of AWS's tool, which pipectl does not run"),
-    (
-        &["E6"],
-        "pipectl has no field for provisioned pollers, so that both are never asked for",
-    ),
     (&["E7"], "only real AWS scales pollers"),
     (&["D11"], "pipectl leaves encryption as it is"),
     (&["D12", "D17"], "pipectl does not use backups"),
     (&["D16"], "pipectl does not use it"),
-    (&["F9"], "pipectl does not use that mode"),
     (
         &["D19"],
         "the worker tells no throttle from another fault of the table (E9)",

@@ -130,6 +130,7 @@ pub(super) async fn ask(connector: &Connector, endpoint: &str) -> Probed {
         ),
         ("/_ministack/health", ministack),
         ("/moto-api/data.json", moto),
+        ("/_pipectl/health", embedded),
     ] {
         let Some(answer) = get(connector, &format!("{endpoint}{path}")).await else {
             continue;
@@ -177,6 +178,17 @@ fn moto(body: &[u8]) -> Option<Product> {
     let services: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
     let is_moto = services.contains_key("sts") || services.is_empty();
     is_moto.then(|| Product::named(ProductName::Moto))
+}
+
+fn embedded(body: &[u8]) -> Option<Product> {
+    // `pipectl emulator`, which may stand behind any row.
+    let health: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    let is_ours = health.get("service")?.as_str()? == "pipectl-emulator";
+    let version = health.get("version").and_then(|version| version.as_str());
+    is_ours.then(|| Product {
+        name: ProductName::Embedded,
+        version: version.map(str::to_owned),
+    })
 }
 
 /// One answer.
@@ -236,6 +248,10 @@ mod tests {
             assert_eq!(localstack(other), None);
         }
         assert!(moto(br#"{"sts": {}}"#).is_some() && moto(b"<Error/>").is_none());
+        let told = br#"{"service": "pipectl-emulator", "version": "0.1.0"}"#;
+        let product = embedded(told).expect("our own");
+        assert_eq!(product.to_string(), "the embedded target 0.1.0");
+        assert_eq!(embedded(br#"{"service": "another"}"#), None);
     }
 
     #[test]

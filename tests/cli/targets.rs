@@ -72,7 +72,7 @@ fn an_own_target_is_used_as_it_is_written() {
     assert_eq!(seen["endpoint"], serving.endpoint(), "{record:#}");
     assert_eq!(seen["region"], "us-east-1");
     assert_eq!(seen["account"], "000000000000");
-    assert_eq!(seen["product"]["name"], "other");
+    assert_eq!(seen["product"]["name"], "embedded");
     assert!(!record.to_string().contains("hidden-word"));
     let _ = json(&env, &["down", "--force"]);
     let left = env.pipectl(&["status", "--target", "team"]);

@@ -102,6 +102,7 @@ const PARTS: &[Part] = &[
     ("matrix", matrix::faults),
     ("roles", roles::whole),
     ("lab", lab::without_roles),
+    ("lab_unreadable", lab::unreadable),
 ];
 
 fn main() -> ExitCode {

@@ -23,6 +23,8 @@ pub fn whole(stage: &Stage<'_>) {
     made(&account);
     changed_by_others(&account);
     changed_in_the_stack(&account);
+    bounded(&account);
+    named_by_the_stack(&account);
     gone_with_its_function(&account);
     of_somebody_else(&account);
     // Without it the way is free.
@@ -153,6 +155,59 @@ fn changed_in_the_stack(account: &Account<'_>) {
     assert_changes(&planned.json(), &[("roles.worker", &fields)]);
     account.json(&["up"]);
     assert!(account.statements(WORKER)["ReadUploads"].is_null());
+    account.nothing_to_do();
+}
+
+/// A boundary is put on every role, and taken off.
+fn bounded(account: &Account<'_>) {
+    let stack = account.stack();
+    let everything = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" }
+    ] });
+    let fields = [
+        ("PolicyName", "bound"),
+        ("PolicyDocument", &everything.to_string()),
+    ];
+    account.iam("CreatePolicy", &fields);
+    let bound = |role| {
+        let told = account.iam("GetRole", &[("RoleName", role)]);
+        element(&told, "PermissionsBoundaryArn").map(str::to_owned)
+    };
+    let arn = format!("arn:aws:iam::{ACCOUNT}:policy/bound");
+    let both = [
+        ("roles.trigger", &["permissions_boundary"][..]),
+        ("roles.worker", &["permissions_boundary"]),
+    ];
+    let with = format!("{stack}\npermissions_boundary: bound\n");
+    for (stack, expected) in [(with, Some(arn)), (stack, None)] {
+        account.write(&stack);
+        let up = account.run(&["up"]).expect_success().json();
+        assert_changes(&up, &both);
+        assert_eq!(
+            [bound(TRIGGER), bound(WORKER)],
+            [expected.clone(), expected]
+        );
+        account.nothing_to_do();
+    }
+}
+
+/// A function that names a role has no other, and is no reason to touch that one.
+fn named_by_the_stack(account: &Account<'_>) {
+    let (stack, document) = (account.stack(), trust());
+    let theirs = [
+        ("RoleName", "theirs"),
+        ("AssumeRolePolicyDocument", &*document),
+    ];
+    account.iam("CreateRole", &theirs);
+    account.write(&stack.replace("  worker:\n", "  worker:\n    role: theirs\n"));
+    account.json(&["up"]);
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/theirs");
+    assert_eq!(account.function("worker")["Role"], arn);
+    assert_eq!(account.roles(), [TRIGGER]);
+    account.write(&stack);
+    account.json(&["up"]);
+    assert_eq!(account.roles(), [TRIGGER, WORKER]);
+    account.iam("GetRole", &[("RoleName", "theirs")]);
     account.nothing_to_do();
 }
 
