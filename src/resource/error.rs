@@ -161,7 +161,12 @@ where
                 })
                 .to_owned(),
             message: match service.map(|meta| (meta.code(), meta.message())) {
-                Some((_, Some(message))) => message.to_owned(),
+                Some((code, Some(message))) => match error.raw_response().and_then(bucket_region) {
+                    Some(region) if code.is_some_and(is_elsewhere) => {
+                        format!("{message} (the bucket is in {region})")
+                    }
+                    _ => message.to_owned(),
+                },
                 // The whole context would show the answer's body and headers.
                 Some((None, None)) => unread(&error, status),
                 _ => DisplayErrorContext(&error).to_string(),
@@ -173,6 +178,16 @@ where
             unreachable,
         }
     }
+}
+
+/// Does S3 refuse to serve a bucket from here because it is in another region? // aws-behaviours I13
+fn is_elsewhere(code: &str) -> bool {
+    ["PermanentRedirect", "AuthorizationHeaderMalformed"].contains(&code)
+}
+
+/// The region of a bucket, where S3 tells it.
+fn bucket_region(answer: &HttpResponse) -> Option<&str> {
+    answer.headers().get("x-amz-bucket-region")
 }
 
 /// What an optional read tells; none when the caller may not make it. // aws-behaviours I8

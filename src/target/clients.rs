@@ -174,3 +174,35 @@ fn innermost(error: &dyn std::error::Error) -> String {
     }
     cause.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::row;
+    use super::*;
+
+    /// aws-behaviours S20
+    #[tokio::test]
+    async fn checksums_that_nobody_requires_are_for_aws_alone() {
+        let endpoint = Some("http://127.0.0.1:4566".to_owned());
+        for (name, endpoint, plain) in [
+            ("localstack", endpoint.clone(), true),
+            ("aws", endpoint, true),
+            ("aws", None, false),
+        ] {
+            let mut row = row(name).expect("built in").clone();
+            row.region = Some("us-east-1".into());
+            let row = Arc::new(row);
+            let connection = Connection::open(&row, endpoint).await.expect("opened");
+            let product = Product::named(ProductName::Other);
+            let target = Target::new(row, connection, "000000000000".to_owned(), product);
+            let s3 = Clients::new(&target).s3;
+            let requests = s3.config().request_checksum_calculation();
+            let answers = s3.config().response_checksum_validation();
+            let required = (
+                requests == Some(&RequestChecksumCalculation::WhenRequired),
+                answers == Some(&ResponseChecksumValidation::WhenRequired),
+            );
+            assert_eq!(required, (plain, plain), "{name}");
+        }
+    }
+}

@@ -6,17 +6,20 @@
 //! parts by name. With `PIPECTL_MEASURE=1` it prints figures and tests nothing.
 #![allow(clippy::print_stdout)]
 
+mod account;
 mod artifacts;
 mod code_change;
 mod drift;
 mod failed_uploads;
 mod inventory;
+mod lab;
 mod lifecycle;
 mod matrix;
 mod measure;
 mod policies;
 mod project;
 mod redrive;
+mod roles;
 mod session;
 mod templates;
 mod tuning;
@@ -118,6 +121,9 @@ const PARTS: &[Part] = &[
     ("redrive", redrive::interrupted_at_any_call),
     ("matrix", matrix::faults),
     (POLICIES, policies::enough_and_not_more),
+    ("roles", roles::whole),
+    ("lab", lab::without_roles),
+    ("lab_unreadable", lab::unreadable),
 ];
 
 /// The part that is about the roles of functions.

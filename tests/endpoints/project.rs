@@ -14,7 +14,7 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_pipectl");
 /// How long what comes by itself may take. The machine may have other work.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 /// Where the stack is in a project.
-const STACK: &str = "stacks/log-pipeline.yaml";
+pub const STACK: &str = "stacks/log-pipeline.yaml";
 
 /// A project, and where its stack lives.
 pub struct Project<'s> {
@@ -103,7 +103,7 @@ impl<'s> Project<'s> {
     }
 
     /// Says what was done since.
-    fn print(&self, begun: Instant, what: &str) {
+    pub fn print(&self, begun: Instant, what: &str) {
         println!(
             "{:<10} {:>7.0} ms  {what}",
             self.stage.row.name,

@@ -1,6 +1,7 @@
 //! Faults of the embedded target's surroundings, seen through the real pipeline: what passes heals by
 //! retries, what stays ends where the user finds it, and can be brought back from there.
 
+mod awkward;
 mod functions;
 mod lasting;
 mod transient;

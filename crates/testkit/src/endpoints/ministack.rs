@@ -1,22 +1,25 @@
 //! MiniStack: a virtual environment in the cache, one process per endpoint, state in memory.
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
-use super::{
-    Endpoint, INSTALL_DEADLINE, Skip, Stop, cache, command, free_port, healthy, lock, step,
-};
+use super::python::Package;
+use super::{Endpoint, Skip, Stop, command, free_port, healthy};
 use crate::{http, process, tls};
 
-const VERSION: &str = "1.5.33";
-/// Oldest Python that it admits, as a condition of Python's own.
-const PYTHON_OK: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
+const PACKAGE: Package = Package {
+    name: "MiniStack",
+    version: "1.5.33",
+    project: "ministack",
+    program: "ministack",
+    home: "PIPECTL_MINISTACK_HOME",
+    cache: "pipectl-ministack",
+};
 /// Starts when a port is taken between finding and using it.
 const TRIES: usize = 3;
 
 pub(super) fn start(may_install: bool, enforces_iam: bool) -> Result<Endpoint, Skip> {
-    let program = installed(may_install)?;
+    let program = PACKAGE.installed(may_install)?;
     let mut last = Skip::new("never tried");
     for _ in 0..TRIES {
         match start_once(&program, enforces_iam) {
@@ -25,67 +28,6 @@ pub(super) fn start(may_install: bool, enforces_iam: bool) -> Result<Endpoint, S
         }
     }
     Err(last)
-}
-
-/// The program, installed first if that is allowed.
-fn installed(may_install: bool) -> Result<PathBuf, Skip> {
-    let cache = cache("PIPECTL_MINISTACK_HOME", "pipectl-ministack")?;
-    let home = cache.join(VERSION);
-    let (program, done) = (home.join("bin/ministack"), home.join(".installed"));
-    let _lock = lock(&cache)?;
-    // The mark comes last: an installation that was cut short is begun again.
-    if done.exists() && program.exists() {
-        return Ok(program);
-    }
-    if !may_install {
-        return Err(Skip::new(format!(
-            "MiniStack {VERSION} is not installed in {}; PIPECTL_REQUIRE_ENDPOINTS=1 installs it",
-            cache.display()
-        )));
-    }
-    let python = python()?;
-    step(
-        "create a virtual environment",
-        command(&python).args(["-m", "venv", "--clear"]).arg(&home),
-        INSTALL_DEADLINE,
-    )?;
-    step(
-        "install MiniStack",
-        command(home.join("bin/pip"))
-            .args(["install", "--quiet"])
-            .arg(format!("ministack=={VERSION}")),
-        INSTALL_DEADLINE,
-    )?;
-    std::fs::write(&done, "")
-        .map_err(|error| Skip::cannot(&format!("write {}", done.display()), &error))?;
-    Ok(program)
-}
-
-/// A Python that is new enough: `$PYTHON`, the one on the PATH, or one of pyenv's.
-fn python() -> Result<PathBuf, Skip> {
-    let set = std::env::var_os("PYTHON").map(PathBuf::from);
-    let root = std::env::var_os("PYENV_ROOT")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".pyenv")));
-    let mut versions: Vec<PathBuf> = root
-        .and_then(|root| std::fs::read_dir(root.join("versions")).ok())
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin/python3")))
-        .collect();
-    versions.sort();
-    set.into_iter()
-        .chain([PathBuf::from("python3")])
-        .chain(versions)
-        .find(|python| {
-            Command::new(python)
-                .args(["-c", PYTHON_OK])
-                .stdin(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .is_ok_and(|status| status.success())
-        })
-        .ok_or_else(|| Skip::new("no Python of at least 3.10 found for MiniStack; set PYTHON"))
 }
 
 fn start_once(program: &Path, enforces_iam: bool) -> Result<Endpoint, Skip> {

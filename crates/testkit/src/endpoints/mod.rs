@@ -1,12 +1,14 @@
-//! Other emulators, started for a suite and stopped with it: MiniStack from PyPI and the genuine
+//! Other emulators, started for a suite and stopped with it: MiniStack and moto from PyPI and the genuine
 //! LocalStack through `tests/endpoints/localstack`.
 //!
-//! Both live in a cache directory outside the repository. Installing them downloads up to 500 MB, so
+//! All live in a cache directory outside the repository. Installing them downloads up to 500 MB, so
 //! that happens only when `PIPECTL_REQUIRE_ENDPOINTS=1` asks for them (as CI does); otherwise what is
 //! not installed is a [`Skip`] with its reason.
 
 mod localstack;
 mod ministack;
+mod moto;
+mod python;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -102,7 +104,15 @@ impl Endpoint {
         localstack::start(required()).map_err(unless_required)
     }
 
-    /// `ministack` or `localstack`.
+    /// Starts moto's server on a free port, for this account.
+    ///
+    /// # Panics
+    /// As [`Endpoint::ministack`].
+    pub fn moto(account: &str) -> Result<Self, Skip> {
+        moto::start(required(), account).map_err(unless_required)
+    }
+
+    /// `ministack`, `localstack` or `moto`.
     pub fn name(&self) -> &'static str {
         self.name
     }

@@ -92,6 +92,23 @@ impl ErrorAnswer {
     }
 }
 
+/// An answer as it is.
+///
+/// # Panics
+/// When it cannot be sent.
+pub(super) fn reply(
+    status: u16,
+    headers: &[(String, String)],
+    body: &str,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(name, value);
+    }
+    let body = Full::new(Bytes::from(body.to_owned()));
+    response.body(body).expect("an answer that can be sent")
+}
+
 /// Text as XML has it.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")

@@ -2,6 +2,7 @@
 //! calls at the same time get numbers of their own.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::operation::{self, Named};
 use super::{Call, Fault};
@@ -18,8 +19,32 @@ struct Pages {
     /// Calls before the first of `calls`, which a reset took away.
     forgotten: usize,
     calls: Vec<Call>,
-    faults: Vec<Fault>,
+    faults: Vec<Armed>,
     hook: Option<Hook>,
+}
+
+/// A fault, and when it first hit.
+struct Armed {
+    fault: Fault,
+    first_hit: Option<Instant>,
+}
+
+impl Armed {
+    /// Does it hit a call that comes after these?
+    fn hits(&self, call: &Call, earlier: &[Call]) -> bool {
+        let fault = &self.fault;
+        let earlier = match &fault.after {
+            None => earlier,
+            Some(operation) => match earlier.iter().position(|c| c.operation == *operation) {
+                Some(at) => &earlier[at + 1..],
+                None => return false,
+            },
+        };
+        let over = |time: Duration| self.first_hit.is_some_and(|first| first.elapsed() > time);
+        fault.counts(call)
+            && !fault.lasts.is_some_and(over)
+            && fault.hits(1 + earlier.iter().filter(|c| fault.counts(c)).count())
+    }
 }
 
 /// A call that was just written down.
@@ -39,7 +64,6 @@ impl Ledger {
     /// Writes a call down. Of the faults that hit it, the one armed first counts.
     pub(super) fn arrived(&self, named: &Named) -> Arrival {
         let mut pages = self.pages();
-        let before = |same: &dyn Fn(&Call) -> bool| pages.calls.iter().filter(|c| same(c)).count();
         let mut call = Call {
             writes: operation::writes(&named.operation),
             service: named.service.clone(),
@@ -49,11 +73,13 @@ impl Ledger {
             status: None,
             fault: None,
         };
-        call.nth = 1 + before(&|c| c.service == call.service && c.operation == call.operation);
-        let hit = pages.faults.iter().find(|fault| {
-            fault.counts(&call) && fault.hits(1 + before(&|earlier| fault.counts(earlier)))
-        });
-        call.fault = hit.map(|fault| fault.kind.clone());
+        let Pages { calls, faults, .. } = &mut *pages;
+        let same = |c: &&Call| c.service == call.service && c.operation == call.operation;
+        call.nth = 1 + calls.iter().filter(same).count();
+        if let Some(hit) = faults.iter_mut().find(|armed| armed.hits(&call, calls)) {
+            hit.first_hit.get_or_insert_with(Instant::now);
+            call.fault = Some(hit.fault.kind.clone());
+        }
         pages.calls.push(call.clone());
         Arrival {
             id: pages.forgotten + pages.calls.len() - 1,
@@ -82,7 +108,10 @@ impl Ledger {
     }
 
     pub(super) fn arm(&self, fault: Fault) {
-        self.pages().faults.push(fault);
+        self.pages().faults.push(Armed {
+            fault,
+            first_hit: None,
+        });
     }
 
     pub(super) fn disarm(&self) {
@@ -137,6 +166,9 @@ mod tests {
             (fault("sqs:Send").on("c"), vec![]),
             (fault("lambda:Send"), vec![]),
             (fault("Other"), vec![]),
+            (fault("sqs:Send").after("Send"), vec![1]),
+            (fault("sqs:Send").on("b").nth(2).after("Send"), vec![4]),
+            (fault("sqs:Send").after("Other"), vec![]),
             // These count Lambda's calls, too, which come before.
             (fault("Send").nth(2), vec![1]),
             (fault("*").nth(3).times(2), vec![2]),
@@ -156,6 +188,21 @@ mod tests {
         assert_eq!(next(), Some(FaultKind::CutAfter));
         ledger.disarm();
         assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn a_fault_may_last_for_a_time() {
+        let ledger = Ledger::default();
+        let kind = FaultKind::RefuseBefore;
+        let hour = Duration::from_secs(3_600);
+        ledger.arm(Fault::new("Send", kind.clone()).lasting(Duration::ZERO));
+        ledger.arm(Fault::new("Receive", kind.clone()).nth(2).lasting(hour));
+        let hit = |operation| arrive(&ledger, "sqs", operation, "").call.fault.is_some();
+        assert!(hit("Send"));
+        assert!(!hit("Receive") && hit("Receive") && hit("Receive"));
+        // No clock is that coarse.
+        crate::process::pause_for(Duration::from_millis(1));
+        assert!(!hit("Send"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The fault proxy: stands between AWS SDK clients and an endpoint, and lets a chosen call go wrong.
 //!
-//! Path-style S3 and plain HTTP/1.1 on loopback only. Bodies are read whole before they go on, so a call
-//! is there or it is not; what a fault does not hit goes through as it came, `Host` included.
+//! Path-style S3 and plain HTTP/1.1 on loopback only. A service may have another upstream than the rest.
+//! Bodies are read whole before they go on, so a call is there or it is not; what a fault does not hit goes
+//! through as it came, `Host` included.
 //!
 //! ```no_run
 //! use pipectl_testkit::fault::{Fault, FaultKind, FaultProxy};
@@ -62,6 +63,10 @@ pub struct Fault {
     pub times: usize,
     /// Only calls on it are hit and counted.
     pub resource: Option<String>,
+    /// Only calls that come after one of this operation are hit and counted.
+    pub after: Option<String>,
+    /// How long after the first call that was hit others still are.
+    pub lasts: Option<Duration>,
     /// What happens to them.
     pub kind: FaultKind,
 }
@@ -84,6 +89,16 @@ pub enum FaultKind {
         /// The message.
         message: String,
     },
+    /// An answer as it is, which the upstream never sees the call for: a redirect, or a success that tells of
+    /// failures.
+    Reply {
+        /// HTTP status.
+        status: u16,
+        /// Headers besides those of every answer, names in small letters.
+        headers: Vec<(String, String)>,
+        /// Body.
+        body: String,
+    },
 }
 
 impl Fault {
@@ -94,6 +109,8 @@ impl Fault {
             nth: 1,
             times: 1,
             resource: None,
+            after: None,
+            lasts: None,
             kind,
         }
     }
@@ -116,6 +133,21 @@ impl Fault {
     #[must_use]
     pub fn on(mut self, resource: impl Into<String>) -> Self {
         self.resource = Some(resource.into());
+        self
+    }
+
+    /// Hits and counts only calls that come after one of this operation.
+    #[must_use]
+    pub fn after(mut self, operation: impl Into<String>) -> Self {
+        self.after = Some(operation.into());
+        self
+    }
+
+    /// Hits every call for so long, from the first that is hit.
+    #[must_use]
+    pub fn lasting(mut self, time: Duration) -> Self {
+        self.times = usize::MAX;
+        self.lasts = Some(time);
         self
     }
 
@@ -145,6 +177,18 @@ impl FaultKind {
             status,
             code: code.into(),
             message: message.into(),
+        }
+    }
+
+    /// An answer as it is.
+    pub fn reply(status: u16, headers: &[(&str, &str)], body: impl Into<String>) -> Self {
+        let headers = headers.iter();
+        Self::Reply {
+            status,
+            headers: headers
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            body: body.into(),
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use super::answer::ErrorAnswer;
+use super::answer::{self, ErrorAnswer};
 use super::ledger::{Arrival, Ledger};
 use super::operation::{self, Protocol};
 use super::upstream::{Body, Upstream};
@@ -35,6 +35,8 @@ pub struct FaultProxy {
 struct Shared {
     ledger: Ledger,
     upstream: Upstream,
+    /// Where calls of some services go instead.
+    routes: Mutex<Vec<(String, Arc<Upstream>)>>,
     /// Errors that were answered, by which they get ids.
     errors: AtomicU64,
     /// What every answer says that the time is, instead of what the upstream says.
@@ -54,6 +56,7 @@ impl FaultProxy {
         let shared = Arc::new(Shared {
             ledger: Ledger::default(),
             upstream: Upstream::new(upstream),
+            routes: Mutex::default(),
             errors: AtomicU64::new(0),
             date: Mutex::default(),
         });
@@ -84,6 +87,16 @@ impl FaultProxy {
         &self.url
     }
 
+    /// Sends the calls of a service, by its name in signatures, to another upstream.
+    ///
+    /// # Panics
+    /// As [`FaultProxy::start`].
+    pub fn route(&self, service: &str, upstream: &str) {
+        let upstream = Arc::new(Upstream::new(upstream));
+        let mut routes = self.shared.routes.lock().expect("no holder panics");
+        routes.push((service.to_owned(), upstream));
+    }
+
     /// Arms a fault. There may be several: of those that hit a call, the one armed first counts.
     ///
     /// # Panics
@@ -97,6 +110,14 @@ impl FaultProxy {
         } = &fault.kind
         {
             ErrorAnswer::new(*status, code, message);
+        }
+        if let FaultKind::Reply {
+            status,
+            headers,
+            body,
+        } = &fault.kind
+        {
+            answer::reply(*status, headers, body);
         }
         self.shared.ledger.arm(fault);
     }
@@ -205,6 +226,11 @@ async fn pass(
 ) -> io::Result<Response<Body>> {
     let Arrival { id, call, hook } = arrival;
     let fault = call.fault.clone();
+    let route = {
+        let routes = shared.routes.lock().expect("no holder panics");
+        let found = routes.iter().find(|(service, _)| *service == call.service);
+        found.map(|(_, upstream)| Arc::clone(upstream))
+    };
     if let Some(hook) = hook {
         spawn_blocking(move || hook(&call)).await?;
     }
@@ -225,8 +251,17 @@ async fn pass(
             let answer = ErrorAnswer::new(*status, code, message);
             return Ok(answer.respond(protocol, &format!("fault-{number:06}")));
         }
+        Some(FaultKind::Reply {
+            status,
+            headers,
+            body,
+        }) => {
+            shared.ledger.answered(id, *status);
+            return Ok(answer::reply(*status, headers, body));
+        }
     }
-    let mut response = shared.upstream.forward(request).await?;
+    let upstream = route.as_deref().unwrap_or(&shared.upstream);
+    let mut response = upstream.forward(request).await?;
     if let Some(date) = &*shared.date.lock().expect("no holder panics") {
         response.headers_mut().insert(DATE, date.clone());
     }

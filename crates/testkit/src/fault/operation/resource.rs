@@ -1,15 +1,16 @@
-//! What a request is about, as far as it tells: the name of a queue, function, table or log group.
+//! What a request is about, as far as it tells: the name of a queue, function, table, role or log group.
 
 use serde_json::Value;
 
 /// Fields that name it, in this order.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "QueueUrl",
     "QueueName",
     "SourceArn",
     "QueueNamePrefix",
     "TableName",
     "FunctionName",
+    "RoleName",
     "ResourceArn",
     "StreamArn",
     "logGroupName",

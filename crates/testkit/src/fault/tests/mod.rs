@@ -241,6 +241,32 @@ fn a_fault_hits_as_many_calls_as_it_is_for_until_it_is_disarmed() {
 }
 
 #[test]
+fn a_service_has_an_upstream_of_its_own() {
+    let (rest, queues) = (Server::counting(), Server::counting());
+    let proxy = FaultProxy::start(&rest.url);
+    proxy.route("sqs", &queues.url);
+    assert!(sqs(&proxy, "CreateQueue", "jobs").is_ok());
+    assert!(http::get(proxy.url(), "/bucket/key").is_ok());
+    assert_eq!((rest.seen().len(), queues.seen().len()), (1, 1));
+}
+
+#[test]
+fn an_answer_can_be_anything() {
+    let server = Server::counting();
+    let proxy = FaultProxy::start(&server.url);
+    let headers = [("x-amz-bucket-region", "eu-west-1")];
+    proxy.arm(fault(
+        "GetObject",
+        FaultKind::reply(301, &headers, "<Error/>"),
+    ));
+    let answer = http::get(proxy.url(), "/bucket/key").expect("an answer");
+    assert_eq!((answer.status, &*answer.text()), (301, "<Error/>"));
+    assert_eq!(answer.header("X-Amz-Bucket-Region"), Some("eu-west-1"));
+    assert_eq!(server.seen().len(), 0);
+    assert_eq!(proxy.calls()[0].status, Some(301));
+}
+
+#[test]
 fn the_hook_sees_a_call_before_the_upstream_does() {
     let server = Server::counting();
     let proxy = FaultProxy::start(&server.url);
