@@ -47,6 +47,10 @@ pub(super) fn next_step(error: &CallError) -> &'static str {
     if error.says("modified multiple times within a fixed interval") {
         return "expiry of a table can be changed once in about half an hour: run it again then";
     }
+    // aws-behaviours I1
+    if error.says("cannot be assumed by Lambda") {
+        return "the role's trust policy must let `lambda.amazonaws.com` take it on: `aws iam get-role --role-name NAME` shows it; for one that was made a moment ago, run it again";
+    }
     // aws-behaviours F3
     if error.is("InsufficientCapabilitiesException") {
         return "consent to what the template makes: list the capability that the message names under `capabilities` of the template in the stack";

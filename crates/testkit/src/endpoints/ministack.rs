@@ -1,7 +1,8 @@
 //! MiniStack: a virtual environment in the cache, one process per endpoint, state in memory.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::python::Package;
 use super::{Endpoint, Skip, Stop, command, free_port, healthy};

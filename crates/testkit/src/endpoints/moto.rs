@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::python::Package;
 use super::{Endpoint, Skip, Stop, command, free_port, healthy};
-use crate::process;
+use crate::{http, process};
 
 const PACKAGE: Package = Package {
     name: "moto",
@@ -46,12 +46,14 @@ fn start_once(program: &Path, account: &str) -> Result<Endpoint, Skip> {
         .env("MOTO_ACCOUNT_ID", account);
     let mut child = process::start(&mut command, &directory.path().join("stdout"), &log)
         .map_err(|error| Skip::cannot("start moto", &error))?;
-    match healthy("moto", &mut child, &url, "/moto-api/", &log) {
+    let ask = || http::get(&url, "/moto-api/");
+    match healthy("moto", &mut child, ask, &log) {
         Ok(start_took) => Ok(Endpoint {
             name: "moto",
             url,
             log,
             start_took,
+            certificate: None,
             stop: Stop::Group(child),
             _directory: Some(directory),
         }),
