@@ -101,6 +101,7 @@ impl<'s> Cell<'s> {
             ("visibility_timeout: 180s", "visibility_timeout: 360s"),
             // One queue goes, another one comes.
             ("  uploads-dlq:", "  failed-dlq:"),
+            ("${queues.uploads-dlq.name}", "${queues.failed-dlq.name}"),
             (
                 "on_failure: queues.uploads-dlq",
                 "on_failure: queues.failed-dlq",

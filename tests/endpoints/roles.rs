@@ -80,8 +80,7 @@ fn made(account: &Account<'_>) {
         &queue("jobs"),
     );
     let expected = json!({
-        "WriteLogs": allow(write_logs, &log("trigger")),
-        "ReadUploads": read, "ListUploads": list, "SendJobs": send("jobs"), "WriteResults": write,
+        "WriteLogs": allow(write_logs, &log("trigger")), "SendJobs": send("jobs"), "WriteResults": write,
         "FailuresToUploadsDlq": send("uploads-dlq"),
     });
     assert_eq!(account.statements(TRIGGER), expected);

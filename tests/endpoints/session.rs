@@ -146,6 +146,7 @@ fn settled(text: &str) -> String {
     let parallel = |line: &str| {
         signs.iter().any(|sign| line.starts_with(sign)) && line.ends_with("[time]")
             || line.starts_with("packaged ")
+            || line.starts_with("not made ")
     };
     for group in lines.chunk_by_mut(|a, b| parallel(a) == parallel(b)) {
         if group.iter().all(|line| parallel(line)) {
