@@ -4,8 +4,10 @@
 use crate::apply::{self, Cancel, Means, Outcome};
 use crate::event::Sink;
 use crate::observe::{self, ObserveError};
-use crate::plan::{self, Action, Consent, Plan, Purpose, Request, Traits, Violation};
-use crate::resource::{self, Context, Identities, Place, Survey, Wanted};
+use crate::plan::{
+    self, Action, Consent, Plan, Purpose, Refusal, Remedy, Request, Step, Traits, Violation,
+};
+use crate::resource::{self, Change, Context, Identities, Place, Survey, Wanted};
 use crate::stack::model::{Kind, LogicalId, Stack};
 
 /// A plan with all that it was made from.
@@ -118,36 +120,74 @@ impl Proposal {
         }
     }
 
-    /// Asks what updates would do inside of what only the target can look into.
+    /// Asks what updates would do inside of what only the target can look into, and makes of the plan what
+    /// follows from that.
     async fn preview(&mut self, cx: &Context) -> Result<(), Vec<ObserveError>> {
         let mut errors = Vec::new();
-        let updates = self
-            .plan
-            .steps
-            .iter_mut()
-            .filter(|step| step.action == Action::Update);
-        for step in updates {
+        let mut refused = Vec::new();
+        for step in &mut self.plan.steps {
             let wanted = self.wanted.iter().find(|wanted| wanted.id == step.id);
-            let (Some(wanted), Some(live)) = (wanted, &mut step.live) else {
-                continue;
-            };
-            let resolved = wanted.resolve(&self.identities);
-            let Some(kind) = resource::of(step.id.kind).filter(|_| resolved.unknown.is_empty())
+            let (Action::Update, Some(wanted), Some(live)) = (step.action, wanted, &mut step.live)
             else {
                 continue;
             };
+            let resolved = wanted.resolve(&self.identities);
+            let kind = resource::of(step.id.kind).filter(|_| resolved.unknown.is_empty());
+            let Some(kind) = kind else {
+                continue;
+            };
             match kind.preview(cx, &resolved, live).await {
-                Ok(changes) => step.changes.extend(changes),
+                Ok(preview) if preview.nothing => {
+                    step.action = Action::Keep;
+                    step.changes.clear();
+                }
+                Ok(preview) => {
+                    let consents = self.consent.losses.cover(&step.id);
+                    if !preview.loses.is_empty() && !consents {
+                        refused.push(would_lose(step, &preview.loses));
+                    }
+                    let is_new = |change: &Change| {
+                        let known = step.changes.iter().map(|known| &known.field);
+                        !known.into_iter().any(|known| *known == change.field)
+                    };
+                    let new: Vec<Change> = preview.changes.into_iter().filter(is_new).collect();
+                    step.changes.extend(new);
+                }
                 Err(error) => errors.push(ObserveError {
                     what: step.id.to_string(),
                     error,
                 }),
             }
         }
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(errors)
+        if !errors.is_empty() || !refused.is_empty() {
+            self.forget_previews(cx, &[]).await;
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let is_refused = |step: &Step| refused.iter().any(|refusal| refusal.id == step.id);
+        self.plan.steps.retain(|step| !is_refused(step));
+        self.plan.refusals.extend(refused);
+        self.follow_outputs();
+        Ok(())
+    }
+
+    /// What refers to an output of something that is changed is looked at again when that is done: the output may
+    /// be another one then.
+    fn follow_outputs(&mut self) {
+        let changed: Vec<LogicalId> = self
+            .plan
+            .changes()
+            .filter(|step| step.id.kind == Kind::Template)
+            .map(|step| step.id.clone())
+            .collect();
+        let refers = |wanted: &Wanted| wanted.references().any(|id| changed.contains(id));
+        for step in &mut self.plan.steps {
+            let wanted = self.wanted.iter().find(|wanted| wanted.id == step.id);
+            if step.action == Action::Keep && wanted.is_some_and(refers) {
+                step.action = Action::Update;
+                "an output that it refers to may change".clone_into(&mut step.why);
+            }
         }
     }
 
@@ -181,11 +221,25 @@ impl Proposal {
     }
 }
 
+/// An update that nobody agreed to: something in it may hold data, and goes.
+fn would_lose(step: &Step, what: &[String]) -> Refusal {
+    Refusal {
+        id: step.id.clone(),
+        name: step.name.clone(),
+        why: format!(
+            "{} would go or be made anew, with its data",
+            what.join(", ")
+        ),
+        remedy: Remedy::SaveData,
+    }
+}
+
 /// What the kinds say about their fields.
 pub fn traits(kind: Kind) -> Traits {
     resource::of(kind).map_or_else(Traits::default, |kind| Traits {
         fixed_fields: kind.fixed_fields(),
         shown_when_made: kind.shown_when_made(),
+        never_adopted: !kind.adoptable(),
         stores_data: kind.stores_data(),
     })
 }

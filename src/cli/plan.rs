@@ -117,7 +117,7 @@ async fn make(
         session::refuse_outputs(stack, &target)?;
     }
     target.tuning = !args.no_tuning;
-    session::tell_lab(stack, &target, renderer);
+    session::tell_lab(stack, &target, renderer)?;
     let artifacts = match artifacts {
         Some(artifacts) => Some(session::fitting(stack, &target, artifacts, renderer).await?),
         None => None,

@@ -161,17 +161,23 @@ pub(super) async fn agree(
 }
 
 /// Says what is done otherwise in an account of a Learner Lab.
-pub(super) fn tell_lab(stack: &Stack, target: &Target, sink: &dyn Sink) {
-    if target.capabilities().learner_lab {
-        let takes = stack
-            .functions
-            .iter()
-            .any(|function| function.role.is_none());
-        sink.emit(Event::LearnerLabUsed {
-            role: target.shared_role.clone().filter(|_| takes),
-            max_concurrency: target::LAB_CONCURRENCY,
+pub(super) fn tell_lab(stack: &Stack, target: &Target, sink: &dyn Sink) -> Result<(), TargetError> {
+    if !target.capabilities().learner_lab {
+        return Ok(());
+    }
+    let takes = stack.functions.iter().find(|one| one.role.is_none());
+    if let (Some(function), None, true) = (takes, &target.shared_role, target.capabilities().roles)
+    {
+        return Err(TargetError::NoLabRole {
+            role: target::LAB_ROLE.to_owned(),
+            function: function.name.clone(),
         });
     }
+    sink.emit(Event::LearnerLabUsed {
+        role: target.shared_role.clone().filter(|_| takes.is_some()),
+        max_concurrency: target::LAB_CONCURRENCY,
+    });
+    Ok(())
 }
 
 /// Functions cannot be given what templates put out where none is deployed.

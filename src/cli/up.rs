@@ -81,7 +81,7 @@ pub(super) async fn run(
     let begun = Instant::now();
     let cx = session::context(&stack, target, Some(artifacts));
     let before = session::recorded(&stack, &row);
-    session::tell_lab(&stack, &cx.place.target, renderer);
+    session::tell_lab(&stack, &cx.place.target, renderer)?;
     tell_skipped(&stack, &cx, renderer);
     tell_tuned(&stack, &cx, renderer);
     let proposal =

@@ -197,6 +197,8 @@ pub struct Traits {
     pub fixed_fields: &'static [&'static str],
     /// Fields that are worth showing also when it is made.
     pub shown_when_made: &'static [&'static str],
+    /// One of nobody's cannot be taken over.
+    pub never_adopted: bool,
     /// Replacing or deleting it can lose data of the user.
     pub stores_data: bool,
 }

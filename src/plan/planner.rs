@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Plan, Refusal, Remedy, Request, Step, order};
 use crate::resource::attrs::{
-    Change, Live, Observed, Origin, Owner, RESERVED_CONCURRENCY, Wanted, compare, made,
+    Change, Live, Observed, Origin, Owner, RESERVED_CONCURRENCY, STATE, Wanted, compare, made,
 };
 use crate::stack::model::{Kind, LogicalId};
 
@@ -18,6 +18,7 @@ pub fn up(request: &Request<'_>) -> Plan {
         push(&mut plan, decide(request, wanted));
     }
     anew_with_parents(&mut plan, request.wanted);
+    renew_with_roles(&mut plan, request.wanted);
     fit_concurrency(&mut plan, request);
     let before: BTreeSet<LogicalId> = plan.changes().map(|step| step.id.clone()).collect();
     for leftover in &request.survey.leftovers {
@@ -113,7 +114,7 @@ fn decide(request: &Request<'_>, wanted: &Wanted) -> Decision {
         Observed::Unowned(live) => {
             let owner = live.owner();
             let why = format!("a resource of that name is there and {owner}");
-            if owner != Owner::Nobody {
+            if owner != Owner::Nobody || traits.never_adopted {
                 return Err(refuse(live, why, Remedy::Rename));
             }
             if !request.consent.adopt {
@@ -240,6 +241,40 @@ fn why_update(changes: &[Change]) -> &'static str {
         "it is not as wanted"
     } else {
         "the stack was changed, and it was changed outside pipectl"
+    }
+}
+
+/// A function whose role is made anew is sent again: what Lambda granted the old role, which had the same name, is
+/// not the new one's. (Environments of functions cannot be decrypted then.)
+fn renew_with_roles(plan: &mut Plan, wanted: &[Wanted]) {
+    let made: BTreeSet<LogicalId> = plan
+        .steps
+        .iter()
+        .filter(|step| step.id.kind == Kind::Role)
+        .filter(|step| matches!(step.action, Action::Create | Action::Replace))
+        .map(|step| step.id.clone())
+        .collect();
+    let runs_with_new = |id: &LogicalId| {
+        let of = wanted.iter().find(|wanted| wanted.id == *id);
+        of.is_some_and(|wanted| wanted.depends_on.iter().any(|id| made.contains(id)))
+    };
+    for step in &mut plan.steps {
+        let (Kind::Function, Action::Keep | Action::Update, Some(live)) =
+            (step.id.kind, step.action, &mut step.live)
+        else {
+            continue;
+        };
+        if runs_with_new(&step.id) {
+            step.action = Action::Update;
+            "its role is made anew".clone_into(&mut step.why);
+            live.attrs.insert(STATE.to_owned(), "role made anew".into());
+            step.changes.push(Change {
+                field: STATE.to_owned(),
+                from: Some("role made anew".into()),
+                to: None,
+                origin: Origin::Outside,
+            });
+        }
     }
 }
 

@@ -106,12 +106,14 @@ fn sign(step: &Step) -> String {
 /// `timeout: 10 → 30 (changed outside pipectl)`.
 fn field(change: &Change) -> String {
     let side = |value: &Option<Value>| value.as_ref().map_or_else(|| "absent".to_owned(), short);
-    let text = format!(
-        "{}: {} → {}",
-        change.field,
-        side(&change.from),
-        side(&change.to)
-    );
+    let (mut from, mut to) = (side(&change.from), side(&change.to));
+    if from == to {
+        // What is left out is what differs: another account, another region.
+        let whole =
+            |value: &Option<Value>| value.as_ref().map_or_else(String::new, Value::to_string);
+        (from, to) = (whole(&change.from), whole(&change.to));
+    }
+    let text = format!("{}: {from} → {to}", change.field);
     match change.origin {
         Origin::Outside => format!("{text} {}", warn("(changed outside pipectl)")),
         Origin::Both => format!(

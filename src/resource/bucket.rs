@@ -92,7 +92,7 @@ impl ResourceKind for BucketKind {
             return Ok(Observed::Absent);
         };
         live.tags = Some(tags);
-        Ok(cx.owned_by_tags(live))
+        Ok(cx.owned_by_tags(wanted, live))
     }
 
     async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {

@@ -117,6 +117,14 @@ const VANISHED: &[&str] = &[
 pub fn cause(error: &CallError) -> Option<Cause> {
     let is_any = |codes: &[&str]| codes.iter().any(|code| error.is(code));
     let says_any = |words: &[&str]| words.iter().any(|words| error.says(words));
+    // A permissions boundary that is none: no wait makes it one.
+    if error.is("NoSuchEntity") && error.says("Scope ARN") {
+        return None;
+    }
+    // Somebody else's change of a stack of CloudFormation's.
+    if error.is("ValidationError") && error.says("_IN_PROGRESS state") {
+        return Some(Cause::Busy);
+    }
     if error.is("QueueDeletedRecently") {
         return Some(Cause::NameKept);
     }
@@ -345,6 +353,18 @@ mod tests {
             ("OperationAbortedException", "", 400, Some(Cause::Busy)),
             ("NoSuchBucket", "", 404, Some(Cause::Vanished)),
             ("NoSuchEntity", "", 404, Some(Cause::Vanished)),
+            (
+                "NoSuchEntity",
+                "Scope ARN: arn:aws:iam::1:policy/p does not exist or is not attachable.",
+                404,
+                None,
+            ),
+            (
+                "ValidationError",
+                "Stack:s is in UPDATE_IN_PROGRESS state and can not be updated.",
+                400,
+                Some(Cause::Busy),
+            ),
             ("InternalError", "", 500, Some(Cause::ServerFault)),
             ("NotImplemented", "", 501, None),
             ("AccessDeniedException", "", 403, None),

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use super::attrs::{self, Attrs, Live, Observed, Owner, Resolved, Tags};
+use super::attrs::{self, Attrs, Live, Observed, Owner, Resolved, Tags, Wanted};
 use super::{CallError, Place};
 use crate::target::Clients;
 use crate::wait::{self, Look};
@@ -101,9 +101,12 @@ impl Context {
         attrs::our_tags(&self.stack, &wanted.id, attrs)
     }
 
-    /// What a resource that is there counts as, by its tags.
-    pub fn owned_by_tags(&self, live: Live) -> Observed {
-        if live.owner() == Owner::Stack(self.stack.clone()) {
+    /// What a resource that is there counts as, by its tags. CloudFormation passes the tags of a template on to
+    /// what the template makes: such a thing is the template's, and its id tells so.
+    pub fn owned_by_tags(&self, wanted: &Wanted, live: Live) -> Observed {
+        let kind = live.tagged_id().map(|id| id.kind);
+        let is_of_kind = kind.is_none_or(|kind| kind == wanted.id.kind);
+        if is_of_kind && live.owner() == Owner::Stack(self.stack.clone()) {
             Observed::Owned(live)
         } else {
             Observed::Unowned(live)

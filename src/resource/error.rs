@@ -38,6 +38,8 @@ const INTERRUPTED: &str = "Interrupted";
 const FOREIGN: &str = "NotOwned";
 /// Code of something that was waited for and ended otherwise.
 const ENDED_BADLY: &str = "EndedBadly";
+/// Code of a wait that ran out.
+const TIMEOUT: &str = "Timeout";
 /// Code of a refusal to delete data without consent.
 const HOLDS_DATA: &str = "HoldsData";
 
@@ -105,6 +107,11 @@ impl CallError {
         self.code == INTERRUPTED
     }
 
+    /// Is it a wait that ran out?
+    pub fn is_timeout(&self) -> bool {
+        self.code == TIMEOUT
+    }
+
     /// Is it a refusal to touch what is not ours, or to lose data?
     pub fn is_refusal(&self) -> bool {
         self.code == FOREIGN || self.code == HOLDS_DATA
@@ -134,7 +141,7 @@ impl CallError {
 
 impl From<TimedOut> for CallError {
     fn from(error: TimedOut) -> Self {
-        Self::ours(error.what, "Timeout", error.to_string())
+        Self::ours(error.what, TIMEOUT, error.to_string())
     }
 }
 

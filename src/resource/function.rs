@@ -13,7 +13,9 @@ use aws_sdk_lambda::types::{
 use super::error::{absent, failed, permitted};
 use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
-    Service, Tags, Wanted, attrs::RESERVED_CONCURRENCY, code,
+    Service, Tags, Wanted,
+    attrs::{RESERVED_CONCURRENCY, STATE},
+    code,
 };
 
 use crate::package;
@@ -27,8 +29,6 @@ const GONE: &[&str] = &["ResourceNotFoundException"];
 /// The OS-only runtime: what runs a `bootstrap`. // aws-behaviours L17
 const RUNTIME: &str = "provided.al2023";
 
-/// Field that is there when the function, or its last update, failed at the target.
-const STATE: &str = "state";
 /// Fields that `UpdateFunctionConfiguration` carries.
 const CONFIGURATION: &[&str] = &["memory", "timeout", "runtime", "handler", "role"];
 
@@ -118,7 +118,7 @@ impl ResourceKind for FunctionKind {
         }
         let tags = function.tags.unwrap_or_default();
         live.tags = Some(tags.into_iter().collect());
-        Ok(cx.owned_by_tags(live))
+        Ok(cx.owned_by_tags(wanted, live))
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {

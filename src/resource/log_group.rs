@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::error::{absent, failed, permitted};
+use super::error::{absent, failed};
 use super::{
     Attrs, CallError, Context, Listed, Live, Observed, Owner, Place, Resolved, ResourceKind,
     Service, Tags, Wanted,
@@ -77,15 +77,15 @@ impl ResourceKind for LogGroupKind {
                 .next())
         };
         let (group, tags) = futures::join!(group, tags(cx, wanted));
-        let (Some(mut group), Some(tags)) = (group?, absent(permitted(tags), GONE)?) else {
+        let (Some(mut group), Some(tags)) = (group?, absent(tags, GONE)?) else {
             return Ok(Observed::Absent);
         };
-        group.tags = tags;
+        group.tags = Some(tags);
         // A group that names nobody is one that late log deliveries of a deleted function made again
         // under our function's name; whose that is, is seen by the function. // aws-behaviours C2
         Ok(match group.owner() {
             Owner::Nobody => Observed::Owned(group),
-            _ => cx.owned_by_tags(group),
+            _ => cx.owned_by_tags(wanted, group),
         })
     }
 

@@ -178,7 +178,7 @@ impl ResourceKind for MappingKind {
         // whose else it is.
         Ok(match live.owner() {
             Owner::Nobody => Observed::Owned(live),
-            _ => cx.owned_by_tags(live),
+            _ => cx.owned_by_tags(wanted, live),
         })
     }
 

@@ -283,6 +283,17 @@ pub struct Listed {
     pub live: Option<Live>,
 }
 
+/// What an update would do inside of something that only the target can look into.
+#[derive(Debug, Default)]
+pub struct Preview {
+    /// It would do nothing at all.
+    pub nothing: bool,
+    /// What it would change.
+    pub changes: Vec<Change>,
+    /// What it would delete or make anew although it may hold data of the user's, in words.
+    pub loses: Vec<String>,
+}
+
 /// One kind of resource: all there is to know of it.
 ///
 /// Every method may be called again after it failed in the middle, or after it succeeded: the end
@@ -307,6 +318,11 @@ pub trait ResourceKind: Sync {
     /// stands for those below it.
     fn shown_when_made(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// Can one of nobody's be taken over, where somebody asks for it?
+    fn adoptable(&self) -> bool {
+        true
     }
 
     /// Can replacing or deleting it lose data of the user?
@@ -349,8 +365,8 @@ pub trait ResourceKind: Sync {
         _cx: &Context,
         _wanted: &Resolved,
         _live: &mut Live,
-    ) -> Result<Vec<Change>, CallError> {
-        Ok(Vec::new())
+    ) -> Result<Preview, CallError> {
+        Ok(Preview::default())
     }
 
     /// Takes back what a preview prepared and nobody carries out.

@@ -130,7 +130,7 @@ impl ResourceKind for QueueKind {
         };
         let mut live = live(name, url, &attributes)?;
         live.tags = Some(tags);
-        Ok(cx.owned_by_tags(live))
+        Ok(cx.owned_by_tags(wanted, live))
     }
 
     async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {

@@ -6,7 +6,7 @@ use aws_sdk_iam::types::{Role, Tag};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::error::{absent, failed};
+use super::error::{absent, failed, permitted};
 use super::policy::{same_statement, statements};
 use super::{
     Attrs, CallError, Context, Listed, Live, Observed, Place, Resolved, ResourceKind, Service,
@@ -84,13 +84,15 @@ impl ResourceKind for RoleKind {
         let everywhere = cx.place.target.capabilities().current_lists;
         let prefix = (!everywhere).then(|| path.clone());
         let pages = cx.clients.iam.list_roles().set_path_prefix(prefix);
-        let roles: Vec<_> = pages
+        let roles: Result<Vec<_>, _> = pages
             .into_paginator()
             .items()
             .send()
             .collect::<Result<_, _>>()
             .await
-            .map_err(failed("ListRoles"))?;
+            .map_err(failed("ListRoles"));
+        // Whoever names roles of their own need not be allowed to look for ours.
+        let roles: Vec<_> = permitted(roles)?.unwrap_or_default();
         let in_the_way = |role: &Role| {
             // Those below are of other stacks, or of this one in other regions.
             !role.path.starts_with(super::ROLES)
@@ -138,7 +140,13 @@ impl ResourceKind for RoleKind {
         if let Some(arn) = boundary.and_then(|boundary| boundary.permissions_boundary_arn) {
             attrs.insert(BOUNDARY.to_owned(), arn.into());
         }
-        for (number, statement) in statements(&policy?).into_iter().enumerate() {
+        // One that may not be read is told as such; of a foreign role nothing of it matters.
+        let policy = permitted(policy)?;
+        let unread = policy.is_none();
+        for (number, statement) in statements(&policy.unwrap_or_default())
+            .into_iter()
+            .enumerate()
+        {
             let sid = statement["Sid"].as_str().map(str::to_owned);
             let field = format!("{STATEMENTS}.{}", sid.unwrap_or_else(|| number.to_string()));
             let value = as_wanted(resolved.attrs.get(&field), &statement);
@@ -153,7 +161,15 @@ impl ResourceKind for RoleKind {
             ..Live::default()
         };
         live.identity.arn = Some(role.arn);
-        Ok(cx.owned_by_tags(live))
+        if unread {
+            let fields = resolved
+                .attrs
+                .keys()
+                .filter(|field| field.starts_with(STATEMENTS));
+            let fields: Vec<&str> = fields.map(String::as_str).collect();
+            live.leave_unread(wanted, &fields);
+        }
+        Ok(cx.owned_by_tags(wanted, live))
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {

@@ -131,7 +131,7 @@ impl ResourceKind for TableKind {
             live.leave_unread(wanted, &["ttl"]);
         }
         live.tags = Some(tags);
-        Ok(cx.owned_by_tags(live))
+        Ok(cx.owned_by_tags(wanted, live))
     }
 
     async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {

@@ -1,16 +1,19 @@
 //! CloudFormation templates that a stack includes, each a stack of CloudFormation's own. What is compared is
 //! what a template says, and not how it is written: comments and the order of keys are no change there, either.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use aws_sdk_cloudformation::types::{Capability, Parameter, Stack as Deployed, StackStatus, Tag};
 
-use super::error::{absent, failed};
+use super::attrs::STATE;
+use super::error::{absent, failed, permitted};
 use super::{
-    Attrs, CallError, Change, Context, Identity, Listed, Live, Observed, Place, Resolved,
+    Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Preview, Resolved,
     ResourceKind, Service, Tags, Wanted, template_changes, template_state,
 };
-use crate::stack::TemplateContent as Content;
 use crate::stack::model::{Kind, LogicalId, Stack, Template};
+use crate::stack::{TemplateContent as Content, ascii};
 
 /// CloudFormation templates.
 pub struct TemplateKind;
@@ -18,18 +21,20 @@ pub struct TemplateKind;
 /// Field: what the template says, as a fingerprint.
 const TEMPLATE: &str = "template";
 /// The text of the template, which calls carry.
-pub(super) const BODY: &str = "body";
+const BODY: &str = "body";
 /// Capabilities that the stack consents to, which are of a call and not of what it makes.
 const CAPABILITIES: &str = "capabilities";
 /// Fields of parameters begin so.
-pub(super) const PARAMETERS: &str = "parameters";
+const PARAMETERS: &str = "parameters";
+/// Fields of parameters that are secrets begin so. What CloudFormation has of them nobody is told.
+const SECRETS: &str = "secret_parameters";
+/// Field that is there while something goes on with the stack.
+const BUSY: &str = "in_progress";
 /// Fields of resources begin so.
 pub(super) const RESOURCES: &str = "resources";
-/// Field that is there when the stack is in a state that no update leads out of.
-pub(super) const STATE: &str = "state";
 
-/// What CloudFormation shows of a parameter that is a secret.
-const HIDDEN: &str = "****";
+/// What the statuses of a stack end with while something goes on with it.
+pub(super) const IN_PROGRESS: &str = "_IN_PROGRESS";
 
 #[async_trait]
 impl ResourceKind for TemplateKind {
@@ -64,6 +69,10 @@ impl ResourceKind for TemplateKind {
         true
     }
 
+    fn adoptable(&self) -> bool {
+        false
+    }
+
     async fn list(&self, cx: &Context, _within: Option<&Wanted>) -> Result<Vec<Listed>, CallError> {
         if !cx.place.target.capabilities().templates {
             return Ok(Vec::new());
@@ -75,16 +84,22 @@ impl ResourceKind for TemplateKind {
         let call = cx.clients.cloudformation.list_stacks();
         let call =
             call.set_stack_status_filter(Some(there.map(|s| StackStatus::from(*s)).collect()));
-        let found: Vec<_> = call
+        let found: Result<Vec<_>, _> = call
             .into_paginator()
             .items()
             .send()
             .collect::<Result<_, _>>()
             .await
-            .map_err(failed("ListStacks"))?;
+            .map_err(failed("ListStacks"));
+        // A stack without templates needs no right to look for any.
+        let found: Vec<_> = permitted(found)?.unwrap_or_default();
         let ours = found.into_iter().filter_map(|one| {
             // Some endpoints do not filter.
             if one.stack_status == Some(StackStatus::DeleteComplete) {
+                return None;
+            }
+            // One within another one is that one's.
+            if one.parent_id.is_some() {
                 return None;
             }
             let physical = one.stack_name?;
@@ -120,7 +135,10 @@ impl ResourceKind for TemplateKind {
             body,
             template_state::parts(cx, name)
         );
-        let Some(deployed) = deployed? else {
+        // What is being deleted is gone; making it anew is refused until it is.
+        let there = deployed?
+            .filter(|deployed| deployed.stack_status() != Some(&StackStatus::DeleteInProgress));
+        let Some(deployed) = there else {
             return Ok(Observed::Absent);
         };
         let resolved = wanted.resolve(&super::Identities::new());
@@ -132,7 +150,7 @@ impl ResourceKind for TemplateKind {
             let not_made = parts.len() - made;
             live.facts.insert("not_made".to_owned(), not_made.into());
         }
-        Ok(cx.owned_by_tags(live))
+        Ok(cx.owned_by_tags(wanted, live))
     }
 
     async fn holds_data(&self, cx: &Context, live: &Live) -> Result<bool, CallError> {
@@ -145,12 +163,19 @@ impl ResourceKind for TemplateKind {
         cx: &Context,
         wanted: &Resolved,
         live: &mut Live,
-    ) -> Result<Vec<Change>, CallError> {
+    ) -> Result<Preview, CallError> {
+        // What goes on there is waited for when the plan is carried out.
+        if is_busy(live) {
+            return Ok(Preview::default());
+        }
         template_changes::preview(cx, wanted, live).await
     }
 
     async fn forget_preview(&self, cx: &Context, live: &Live) -> Result<(), CallError> {
-        template_changes::forget(cx, live).await
+        match &live.handle {
+            Some(change_set) => template_changes::forget(cx, change_set).await,
+            None => Ok(()),
+        }
     }
 
     async fn ensure(&self, cx: &Context, wanted: &Resolved) -> Result<Live, CallError> {
@@ -172,11 +197,13 @@ impl ResourceKind for TemplateKind {
     }
 
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
-        // Somebody else's change first. // aws-behaviours F4
-        if live.state.ends_with("_IN_PROGRESS") {
+        // Somebody else's change, or the one of a run that was cut, first.
+        if is_busy(live) {
             template_state::settled(cx, &live.identity.name, "template free").await?;
         }
-        if super::differing(wanted, &live.attrs).is_empty() {
+        let mut changes = super::differing(wanted, &live.attrs);
+        changes.retain(|field| !live.hidden.contains(field));
+        if changes.is_empty() && live.handle.is_none() {
             return Ok(());
         }
         template_changes::carry_out(cx, wanted, live).await
@@ -224,11 +251,13 @@ fn wanted_template(stack: &Stack, place: &Place, template: &Template) -> Wanted 
     for (name, kind) in &template.resources {
         wanted = wanted.with(format!("{RESOURCES}.{name}"), kind.clone());
     }
-    for (name, default) in content.defaults {
-        wanted = wanted.with(format!("{PARAMETERS}.{name}"), default);
-    }
     for (name, text) in &template.parameters {
-        wanted = wanted.with_text(format!("{PARAMETERS}.{name}"), text);
+        let section = if content.secrets.contains(name) {
+            SECRETS
+        } else {
+            PARAMETERS
+        };
+        wanted = wanted.with_text(format!("{section}.{name}"), text);
     }
     wanted.tagged = true;
     wanted
@@ -237,29 +266,39 @@ fn wanted_template(stack: &Stack, place: &Place, template: &Template) -> Wanted 
 /// What is live in the fields of what is wanted.
 fn live(wanted: &Attrs, deployed: Deployed, body: Option<&str>) -> Live {
     let mut attrs = Attrs::new();
-    if let Some(body) = body {
-        let content = Content::of(body);
+    let content = Content::of(body.unwrap_or_default());
+    if body.is_some() {
         attrs.insert(TEMPLATE.to_owned(), content.meaning.into());
         for (name, kind) in content.resources {
             attrs.insert(format!("{RESOURCES}.{name}"), kind.into());
         }
     }
+    let mut hidden = BTreeSet::new();
     for parameter in deployed.parameters() {
-        let field = format!(
-            "{PARAMETERS}.{}",
-            parameter.parameter_key().unwrap_or_default()
-        );
+        let name = parameter.parameter_key().unwrap_or_default();
         let value = parameter.parameter_value().unwrap_or_default();
-        // One that is hidden is taken to be what is wanted.
-        let value = match wanted.get(&field) {
-            Some(wanted) if value == HIDDEN => wanted.clone(),
-            _ => value.into(),
-        };
-        attrs.insert(field, value);
+        let field = format!("{PARAMETERS}.{name}");
+        let secret = format!("{SECRETS}.{name}");
+        if wanted.contains_key(&secret) {
+            // A value is there, and which one nobody is told.
+            hidden.insert(secret);
+        } else if let Some(wanted) = wanted.get(&field) {
+            let same = wanted.as_str().is_some_and(|wanted| ascii(wanted) == value);
+            attrs.insert(field, if same { wanted.clone() } else { value.into() });
+        } else if !content.secrets.iter().any(|secret| secret == name)
+            && !content
+                .defaults
+                .iter()
+                .any(|(of, default)| of == name && same_text(default, value))
+        {
+            attrs.insert(field, value.into());
+        }
     }
     let status = deployed.stack_status().map_or("", StackStatus::as_str);
     if template_state::is_dead_end(status) {
         attrs.insert(STATE.to_owned(), status.into());
+    } else if status.ends_with(IN_PROGRESS) {
+        attrs.insert(BUSY.to_owned(), status.into());
     }
     let tags = deployed.tags().iter().filter_map(|tag| {
         let (key, value) = (tag.key()?, tag.value()?);
@@ -267,11 +306,23 @@ fn live(wanted: &Attrs, deployed: Deployed, body: Option<&str>) -> Live {
     });
     Live {
         attrs,
+        hidden,
         state: status.to_owned(),
         tags: Some(tags.collect()),
         identity: identity(&deployed),
         ..Live::default()
     }
+}
+
+fn is_busy(live: &Live) -> bool {
+    live.attrs.contains_key(BUSY)
+}
+
+/// Numbers are the same however they are written.
+fn same_text(one: &str, other: &str) -> bool {
+    let number = |text: &str| text.parse::<f64>().ok();
+    one == other
+        || matches!((number(one), number(other)), (Some(one), Some(other)) if one.total_cmp(&other).is_eq())
 }
 
 fn identity(deployed: &Deployed) -> Identity {
@@ -296,6 +347,7 @@ pub(super) fn body(wanted: &Resolved) -> &str {
 pub(super) fn parameters(wanted: &Resolved) -> Vec<Parameter> {
     wanted
         .below(PARAMETERS)
+        .chain(wanted.below(SECRETS))
         .map(|(name, value)| {
             Parameter::builder()
                 .parameter_key(name)

@@ -1,14 +1,20 @@
 //! Changes of a stack of CloudFormation's: shown as a change set first, then carried out as it was shown.
 
+use std::time::Duration;
+
 use aws_sdk_cloudformation::types::{
-    ChangeSetStatus, ChangeSetType, Parameter, Replacement, ResourceChange,
+    ChangeAction, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Replacement,
+    ResourceChange,
 };
+use serde_json::Value;
 
 use super::attrs::Origin;
 use super::error::failed;
-use super::template::{RESOURCES, absent_stack, body, capabilities, parameters, tag_list};
-use super::template_state::{describe, settled};
-use super::{CallError, Change, Context, Live, Resolved, Tags};
+use super::template::{
+    IN_PROGRESS, RESOURCES, absent_stack, body, capabilities, parameters, tag_list,
+};
+use super::template_state::{describe, is_store, settled};
+use super::{CallError, Change, Context, Live, Preview, Resolved, Tags};
 use crate::wait::Look;
 
 /// What the names of our change sets begin with.
@@ -27,21 +33,26 @@ pub(super) async fn preview(
     cx: &Context,
     wanted: &Resolved,
     live: &mut Live,
-) -> Result<Vec<Change>, CallError> {
+) -> Result<Preview, CallError> {
     let Some(prepared) = prepare(cx, wanted, live).await? else {
-        return Ok(Vec::new());
+        // How it is written differs in a way that CloudFormation calls no change. // aws-behaviours F2
+        return Ok(Preview {
+            nothing: true,
+            ..Preview::default()
+        });
     };
     live.handle = Some(prepared.arn);
-    Ok(prepared.changes.iter().filter_map(shown).collect())
+    Ok(Preview {
+        nothing: false,
+        changes: prepared.changes.iter().filter_map(shown).collect(),
+        loses: prepared.changes.iter().filter_map(lost).collect(),
+    })
 }
 
 /// A change set that is not carried out goes.
-pub(super) async fn forget(cx: &Context, live: &Live) -> Result<(), CallError> {
-    let Some(arn) = &live.handle else {
-        return Ok(());
-    };
+pub(super) async fn forget(cx: &Context, change_set: &str) -> Result<(), CallError> {
     let call = cx.clients.cloudformation.delete_change_set();
-    let answer = call.change_set_name(arn).send().await;
+    let answer = call.change_set_name(change_set).send().await;
     absent_stack(answer.map_err(failed("DeleteChangeSet"))).map(|_| ())
 }
 
@@ -51,36 +62,64 @@ pub(super) async fn carry_out(
     wanted: &Resolved,
     live: &Live,
 ) -> Result<(), CallError> {
-    if let Some(arn) = &live.handle
-        && execute(cx, arn).await?
-    {
-        return settled(cx, &live.identity.name, "template updated")
-            .await
-            .map(|_| ());
-    }
-    // aws-behaviours F2
-    let Some(prepared) = prepare(cx, wanted, live).await? else {
-        return Ok(());
+    let executed = match &live.handle {
+        Some(arn) => execute(cx, live, arn).await?,
+        None => false,
     };
-    if !execute(cx, &prepared.arn).await? {
-        return Err(CallError::missing(
-            "ExecuteChangeSet",
-            "change set that can be executed",
-        ));
+    if !executed {
+        // aws-behaviours F2
+        let Some(prepared) = prepare(cx, wanted, live).await? else {
+            return Ok(());
+        };
+        if !execute(cx, live, &prepared.arn).await? {
+            let what = "change set that can be executed";
+            return Err(CallError::missing("ExecuteChangeSet", what));
+        }
     }
-    settled(cx, &live.identity.name, "template updated")
-        .await
-        .map(|_| ())
+    let name = &live.identity.name;
+    settled(cx, name, "template updated").await.map(|_| ())
 }
 
 /// False when the change set cannot be executed any more: the stack was changed since.
-async fn execute(cx: &Context, arn: &str) -> Result<bool, CallError> {
+async fn execute(cx: &Context, live: &Live, arn: &str) -> Result<bool, CallError> {
     let call = cx.clients.cloudformation.execute_change_set();
     let answer = call.change_set_name(arn).send().await;
     match absent_stack(answer.map_err(failed("ExecuteChangeSet"))) {
-        Ok(done) => Ok(done.is_some()),
-        Err(error) if error.is("InvalidChangeSetStatus") => Ok(false),
-        Err(error) => Err(error),
+        Ok(Some(_)) => {}
+        Ok(None) => return Ok(false),
+        Err(error) if error.is("InvalidChangeSetStatus") => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    begun(cx, &live.identity.name, arn).await?;
+    Ok(true)
+}
+
+/// How long the stack may go on telling the end of what was done before, once a change set is executed.
+const STALE: Duration = Duration::from_secs(10);
+
+/// Waits until the execution is seen: before that the stack's status is that of what was done before.
+async fn begun(cx: &Context, stack: &str, change_set: &str) -> Result<(), CallError> {
+    let seen = cx
+        .wait("change set executed", STALE, || async {
+            let deployed = describe(cx, stack).await?;
+            let status = deployed.and_then(|one| one.stack_status);
+            if status.is_some_and(|status| status.as_str().ends_with(IN_PROGRESS)) {
+                return Ok(Look::Done(()));
+            }
+            let call = cx.clients.cloudformation.describe_change_set();
+            let answer = call.change_set_name(change_set).send().await;
+            let found = absent_stack(answer.map_err(failed("DescribeChangeSet")))?;
+            Ok(match found.and_then(|found| found.execution_status) {
+                Some(
+                    ref status @ (ExecutionStatus::Available | ExecutionStatus::ExecuteInProgress),
+                ) => Look::NotYet(status.as_str().to_owned()),
+                _ => Look::Done(()),
+            })
+        })
+        .await;
+    match seen {
+        Err(error) if error.is_timeout() => Ok(()),
+        other => other,
     }
 }
 
@@ -134,15 +173,9 @@ async fn prepare(cx: &Context, wanted: &Resolved, live: &Live) -> Result<Prepare
         }
         Some(ChangeSetStatus::CreateComplete) => Ok(Some(done)),
         // aws-behaviours F2
-        _ if nothing => {
-            let live = Live {
-                handle: Some(done.arn),
-                ..Live::default()
-            };
-            forget(cx, &live).await?;
-            Ok(None)
-        }
+        _ if nothing => forget(cx, &done.arn).await.map(|()| None),
         status => {
+            forget(cx, &done.arn).await?;
             let status = status.map_or("", ChangeSetStatus::as_str);
             Err(CallError::ended_badly("change set", status, reason))
         }
@@ -174,19 +207,33 @@ async fn rest(
 /// One change as a plan shows it.
 fn shown(change: &ResourceChange) -> Option<Change> {
     let id = change.logical_resource_id()?;
-    let kind = change.resource_type().unwrap_or("resource");
-    let action = change.action()?.as_str();
-    let (from, to) = match action {
-        // A plan tells these by itself: the templates differ in them.
-        "Add" | "Remove" => return None,
-        _ => (kind.to_owned(), how(change)),
+    let kind = Value::from(change.resource_type().unwrap_or("resource"));
+    let (from, to) = match change.action()? {
+        ChangeAction::Add => (None, Some(kind)),
+        ChangeAction::Remove => (Some(kind), None),
+        _ => (Some(kind), Some(how(change).into())),
     };
     Some(Change {
         field: format!("{RESOURCES}.{id}"),
-        from: Some(from.into()),
-        to: Some(to.into()),
+        from,
+        to,
         origin: Origin::Stack,
     })
+}
+
+/// A resource that goes, or is made anew, and may keep data of the user's.
+fn lost(change: &ResourceChange) -> Option<String> {
+    let kind = change.resource_type()?;
+    let goes = match change.action()? {
+        ChangeAction::Add => false,
+        ChangeAction::Remove => true,
+        _ => matches!(
+            change.replacement(),
+            Some(Replacement::True | Replacement::Conditional)
+        ),
+    };
+    let id = change.logical_resource_id()?;
+    (goes && is_store(kind)).then(|| format!("{id} ({kind})"))
 }
 
 /// How a resource is changed: `changed (Threshold)`, `replaced (Name)`.
@@ -228,9 +275,6 @@ pub(super) async fn tag(cx: &Context, live: &Live, tags: &Tags) -> Result<(), Ca
     if tags.iter().all(|(key, value)| set.get(key) == Some(value)) {
         return Ok(());
     }
-    let cloudformation = &cx.clients.cloudformation;
-    let body = cloudformation.get_template().stack_name(name).send().await;
-    let body = body.map_err(failed("GetTemplate"))?.template_body;
     let as_before = deployed.parameters().iter().map(|parameter| {
         Parameter::builder()
             .set_parameter_key(parameter.parameter_key.clone())
@@ -239,10 +283,12 @@ pub(super) async fn tag(cx: &Context, live: &Live, tags: &Tags) -> Result<(), Ca
     });
     let mut all = set;
     all.extend(tags.clone());
-    let answer = cloudformation
+    let answer = cx
+        .clients
+        .cloudformation
         .update_stack()
         .stack_name(name)
-        .set_template_body(body)
+        .use_previous_template(true)
         .set_parameters(Some(as_before.collect()))
         .set_capabilities(deployed.capabilities.clone())
         .set_tags(Some(tag_list(&all)))
@@ -250,8 +296,12 @@ pub(super) async fn tag(cx: &Context, live: &Live, tags: &Tags) -> Result<(), Ca
         .await
         .map_err(failed("UpdateStack"));
     match answer {
-        // aws-behaviours F2
-        Err(error) if error.says("No updates are to be performed") => Ok(()),
+        // aws-behaviours F2; LocalStack cannot update tags alone, nor use the previous template. // §11
+        Err(error)
+            if error.says("No updates are to be performed") || error.says("TemplateBody") =>
+        {
+            Ok(())
+        }
         Err(error) => Err(error),
         Ok(_) => settled(cx, name, "template updated").await.map(|_| ()),
     }

@@ -1,9 +1,11 @@
 //! The state of a stack of CloudFormation's: what it is, what it is made of, and the end of what it is doing.
 
-use aws_sdk_cloudformation::types::{ResourceStatus, Stack as Deployed, StackStatus};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use aws_sdk_cloudformation::types::{ResourceStatus, Stack as Deployed, StackEvent, StackStatus};
 
 use super::error::failed;
-use super::template::absent_stack;
+use super::template::{IN_PROGRESS, absent_stack};
 use super::{CallError, Context, Identity};
 use crate::wait::Look;
 
@@ -15,25 +17,53 @@ const DEAD_ENDS: &[&str] = &[
     "ROLLBACK_COMPLETE",
     "ROLLBACK_FAILED",
 ];
-/// Types of resources that keep data of the user's.
+/// Types of resources that may keep data of the user's; `::` at the end stands for all of a service. Nobody knows
+/// what is in a stack within a stack, or behind a resource of somebody's own.
 const STORES: &[&str] = &[
+    "AWS::Backup::BackupVault",
+    "AWS::CloudFormation::CustomResource",
+    "AWS::CloudFormation::Stack",
+    "AWS::CodeCommit::Repository",
     "AWS::Cognito::UserPool",
     "AWS::DocDB::",
     "AWS::DynamoDB::",
     "AWS::EC2::Volume",
+    "AWS::ECR::Repository",
     "AWS::EFS::",
+    "AWS::ElastiCache::",
     "AWS::Elasticsearch::",
+    "AWS::FSx::",
+    "AWS::KMS::Key",
     "AWS::Kinesis::",
     "AWS::Logs::LogGroup",
     "AWS::MSK::",
+    "AWS::MemoryDB::",
     "AWS::Neptune::",
+    "AWS::OpenSearchServerless::",
     "AWS::OpenSearchService::",
+    "AWS::QLDB::",
     "AWS::RDS::",
+    "AWS::Redshift::",
     "AWS::S3::Bucket",
+    "AWS::S3Express::",
     "AWS::SQS::Queue",
+    "AWS::SSM::Parameter",
     "AWS::SecretsManager::Secret",
     "AWS::Timestream::",
+    "Custom::",
 ];
+
+/// May a resource of this type keep data of the user's?
+pub(super) fn is_store(kind: &str) -> bool {
+    STORES.iter().any(|store| match store.ends_with("::") {
+        true => kind.starts_with(store),
+        false => kind == *store,
+    })
+}
+
+/// Looks at a deletion that shows no beginning before its state counts: the first ones may tell the end of what was
+/// done before.
+const STALE_LOOKS: u32 = 5;
 
 /// A resource of a deployed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +87,7 @@ impl Part {
 
     /// Does it keep data of the user's?
     pub fn stores_data(&self) -> bool {
-        self.status != "DELETE_COMPLETE"
-            && self.is_made()
-            && STORES.iter().any(|store| self.kind.starts_with(store))
+        self.status != "DELETE_COMPLETE" && self.is_made() && is_store(&self.kind)
     }
 }
 
@@ -108,11 +136,12 @@ pub(super) async fn settled(
     let deadline = cx.place.target.row.deadlines.template;
     let deployed = cx
         .wait(what, deadline, || async {
+            // One that was made a moment ago may not be seen yet.
             let Some(deployed) = describe(cx, name).await? else {
-                return Err(CallError::missing("DescribeStacks", "stack any more"));
+                return Ok(Look::NotYet("not seen".to_owned()));
             };
             let status = status_of(&deployed);
-            Ok(if status.ends_with("_IN_PROGRESS") {
+            Ok(if status.ends_with(IN_PROGRESS) {
                 Look::NotYet(status.to_owned())
             } else {
                 Look::Done(deployed)
@@ -138,20 +167,10 @@ async fn why(cx: &Context, deployed: &Deployed) -> String {
     let Some(id) = deployed.stack_id() else {
         return own.to_owned();
     };
-    let call = cx.clients.cloudformation.describe_stack_events();
-    let Ok(answer) = call.stack_name(id).send().await else {
+    let Some(of_this) = last_events(cx, id).await else {
         return own.to_owned();
     };
-    // The newest come first, those of the operation before end with its end.
-    let of_this = answer.stack_events().iter().take_while(|event| {
-        let begins = event.physical_resource_id() == Some(id)
-            && matches!(
-                event.resource_status(),
-                Some(ResourceStatus::CreateInProgress | ResourceStatus::UpdateInProgress)
-            );
-        !begins
-    });
-    let failed = of_this.filter(|event| {
+    let failed = of_this.iter().filter(|event| {
         let failed = event
             .resource_status()
             .is_some_and(|status| status.as_str().ends_with("_FAILED"));
@@ -169,6 +188,46 @@ async fn why(cx: &Context, deployed: &Deployed) -> String {
     first.unwrap_or_else(|| own.to_owned())
 }
 
+/// Most pages of events that are read for a reason.
+const MOST_PAGES: usize = 10;
+
+/// The events of the last operation, the newest first; none where they cannot be read.
+async fn last_events(cx: &Context, id: &str) -> Option<Vec<StackEvent>> {
+    let begins = |event: &StackEvent| {
+        event.physical_resource_id() == Some(id)
+            && matches!(
+                event.resource_status(),
+                Some(
+                    ResourceStatus::CreateInProgress
+                        | ResourceStatus::DeleteInProgress
+                        | ResourceStatus::UpdateInProgress
+                )
+            )
+    };
+    let mut events = Vec::new();
+    let mut token = None;
+    for _ in 0..MOST_PAGES {
+        let call = cx.clients.cloudformation.describe_stack_events();
+        let answer = call
+            .stack_name(id)
+            .set_next_token(token)
+            .send()
+            .await
+            .ok()?;
+        token = answer.next_token;
+        for event in answer.stack_events.unwrap_or_default() {
+            if begins(&event) {
+                return Some(events);
+            }
+            events.push(event);
+        }
+        if token.is_none() {
+            break;
+        }
+    }
+    Some(events)
+}
+
 /// Deletes it and waits until it is gone. // aws-behaviours F5
 pub(super) async fn delete(cx: &Context, identity: &Identity) -> Result<(), CallError> {
     // By its id: the name may be another one's by then.
@@ -177,15 +236,20 @@ pub(super) async fn delete(cx: &Context, identity: &Identity) -> Result<(), Call
     let answer = call.stack_name(id).send().await;
     absent_stack(answer.map_err(failed("DeleteStack")))?;
     let deadline = cx.place.target.row.deadlines.template;
+    let (begun, looks) = (AtomicBool::new(false), AtomicU32::new(0));
     let failed = cx
         .wait("template gone", deadline, || async {
-            Ok(match describe(cx, id).await? {
-                None => Look::Done(None),
-                Some(deployed) => match status_of(&deployed) {
-                    "DELETE_FAILED" => Look::Done(Some(deployed)),
-                    status => Look::NotYet(status.to_owned()),
-                },
-            })
+            let Some(deployed) = describe(cx, id).await? else {
+                return Ok(Look::Done(None));
+            };
+            let status = status_of(&deployed).to_owned();
+            let looks = looks.fetch_add(1, Ordering::Relaxed) + 1;
+            if status.ends_with(IN_PROGRESS) {
+                begun.store(true, Ordering::Relaxed);
+            } else if begun.load(Ordering::Relaxed) || looks > STALE_LOOKS {
+                return Ok(Look::Done(Some(deployed)));
+            }
+            Ok(Look::NotYet(status))
         })
         .await?;
     match failed {

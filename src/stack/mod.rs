@@ -40,4 +40,4 @@ pub mod settings {
     pub use super::read::target::{BUILT_IN, capabilities, deadlines, is_key_of_aws};
 }
 pub use schema::schema;
-pub use template_content::Content as TemplateContent;
+pub use template_content::{Content as TemplateContent, ascii};

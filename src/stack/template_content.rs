@@ -22,16 +22,20 @@ pub struct Content {
     pub resources: Vec<(String, String)>,
     /// Parameters that have a default, with it.
     pub defaults: Vec<(String, String)>,
+    /// Parameters that are secrets: CloudFormation shows them to nobody.
+    pub secrets: Vec<String>,
 }
 
 impl Content {
     /// Reads a template.
     pub fn of(body: &str) -> Self {
-        let Ok(tree) = parse_template(body) else {
+        let body = ascii(body);
+        let Ok(tree) = parse_template(&body) else {
             return Self {
-                meaning: fingerprint(body),
+                meaning: fingerprint(&body),
                 resources: Vec::new(),
                 defaults: Vec::new(),
+                secrets: Vec::new(),
             };
         };
         let mut value = json(&tree.value);
@@ -47,12 +51,31 @@ impl Content {
             let text = default.as_str().map(str::to_owned);
             Some((name.clone(), text.unwrap_or_else(|| default.to_string())))
         });
+        let secrets = section("Parameters")
+            .filter(|(_, parameter)| is_true(&parameter["NoEcho"]))
+            .map(|(name, _)| name.clone());
         Self {
             resources: resources.collect(),
             defaults: defaults.collect(),
+            secrets: secrets.collect(),
             meaning: fingerprint(&value.to_string()),
         }
     }
+}
+
+/// As CloudFormation gives a template or a value back: with a `?` for every character that is not ASCII.
+/// Source: aws-cloudformation/cloudformation-coverage-roadmap#814.
+pub fn ascii(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_ascii() { c } else { '?' })
+        .collect()
+}
+
+fn is_true(value: &Value) -> bool {
+    value.as_bool() == Some(true)
+        || value
+            .as_str()
+            .is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
 fn fingerprint(text: &str) -> String {
@@ -105,5 +128,17 @@ mod tests {
         );
         assert_ne!(one.meaning, other.meaning);
         assert_ne!(Content::of("a: [").meaning, Content::of("a: {").meaning);
+        // CloudFormation gives other letters back as question marks.
+        let written = Content::of(
+            "Resources:\n  A: { Type: AWS::SNS::Topic, Properties: { DisplayName: zu spät } }\n",
+        );
+        let given_back = Content::of(
+            "Resources:\n  A: { Type: AWS::SNS::Topic, Properties: { DisplayName: zu sp?t } }\n",
+        );
+        assert_eq!(written.meaning, given_back.meaning);
+        let secret = Content::of(
+            "Parameters: { P: { Type: String, NoEcho: true }, Q: { Type: String } }\nResources: {}\n",
+        );
+        assert_eq!(secret.secrets, ["P"]);
     }
 }

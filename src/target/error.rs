@@ -172,7 +172,7 @@ pub enum TargetError {
         reference: String,
     },
     /// A Learner Lab without the role that every lab has.
-    #[error("this is a Learner Lab, and it has no role `{role}`: {cause}")]
+    #[error("this is a Learner Lab, and it has no role `{role}` for the function `{function}`")]
     #[diagnostic(
         code(target::no_lab_role),
         help(
@@ -182,8 +182,8 @@ pub enum TargetError {
     NoLabRole {
         /// Name of the role.
         role: String,
-        /// What IAM said.
-        cause: String,
+        /// Name of a function that needs it.
+        function: String,
     },
     /// The file of certificates of a row cannot be used.
     #[error("cannot use the certificates in {path}: {cause}")]

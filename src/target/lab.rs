@@ -3,12 +3,12 @@
 
 use aws_sdk_iam::error::ProvideErrorMetadata as _;
 
-use super::{Target, TargetError};
+use super::Target;
 
 /// What the caller's ARN holds in a lab. // aws-behaviours I9
 const CALLER: &str = ":assumed-role/voclabs/";
 /// The role that every lab has. // aws-behaviours I8
-const ROLE: &str = "LabRole";
+pub const LAB_ROLE: &str = "LabRole";
 
 /// Most invocations at once of one mapping in a lab, which has ten for everything. // aws-behaviours L16
 pub const MAX_CONCURRENCY: u32 = 5;
@@ -18,22 +18,16 @@ pub(super) fn is_caller(arn: &str) -> bool {
     arn.contains(CALLER)
 }
 
-/// ARN of the lab's role.
-///
-/// # Errors
-/// There is none. Where it may not be looked at, it is taken to be there.
-pub(super) async fn role(target: &Target) -> Result<String, TargetError> {
+/// ARN of the lab's role; none where there is none. Where it may not be looked at, it is taken to be there.
+pub(super) async fn role(target: &Target) -> Option<String> {
     let iam = aws_sdk_iam::Client::new(&target.connection.sdk_config());
     let usual = || {
         let (partition, account) = (target.partition(), &target.account);
-        format!("arn:{partition}:iam::{account}:role/{ROLE}")
+        format!("arn:{partition}:iam::{account}:role/{LAB_ROLE}")
     };
-    match iam.get_role().role_name(ROLE).send().await {
-        Ok(answer) => Ok(answer.role.map_or_else(usual, |role| role.arn)),
-        Err(error) if error.code() == Some("NoSuchEntity") => Err(TargetError::NoLabRole {
-            role: ROLE.to_owned(),
-            cause: error.message().unwrap_or_default().to_owned(),
-        }),
-        Err(_) => Ok(usual()),
+    match iam.get_role().role_name(LAB_ROLE).send().await {
+        Ok(answer) => Some(answer.role.map_or_else(usual, |role| role.arn)),
+        Err(error) if error.code() == Some("NoSuchEntity") => None,
+        Err(_) => Some(usual()),
     }
 }

@@ -18,7 +18,7 @@ pub use capabilities::{Capabilities, Deadlines, Parallel};
 pub use clients::Clients;
 pub use connection::Connection;
 pub use error::TargetError;
-pub use lab::MAX_CONCURRENCY as LAB_CONCURRENCY;
+pub use lab::{LAB_ROLE, MAX_CONCURRENCY as LAB_CONCURRENCY};
 pub use probe::{Product, ProductName};
 pub use row::{Credentials, EMBEDDED, ROWS, Secret, TargetRow, row, rows};
 
@@ -119,6 +119,9 @@ impl Target {
         match self.region() {
             region if region.starts_with("cn-") => "aws-cn",
             region if region.starts_with("us-gov-") => "aws-us-gov",
+            region if region.starts_with("eusc-") => "aws-eusc",
+            region if region.starts_with("us-iso-") => "aws-iso",
+            region if region.starts_with("us-isob-") => "aws-iso-b",
             _ => "aws",
         }
     }

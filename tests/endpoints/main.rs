@@ -118,6 +118,10 @@ const PARTS: &[Part] = &[
     ("session", session::as_recorded),
     ("templates", templates::deployed_and_changed),
     ("broken_template", templates::failed_and_made_anew),
+    (
+        "stores_of_templates",
+        templates::what_is_in_a_template_is_the_templates,
+    ),
     ("redrive", redrive::interrupted_at_any_call),
     ("matrix", matrix::faults),
     (POLICIES, policies::enough_and_not_more),

@@ -6,7 +6,7 @@ use pipectl_testkit::probe::{element, expect};
 use serde_json::Value;
 
 use super::Stage;
-use super::project::Project;
+use super::project::{Project, actions};
 
 /// Logical id of the template in the stack.
 const ID: &str = "templates.observability";
@@ -142,4 +142,104 @@ fn described(project: &Project<'_>) -> Option<String> {
         return None;
     }
     Some(expect(Ok(answer)).text())
+}
+
+/// A template with stores, a secret and an output.
+const STORES: &str = "\
+Description: zu spät
+Parameters:
+  Label: { Type: String, Default: a }
+  Secret: { Type: String, NoEcho: true }
+Resources:
+  Buffer: { Type: AWS::SQS::Queue }
+  Topic: { Type: AWS::SNS::Topic, Properties: { DisplayName: !Ref Label } }
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+Outputs:
+  Label: { Value: !Ref Label }
+";
+const WITH_STORES: &str = "\
+stack: inner
+functions:
+  f: { artifact: f.zip, environment: { LABEL: '${templates.observability.outputs.Label}' } }
+templates:
+  observability:
+    file: templates/stores.yaml
+    parameters: { Label: a, Secret: hidden-word }
+";
+
+/// aws-behaviours F2, F5, F8
+pub fn what_is_in_a_template_is_the_templates(stage: &Stage<'_>) {
+    if !stage.row.makes_dashboards {
+        println!(
+            "{}: not tried: updates of templates do nothing there",
+            stage.row.name
+        );
+        return;
+    }
+    let project = Project::with_zips(stage, "inner");
+    project.env.write("f.zip", &stage.artifacts.idle[0]);
+    let stack = |stack: &str| project.env.write("stacks/log-pipeline.yaml", stack);
+    project.env.write("templates/stores.yaml", STORES);
+    stack(WITH_STORES);
+    project.up();
+    // The queue and the table are called as ours are, and have our tags: they are the template's all the same.
+    assert_eq!(project.up(), []);
+    // The description is nothing that CloudFormation changes.
+    project
+        .env
+        .write("templates/stores.yaml", STORES.replace("zu", "viel zu"));
+    assert_eq!(project.up(), []);
+
+    // Who refers to an output has the new one in the same run.
+    let relabelled = WITH_STORES.replace("Label: a", "Label: b");
+    stack(&relabelled);
+    let updates = |ids: &[&str]| super::project::updates(ids);
+    let planned = project.run(&["plan", "--output", "json"]).expect_success();
+    assert!(
+        !planned.stdout.contains("hidden-word"),
+        "{}",
+        planned.stdout
+    );
+    let mut done = project.up();
+    done.sort();
+    assert_eq!(done, updates(&["functions.f", ID]));
+    assert_eq!(variable(&project), "b");
+    assert_eq!(project.up(), []);
+
+    // Nobody loses a table without having agreed.
+    let (before, after) = STORES.split_once("  Table:").expect("a table");
+    let (_, outputs) = after.split_once("Outputs:").expect("outputs");
+    let without = format!("{before}Outputs:{outputs}");
+    project.env.write("templates/stores.yaml", without);
+    let refused = project.json_of(&["up"], 77).to_string();
+    assert!(
+        refused.contains("Table (AWS::DynamoDB::Table)"),
+        "{refused}"
+    );
+    let mut gone = actions(&project.json(&["up", "--force"]));
+    gone.sort();
+    // The function's output might have been another one.
+    assert_eq!(gone, updates(&["functions.f", ID]));
+    assert_eq!(project.up(), []);
+
+    assert!(project.json_of(&["down"], 77).to_string().contains(ID));
+    let _ = project.json(&["down", "--force"]);
+    assert_eq!(described(&project), None, "nothing is left");
+}
+
+/// The variable of the function.
+fn variable(project: &Project<'_>) -> String {
+    let path = format!(
+        "/2015-03-31/functions/{}/configuration",
+        project.physical("f")
+    );
+    let answer = expect(project.probe().lambda("GET", &path, &Value::Null));
+    let found = pipectl_testkit::probe::parsed(&answer);
+    let value = found["Environment"]["Variables"]["LABEL"].as_str();
+    value.unwrap_or_default().to_owned()
 }

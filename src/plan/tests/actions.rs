@@ -1,4 +1,5 @@
 use super::*;
+use crate::resource::attrs::Owner;
 
 #[test]
 fn what_is_absent_is_created() {
@@ -120,6 +121,7 @@ fn what_is_within_a_replaced_resource_is_made_anew() {
         .traits(|_| Traits {
             fixed_fields: &["key"],
             shown_when_made: &[],
+            never_adopted: false,
             stores_data: false,
         })
         .up();
@@ -269,4 +271,67 @@ fn what_may_not_be_read_is_no_drift() {
     let plan = one(Observed::Owned(found.clone())).up();
     assert_eq!(only(&plan).0, Action::Keep);
     assert_eq!(found.unread.len(), 2, "and it is known that nobody looked");
+}
+
+#[test]
+fn a_kind_that_is_never_adopted_is_refused() {
+    let plan = one(Observed::Unowned(foreign(1, &[])))
+        .traits(|_| Traits {
+            never_adopted: true,
+            ..Traits::default()
+        })
+        .consent(true, true)
+        .up();
+    assert_eq!(refusal(&plan).1, Remedy::Rename);
+}
+
+#[test]
+fn a_function_whose_role_is_made_anew_is_sent_again() {
+    let id = |kind| LogicalId::new(kind, "f");
+    let role = Wanted::new(id(Kind::Role), Identity::default());
+    let function = Wanted::new(id(Kind::Function), Identity::default()).after(id(Kind::Role));
+    let mut case = Case::new(vec![role, function]);
+    let observed = Observed::Owned(Live::default());
+    case.survey
+        .observed
+        .insert(id(Kind::Function), observed.clone());
+    let plan = case.up();
+    let step = plan
+        .steps
+        .iter()
+        .find(|step| step.id.kind == Kind::Function);
+    let step = step.expect("a step");
+    assert_eq!(
+        (step.action, step.why.as_str()),
+        (Action::Update, "its role is made anew")
+    );
+    let live = step.live.as_ref().expect("what is live");
+    assert!(
+        live.attrs.contains_key("state"),
+        "so that all of it is sent"
+    );
+    case.survey.observed.insert(id(Kind::Role), observed);
+    assert!(
+        case.up().is_empty(),
+        "with the role that it has, nothing is to do"
+    );
+}
+
+/// aws-behaviours F8
+#[test]
+fn what_cloudformation_made_is_not_ours_whatever_its_tags() {
+    let of_cloudformation = foreign(
+        1,
+        &[(TAG_STACK, "s"), ("aws:cloudformation:stack-name", "s-t")],
+    );
+    assert_eq!(
+        of_cloudformation.owner(),
+        Owner::CloudFormation("s-t".to_owned())
+    );
+    // Some endpoints do not show its tags; ours tell that they are a template's.
+    let passed_on = foreign(1, &[(TAG_STACK, "s"), ("pipectl:id", "templates.t")]);
+    assert_eq!(
+        passed_on.tagged_id(),
+        Some(LogicalId::new(Kind::Template, "t"))
+    );
 }

@@ -65,6 +65,7 @@ fn fixed_key(_: Kind) -> Traits {
     Traits {
         fixed_fields: &["key"],
         shown_when_made: &["policy"],
+        never_adopted: false,
         stores_data: false,
     }
 }
@@ -73,6 +74,7 @@ fn store(_: Kind) -> Traits {
     Traits {
         fixed_fields: &["key"],
         shown_when_made: &["policy"],
+        never_adopted: false,
         stores_data: true,
     }
 }

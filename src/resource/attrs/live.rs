@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Applied, Attrs, Identity, TAG_APPLIED, TAG_STACK, Tags, Wanted};
+use super::{Applied, Attrs, Identity, TAG_APPLIED, TAG_ID, TAG_STACK, Tags, Wanted};
 use crate::stack::model::LogicalId;
 
 /// Tag that CloudFormation puts on what it made. // aws-behaviours F8
@@ -28,6 +28,9 @@ pub struct Live {
     /// Fields that may not be read here: they are taken to be as wanted. // aws-behaviours I8
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub unread: BTreeSet<String>,
+    /// Fields whose values the target keeps to itself: they cannot be compared.
+    #[serde(skip)]
+    pub hidden: BTreeSet<String>,
     /// All tags; none where the kind has no tags or the endpoint does not tell them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Tags>,
@@ -63,11 +66,17 @@ impl Live {
     /// Whose it is, by its tags.
     pub fn owner(&self) -> Owner {
         let tag = |key: &str| self.tags.as_ref().and_then(|tags| tags.get(key)).cloned();
-        match (tag(TAG_STACK), tag(TAG_CLOUDFORMATION)) {
-            (Some(stack), _) => Owner::Stack(stack),
-            (None, Some(stack)) => Owner::CloudFormation(stack),
+        // What CloudFormation made is CloudFormation's, also where it passed our tags on.
+        match (tag(TAG_CLOUDFORMATION), tag(TAG_STACK)) {
+            (Some(stack), _) => Owner::CloudFormation(stack),
+            (None, Some(stack)) => Owner::Stack(stack),
             (None, None) => Owner::Nobody,
         }
+    }
+
+    /// The logical id that its tag says.
+    pub fn tagged_id(&self) -> Option<LogicalId> {
+        self.tags.as_ref()?.get(TAG_ID)?.parse().ok()
     }
 }
 

@@ -72,6 +72,9 @@ pub type Tags = BTreeMap<String, String>;
 /// Field of a function: invocations at once that are set aside for it.
 pub const RESERVED_CONCURRENCY: &str = "reserved_concurrency";
 
+/// Field that is there when a resource has to be sent or made anew, and that nobody wants.
+pub const STATE: &str = "state";
+
 /// Tag that names the stack a resource belongs to.
 pub const TAG_STACK: &str = "pipectl:stack";
 /// Tag that names the logical id of a resource.
@@ -195,6 +198,15 @@ impl Wanted {
     /// Does it need the other one in any way?
     pub fn needs(&self, id: &LogicalId) -> bool {
         self.depends_on.contains(id) || self.uses.contains(id)
+    }
+
+    /// What its texts refer to.
+    pub fn references(&self) -> impl Iterator<Item = &LogicalId> {
+        let texts = self.attrs.values().filter_map(|want| match want {
+            Want::Text(text) => Some(text.references()),
+            Want::Value(_) => None,
+        });
+        texts.flatten().map(|reference| &reference.id)
     }
 
     /// References whose value is not among the identities yet.
@@ -391,6 +403,7 @@ pub fn compare(wanted: &Resolved, live: &Live, stack: &str) -> Vec<Change> {
     let applied = live.applied();
     let mut changes: Vec<Change> = differing(wanted, &live.attrs)
         .into_iter()
+        .filter(|field| !live.hidden.contains(field))
         .map(|field| {
             let (from, to) = (live.attrs.get(&field), wanted.attrs.get(&field));
             let origin = applied

@@ -46,7 +46,14 @@ const HIDDEN: &str = "(hidden)";
 
 /// The value of a field as it may be shown.
 pub(super) fn shown(field: &str, value: &Value) -> Value {
-    let Some(variable) = field.strip_prefix("environment.") else {
+    // A template says by itself which of its parameters are secrets.
+    if field.starts_with("secret_parameters.") {
+        return HIDDEN.into();
+    }
+    let named = ["environment.", "parameters."]
+        .iter()
+        .find_map(|section| field.strip_prefix(section));
+    let Some(variable) = named else {
         return value.clone();
     };
     let name = variable.to_ascii_uppercase();
