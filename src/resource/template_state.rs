@@ -55,9 +55,9 @@ const STORES: &[&str] = &[
 
 /// May a resource of this type keep data of the user's?
 pub(super) fn is_store(kind: &str) -> bool {
-    STORES.iter().any(|store| match store.ends_with("::") {
-        true => kind.starts_with(store),
-        false => kind == *store,
+    STORES.iter().any(|store| {
+        let whole_service = store.ends_with("::") && kind.starts_with(store);
+        whole_service || kind == *store
     })
 }
 
@@ -170,14 +170,14 @@ async fn why(cx: &Context, deployed: &Deployed) -> String {
     let Some(of_this) = last_events(cx, id).await else {
         return own.to_owned();
     };
-    let failed = of_this.iter().filter(|event| {
+    let mut failed = of_this.iter().filter(|event| {
         let failed = event
             .resource_status()
             .is_some_and(|status| status.as_str().ends_with("_FAILED"));
         let given_up = event.resource_status_reason().unwrap_or_default();
         failed && !given_up.contains("cancelled") && event.physical_resource_id() != Some(id)
     });
-    let first = failed.last().map(|event| {
+    let first = failed.next_back().map(|event| {
         format!(
             "{} ({}): {}",
             event.logical_resource_id().unwrap_or_default(),

@@ -118,10 +118,7 @@ const PARTS: &[Part] = &[
     ("session", session::as_recorded),
     ("templates", templates::deployed_and_changed),
     ("broken_template", templates::failed_and_made_anew),
-    (
-        "stores_of_templates",
-        templates::what_is_in_a_template_is_the_templates,
-    ),
+    ("template_stores", templates::what_it_made_is_its_own),
     ("redrive", redrive::interrupted_at_any_call),
     ("matrix", matrix::faults),
     (POLICIES, policies::enough_and_not_more),

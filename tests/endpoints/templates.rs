@@ -173,7 +173,7 @@ templates:
 ";
 
 /// aws-behaviours F2, F5, F8
-pub fn what_is_in_a_template_is_the_templates(stage: &Stage<'_>) {
+pub fn what_it_made_is_its_own(stage: &Stage<'_>) {
     if !stage.row.makes_dashboards {
         println!(
             "{}: not tried: updates of templates do nothing there",
