@@ -19,7 +19,7 @@ pub struct ConsentArgs {
     /// Take over resources that have the stack's names and belong to nobody
     #[arg(long)]
     adopt: bool,
-    /// Delete or replace buckets, queues and tables that hold data, without asking
+    /// Delete or replace buckets, queues, tables and templates that hold data, without asking
     #[arg(long)]
     force: bool,
 }

@@ -15,7 +15,7 @@ use crate::target::{embedded, record};
 /// Delete everything that the stack made on a target
 #[derive(Debug, clap::Args)]
 pub struct DownArgs {
-    /// Also delete buckets, queues and tables that hold data, without asking
+    /// Also delete buckets, queues, tables and templates that hold data, without asking
     #[arg(long)]
     force: bool,
 }

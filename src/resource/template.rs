@@ -28,10 +28,14 @@ const CAPABILITIES: &str = "capabilities";
 const PARAMETERS: &str = "parameters";
 /// Fields of parameters that are secrets begin so. What CloudFormation has of them nobody is told.
 const SECRETS: &str = "secret_parameters";
-/// Field that is there while something goes on with the stack.
+/// Field that is there while something goes on with the stack, or has to go on.
 const BUSY: &str = "in_progress";
 /// Fields of resources begin so.
 pub(super) const RESOURCES: &str = "resources";
+
+/// Status of a stack whose rollback of an update failed: only CloudFormation can go on with it, and whoever tries an
+/// update is told how. // aws-behaviours F4
+const STUCK: &str = "UPDATE_ROLLBACK_FAILED";
 
 /// What the statuses of a stack end with while something goes on with it.
 pub(super) const IN_PROGRESS: &str = "_IN_PROGRESS";
@@ -199,7 +203,13 @@ impl ResourceKind for TemplateKind {
     async fn sync(&self, cx: &Context, wanted: &Resolved, live: &Live) -> Result<(), CallError> {
         // Somebody else's change, or the one of a run that was cut, first.
         if is_busy(live) {
-            template_state::settled(cx, &live.identity.name, "template free").await?;
+            let name = &live.identity.name;
+            let deployed = template_state::free(cx, name, "template free").await?;
+            let status = deployed.stack_status().map_or("", StackStatus::as_str);
+            if template_state::is_dead_end(status) {
+                let reason = template_state::why(cx, &deployed).await;
+                return Err(CallError::ended_badly("template free", status, &reason));
+            }
         }
         let mut changes = super::differing(wanted, &live.attrs);
         changes.retain(|field| !live.hidden.contains(field));
@@ -297,7 +307,7 @@ fn live(wanted: &Attrs, deployed: Deployed, body: Option<&str>) -> Live {
     let status = deployed.stack_status().map_or("", StackStatus::as_str);
     if template_state::is_dead_end(status) {
         attrs.insert(STATE.to_owned(), status.into());
-    } else if status.ends_with(IN_PROGRESS) {
+    } else if status.ends_with(IN_PROGRESS) || status == STUCK {
         attrs.insert(BUSY.to_owned(), status.into());
     }
     let tags = deployed.tags().iter().filter_map(|tag| {

@@ -127,33 +127,38 @@ pub(super) async fn parts(cx: &Context, name: &str) -> Result<Vec<Part>, CallErr
     Ok(parts.collect())
 }
 
-/// Waits until nothing is going on with it any more; fails when it did not end well.
-pub(super) async fn settled(
+/// Waits until nothing is going on with it any more, however that ends.
+pub(super) async fn free(
     cx: &Context,
     name: &str,
     what: &'static str,
 ) -> Result<Deployed, CallError> {
     let deadline = cx.place.target.row.deadlines.template;
-    let deployed = cx
-        .wait(what, deadline, || async {
-            // One that was made a moment ago may not be seen yet.
-            let Some(deployed) = describe(cx, name).await? else {
-                return Ok(Look::NotYet("not seen".to_owned()));
-            };
-            let status = status_of(&deployed);
-            Ok(if status.ends_with(IN_PROGRESS) {
-                Look::NotYet(status.to_owned())
-            } else {
-                Look::Done(deployed)
-            })
+    cx.wait(what, deadline, || async {
+        // One that was made a moment ago may not be seen yet.
+        let Some(deployed) = describe(cx, name).await? else {
+            return Ok(Look::NotYet("not seen".to_owned()));
+        };
+        let status = status_of(&deployed);
+        Ok(if status.ends_with(IN_PROGRESS) {
+            Look::NotYet(status.to_owned())
+        } else {
+            Look::Done(deployed)
         })
-        .await?;
+    })
+    .await
+}
+
+/// Waits until what was begun is done; fails when it did not end well.
+pub(super) async fn settled(
+    cx: &Context,
+    name: &str,
+    what: &'static str,
+) -> Result<Deployed, CallError> {
+    let deployed = free(cx, name, what).await?;
     match status_of(&deployed) {
         "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Ok(deployed),
-        bad => {
-            let reason = why(cx, &deployed).await;
-            Err(CallError::ended_badly(what, bad, &reason))
-        }
+        bad => Err(CallError::ended_badly(what, bad, &why(cx, &deployed).await)),
     }
 }
 
@@ -162,7 +167,7 @@ fn status_of(deployed: &Deployed) -> &str {
 }
 
 /// The first thing that failed: what comes after it was given up because of it.
-async fn why(cx: &Context, deployed: &Deployed) -> String {
+pub(super) async fn why(cx: &Context, deployed: &Deployed) -> String {
     let own = deployed.stack_status_reason().unwrap_or_default();
     let Some(id) = deployed.stack_id() else {
         return own.to_owned();

@@ -9,6 +9,7 @@ mod world;
 use std::time::Duration;
 
 use pipectl::stack::model::Kind;
+use pipectl::wait;
 use pipectl_testkit::simulated::Delays;
 
 use world::{LARGE, Run, World};
@@ -156,6 +157,42 @@ async fn an_up_right_after_a_down_waits_for_names_of_queues_side_by_side() {
         down.took + AWS.function + late,
     );
     assert!(up.took < kept + AWS.role + AWS.function, "{:?}", up.took);
+}
+
+/// aws-behaviours L6, I6
+#[tokio::test(start_paused = true)]
+async fn two_ups_at_once_wait_for_what_the_other_one_makes() {
+    let world = World::new().await;
+    let (one, other) = tokio::join!(world.up("one"), world.up("one"));
+    one.print("one of two ups");
+    other.print("the other one");
+    // Both end when the template, which one of them made, is there for both.
+    assert!(one.took >= AWS.stack && other.took >= AWS.stack);
+    world.settle().await;
+    assert_eq!(world.up("one").await.changes, 0, "nothing is there twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_cut_run_left_in_progress_is_waited_for() {
+    let world = World::new().await;
+    // Cut while the template is being made.
+    let soon = AWS.call * 20;
+    assert!(wait::at_most(soon, world.up("one")).await.is_none());
+    let up = world.up("one").await;
+    up.print("up after a cut up");
+    assert!(up.took + soon >= AWS.stack, "{:?}", up.took);
+    world.settle().await;
+    assert_eq!(world.up("one").await.changes, 0);
+    // And while it is being deleted.
+    assert!(wait::at_most(soon, world.down()).await.is_none());
+    let up = world.up("one").await;
+    up.print("up after a cut down");
+    world.settle().await;
+    assert_eq!(
+        world.up("one").await.changes,
+        0,
+        "it was made again, and stays"
+    );
 }
 
 #[tokio::test(start_paused = true)]

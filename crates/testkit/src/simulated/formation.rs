@@ -118,9 +118,19 @@ impl Formation {
             }
             _ => {}
         }
-        let name = name.unwrap_or_default();
-        let stack = stacks.get_mut(name).ok_or_else(|| absent(name))?;
-        self.on_stack(operation, form, name, stack)
+        // A change set that is called by its ARN needs no name of a stack.
+        let set = set_name(form);
+        let of_set = stacks
+            .iter()
+            .find(|(_, stack)| stack.change_sets.contains_key(set));
+        let of_set = of_set.map(|(name, _)| name.clone());
+        let name = match (name, of_set) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(name)) => name,
+            (None, None) => return Err(no_set(set)),
+        };
+        let stack = stacks.get_mut(&name).ok_or_else(|| absent(&name))?;
+        self.on_stack(operation, form, &name, stack)
     }
 
     fn on_stack(
@@ -130,12 +140,7 @@ impl Formation {
         name: &str,
         stack: &mut Stack,
     ) -> Result<String, Refused> {
-        // A change set is called by its ARN, too: `…:changeSet/NAME/ID`.
-        let set = form.value("ChangeSetName").unwrap_or_default();
-        let set = set
-            .split_once(":changeSet/")
-            .and_then(|(_, rest)| rest.split('/').next())
-            .unwrap_or(set);
+        let set = set_name(form);
         match operation {
             "DescribeStacks" => Ok(list("Stacks", std::iter::once(self.told(name, stack)))),
             "GetTemplate" => Ok(element("TemplateBody", Some(&stack.content.template))),
@@ -250,6 +255,14 @@ impl Formation {
             + &pairs("Tags", "", &stack.content.tags)
             + &list("Outputs", std::iter::empty())
     }
+}
+
+/// Name of the change set; it is called by its ARN, too: `…:changeSet/NAME/ID`.
+fn set_name(form: &Query) -> &str {
+    let set = form.value("ChangeSetName").unwrap_or_default();
+    set.split_once(":changeSet/")
+        .and_then(|(_, rest)| rest.split('/').next())
+        .unwrap_or(set)
 }
 
 /// What a change set asks for; what it does not name stays.
