@@ -95,7 +95,7 @@ impl ResourceKind for RoleKind {
         let roles: Vec<_> = permitted(roles)?.unwrap_or_default();
         let in_the_way = |role: &Role| {
             // Those below are of other stacks, or of this one in other regions.
-            !role.path.starts_with(super::ROLES)
+            !role.path.starts_with(super::place::ROLES)
                 && cx.place.role_in_stack(&cx.stack, &role.role_name).is_some()
         };
         let ours = roles
