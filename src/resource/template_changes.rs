@@ -87,7 +87,16 @@ async fn execute(cx: &Context, live: &Live, arn: &str) -> Result<bool, CallError
     match absent_stack(answer.map_err(failed("ExecuteChangeSet"))) {
         Ok(Some(_)) => {}
         Ok(None) => return Ok(false),
-        Err(error) if error.is("InvalidChangeSetStatus") => return Ok(false),
+        // One whose answer was lost is being executed; another one is of no use any more.
+        Err(error) if error.is("InvalidChangeSetStatus") => {
+            let is_begun = matches!(
+                execution(cx, arn).await?,
+                Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete)
+            );
+            if !is_begun {
+                return Ok(false);
+            }
+        }
         Err(error) => return Err(error),
     }
     begun(cx, &live.identity.name, arn).await?;
@@ -106,10 +115,7 @@ async fn begun(cx: &Context, stack: &str, change_set: &str) -> Result<(), CallEr
             if status.is_some_and(|status| status.as_str().ends_with(IN_PROGRESS)) {
                 return Ok(Look::Done(()));
             }
-            let call = cx.clients.cloudformation.describe_change_set();
-            let answer = call.change_set_name(change_set).send().await;
-            let found = absent_stack(answer.map_err(failed("DescribeChangeSet")))?;
-            Ok(match found.and_then(|found| found.execution_status) {
+            Ok(match execution(cx, change_set).await? {
                 Some(
                     ref status @ (ExecutionStatus::Available | ExecutionStatus::ExecuteInProgress),
                 ) => Look::NotYet(status.as_str().to_owned()),
@@ -123,13 +129,22 @@ async fn begun(cx: &Context, stack: &str, change_set: &str) -> Result<(), CallEr
     }
 }
 
+/// How far the execution of a change set is; none when it is not there any more.
+async fn execution(cx: &Context, arn: &str) -> Result<Option<ExecutionStatus>, CallError> {
+    let call = cx.clients.cloudformation.describe_change_set();
+    let answer = call.change_set_name(arn).send().await;
+    let found = absent_stack(answer.map_err(failed("DescribeChangeSet")))?;
+    Ok(found.and_then(|found| found.execution_status))
+}
+
 async fn prepare(cx: &Context, wanted: &Resolved, live: &Live) -> Result<Prepared, CallError> {
     let cloudformation = &cx.clients.cloudformation;
     let stack = &live.identity.name;
+    let name = name_of_another();
     let answer = cloudformation
         .create_change_set()
         .stack_name(stack)
-        .change_set_name(name_of_another())
+        .change_set_name(&name)
         .change_set_type(ChangeSetType::Update)
         .template_body(body(wanted))
         .set_parameters(Some(parameters(wanted)))
@@ -137,10 +152,18 @@ async fn prepare(cx: &Context, wanted: &Resolved, live: &Live) -> Result<Prepare
         .set_tags(Some(tag_list(&merged(live, &cx.tags(wanted)))))
         .send()
         .await
-        .map_err(failed("CreateChangeSet"))?;
-    let arn = answer
-        .id
-        .ok_or_else(|| CallError::missing("CreateChangeSet", "Id"))?;
+        .map_err(failed("CreateChangeSet"));
+    let id = match answer {
+        Ok(answer) => answer.id,
+        // Nobody else has that name: it is the one whose answer was lost.
+        Err(error) if error.is("AlreadyExistsException") => {
+            let call = cloudformation.describe_change_set();
+            let answer = call.stack_name(stack).change_set_name(&name).send().await;
+            answer.map_err(failed("DescribeChangeSet"))?.change_set_id
+        }
+        Err(error) => return Err(error),
+    };
+    let arn = id.ok_or_else(|| CallError::missing("CreateChangeSet", "Id"))?;
     let deadline = cx.place.target.row.deadlines.template;
     let ended = cx
         .wait("change set", deadline, || async {
