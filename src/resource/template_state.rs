@@ -134,11 +134,16 @@ pub(super) async fn free(
     what: &'static str,
 ) -> Result<Deployed, CallError> {
     let deadline = cx.place.target.row.deadlines.template;
+    let seen = AtomicBool::new(false);
     cx.wait(what, deadline, || async {
-        // One that was made a moment ago may not be seen yet.
         let Some(deployed) = describe(cx, name).await? else {
+            // One that was made a moment ago may not be seen yet; one that was seen is gone.
+            if seen.load(Ordering::Relaxed) {
+                return Err(CallError::missing("DescribeStacks", "stack any more"));
+            }
             return Ok(Look::NotYet("not seen".to_owned()));
         };
+        seen.store(true, Ordering::Relaxed);
         let status = status_of(&deployed);
         Ok(if status.ends_with(IN_PROGRESS) {
             Look::NotYet(status.to_owned())
