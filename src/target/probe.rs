@@ -13,8 +13,9 @@ use time::OffsetDateTime;
 
 use super::{Capabilities, connection};
 
-/// Longest wait for one answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for one answer. An endpoint that is busy must not be taken for another one: what is chosen for it
+/// would be taken back.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Clocks that differ by no more than this say the same: they tell whole seconds, and answers take time.
 const SAME_TIME: time::Duration = time::Duration::seconds(5);
 
