@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use aws_sdk_cloudformation::config::retry::RetryConfig;
 use aws_sdk_cloudformation::types::{ResourceStatus, Stack as Deployed, StackEvent, StackStatus};
 
 use super::error::failed;
@@ -238,13 +239,33 @@ async fn last_events(cx: &Context, id: &str) -> Option<Vec<StackEvent>> {
     Some(events)
 }
 
+/// Most times that a deletion is asked for while answers are lost.
+const MOST_TRIES: u32 = 4;
+
+/// Asks for the deletion. Where the answer is lost it is looked first whether it was begun: LocalStack lets a second
+/// deletion fail that comes while the first one is going on. // aws-behaviours §11
+async fn begin_deletion(cx: &Context, id: &str) -> Result<(), CallError> {
+    let once = aws_sdk_cloudformation::config::Builder::new().retry_config(RetryConfig::disabled());
+    for left in (0..MOST_TRIES).rev() {
+        let call = cx.clients.cloudformation.delete_stack().stack_name(id);
+        let answer = call.customize().config_override(once.clone()).send().await;
+        match absent_stack(answer.map_err(failed("DeleteStack"))) {
+            Err(error) if error.unreachable && left > 0 => {}
+            other => return other.map(|_| ()),
+        }
+        let going = describe(cx, id).await?;
+        if going.is_none_or(|stack| status_of(&stack).ends_with(IN_PROGRESS)) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
 /// Deletes it and waits until it is gone. // aws-behaviours F5
 pub(super) async fn delete(cx: &Context, identity: &Identity) -> Result<(), CallError> {
     // By its id: the name may be another one's by then.
     let id = identity.arn.as_deref().unwrap_or(&identity.name);
-    let call = cx.clients.cloudformation.delete_stack();
-    let answer = call.stack_name(id).send().await;
-    absent_stack(answer.map_err(failed("DeleteStack")))?;
+    begin_deletion(cx, id).await?;
     let deadline = cx.place.target.row.deadlines.template;
     let (begun, looks) = (AtomicBool::new(false), AtomicU32::new(0));
     let failed = cx
