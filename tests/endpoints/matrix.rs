@@ -8,11 +8,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
-use pipectl_testkit::{Fault, FaultKind, FaultProxy, Transcript};
+use pipectl_testkit::{Fault, FaultKind, FaultProxy, Transcript, until};
 
 use super::Stage;
 use super::inventory::inventory;
-use super::project::{Project, actions};
+use super::project::{PATIENCE, Project, actions};
 
 /// Stacks that are at work at once: most of their time is spent in waits.
 const AT_ONCE: usize = 4;
@@ -154,7 +154,16 @@ impl<'s> Cell<'s> {
     /// `down`, after which nothing may be there.
     fn leave(&self) -> Result<(), String> {
         whole("down", self.go(Run::Down))?;
-        let left = inventory(&self.project.probe(), &self.project.name);
+        // A mapping is Deleting until the last poll of its queue has ended, and nobody waits for that.
+        let left = until("no mapping is left", PATIENCE, || {
+            let left = inventory(&self.project.probe(), &self.project.name);
+            let is_going = |one: &String| one.starts_with("mapping of ");
+            if !left.is_empty() && left.iter().all(is_going) {
+                Err(format!("{left:?}"))
+            } else {
+                Ok(left)
+            }
+        });
         if left.is_empty() {
             Ok(())
         } else {
