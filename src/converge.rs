@@ -7,7 +7,7 @@ use crate::observe::{self, ObserveError};
 use crate::plan::{
     self, Action, Consent, Plan, Purpose, Refusal, Remedy, Request, Step, Traits, Violation,
 };
-use crate::resource::{self, Change, Context, Identities, Place, Survey, Wanted};
+use crate::resource::{self, Change, Context, Identities, Place, Preview, Survey, Wanted};
 use crate::stack::model::{Kind, LogicalId, Stack};
 
 /// A plan with all that it was made from.
@@ -62,6 +62,8 @@ pub async fn propose(
     }
     if proposal.plan.refusals.is_empty() {
         proposal.preview(cx).await.map_err(NoPlan::Unread)?;
+        // What followed from that is checked as every plan is.
+        proposal.checked()?;
     }
     Ok(proposal)
 }
@@ -101,12 +103,18 @@ impl Proposal {
             Purpose::Up => plan::up(&request),
             Purpose::Down => plan::down(&request),
         };
-        let violations = plan::check(&plan, &request, self.purpose);
-        if !violations.is_empty() {
-            return Err(NoPlan::Inconsistent(violations));
-        }
         self.plan = plan;
+        self.checked()?;
         Ok(self)
+    }
+
+    /// What must hold of every plan holds of this one.
+    fn checked(&self) -> Result<(), NoPlan> {
+        let violations = plan::check(&self.plan, &self.request(), self.purpose);
+        if violations.is_empty() {
+            return Ok(());
+        }
+        Err(NoPlan::Inconsistent(violations))
     }
 
     fn request(&self) -> Request<'_> {
@@ -123,20 +131,25 @@ impl Proposal {
     /// Asks what updates would do inside of what only the target can look into, and makes of the plan what
     /// follows from that.
     async fn preview(&mut self, cx: &Context) -> Result<(), Vec<ObserveError>> {
+        let (wanted, identities) = (&self.wanted, &self.identities);
+        let updates = self.plan.steps.iter_mut();
+        let updates = updates.filter(|step| step.action == Action::Update);
+        let asked = updates.filter_map(|step| {
+            let wanted = wanted.iter().find(|wanted| wanted.id == step.id)?;
+            let resolved = wanted.resolve(identities);
+            let kind = resource::of(step.id.kind).filter(|_| resolved.unknown.is_empty())?;
+            Some(async move {
+                let told = match &mut step.live {
+                    Some(live) => kind.preview(cx, &resolved, live).await,
+                    None => Ok(Preview::default()),
+                };
+                (step, told)
+            })
+        });
         let mut errors = Vec::new();
         let mut refused = Vec::new();
-        for step in &mut self.plan.steps {
-            let wanted = self.wanted.iter().find(|wanted| wanted.id == step.id);
-            let (Action::Update, Some(wanted), Some(live)) = (step.action, wanted, &mut step.live)
-            else {
-                continue;
-            };
-            let resolved = wanted.resolve(&self.identities);
-            let kind = resource::of(step.id.kind).filter(|_| resolved.unknown.is_empty());
-            let Some(kind) = kind else {
-                continue;
-            };
-            match kind.preview(cx, &resolved, live).await {
+        for (step, told) in futures::future::join_all(asked).await {
+            match told {
                 Ok(preview) if preview.nothing => {
                     step.action = Action::Keep;
                     step.changes.clear();

@@ -286,12 +286,8 @@ pub(super) async fn delete(cx: &Context, identity: &Identity) -> Result<(), Call
     match failed {
         None => Ok(()),
         Some(deployed) => {
-            let reason = why(cx, &deployed).await;
-            Err(CallError::ended_badly(
-                "template gone",
-                "DELETE_FAILED",
-                &reason,
-            ))
+            let (state, reason) = (status_of(&deployed), why(cx, &deployed).await);
+            Err(CallError::ended_badly("template gone", state, &reason))
         }
     }
 }

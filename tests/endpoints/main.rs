@@ -48,6 +48,8 @@ struct Row {
     cuts_every_write: bool,
     /// Does its CloudFormation make dashboards? // aws-behaviours §11
     makes_dashboards: bool,
+    /// Does an update of a template change what is in it? // aws-behaviours §11
+    updates_templates: bool,
     /// A resource of a template that it fails to make.
     breaks_templates: &'static str,
     /// Is every call held to what its caller is allowed? Such an endpoint tries [`POLICIES`] and nothing else, and
@@ -67,6 +69,7 @@ const ROWS: &[Row] = &[
         deletes_twice: false,
         cuts_every_write: true,
         makes_dashboards: true,
+        updates_templates: true,
         breaks_templates: "{ Type: AWS::CloudWatch::Alarm, DependsOn: Topic, Properties: { EvaluationPeriods: 1 } }",
         enforces_iam: false,
         after_update: Duration::ZERO,
@@ -79,6 +82,7 @@ const ROWS: &[Row] = &[
         deletes_twice: true,
         cuts_every_write: false,
         makes_dashboards: false,
+        updates_templates: false,
         breaks_templates: "{ Type: AWS::SNS::Subscription, Properties: { Protocol: pigeon, TopicArn: !Ref Topic } }",
         enforces_iam: false,
         after_update: Duration::from_millis(2_500),
@@ -91,6 +95,7 @@ const ROWS: &[Row] = &[
         deletes_twice: false,
         cuts_every_write: true,
         makes_dashboards: true,
+        updates_templates: true,
         breaks_templates: "",
         enforces_iam: true,
         after_update: Duration::ZERO,
@@ -118,7 +123,7 @@ const PARTS: &[Part] = &[
     ("session", session::as_recorded),
     ("templates", templates::deployed_and_changed),
     ("broken_template", templates::failed_and_made_anew),
-    ("template_stores", templates::what_it_made_is_its_own),
+    (TEMPLATE_STORES, templates::what_it_made_is_its_own),
     ("redrive", redrive::interrupted_at_any_call),
     ("matrix", matrix::faults),
     (POLICIES, policies::enough_and_not_more),
@@ -129,11 +134,17 @@ const PARTS: &[Part] = &[
 
 /// The part that is about the roles of functions.
 const POLICIES: &str = "policies";
+/// The part that changes what is in a template.
+const TEMPLATE_STORES: &str = "template_stores";
 
 impl Row {
     /// Is the part tried here?
     fn tries(&self, part: &str) -> bool {
-        self.enforces_iam == (part == POLICIES)
+        match part {
+            POLICIES => self.enforces_iam,
+            TEMPLATE_STORES => !self.enforces_iam && self.updates_templates,
+            _ => !self.enforces_iam,
+        }
     }
 }
 

@@ -69,20 +69,6 @@ impl Way {
     }
 }
 
-/// A template with the parameters of the pipeline's, and one topic: LocalStack keeps threads at work for every alarm,
-/// and with those of so many stacks answers take longer and longer.
-const TEMPLATE: &str = "\
-Parameters:
-  DeadLetterQueueName: { Type: String }
-  UploadsDeadLetterQueueName: { Type: String }
-  JobsQueueName: { Type: String }
-  TriggerFunctionName: { Type: String }
-  WorkerFunctionName: { Type: String }
-  TableName: { Type: String }
-Resources:
-  Topic: { Type: AWS::SNS::Topic, Properties: { DisplayName: !Ref UploadsDeadLetterQueueName } }
-";
-
 /// One stack behind a proxy of its own.
 struct Cell<'s> {
     project: Project<'s>,
@@ -93,7 +79,6 @@ impl<'s> Cell<'s> {
     fn new(stage: &'s Stage<'s>, name: &str) -> Self {
         let proxy = FaultProxy::start(stage.url);
         let mut project = Project::with_zips(stage, name);
-        project.env.write("templates/observability.yaml", TEMPLATE);
         proxy.url().clone_into(&mut project.url);
         let cell = Self { project, proxy };
         cell.code(0);

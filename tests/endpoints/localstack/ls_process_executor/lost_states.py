@@ -7,6 +7,7 @@ than the next call of a deployment, so it happens; with Docker it is rare.
 """
 
 import dataclasses
+import functools
 import threading
 
 from localstack.aws.api.lambda_ import LastUpdateStatus, State
@@ -19,7 +20,9 @@ LOOKS = (0.05, 0.5, 2.0)
 STATUS = {State.Active: LastUpdateStatus.Successful, State.Failed: LastUpdateStatus.Failed}
 
 
+@functools.cache
 def write_again() -> None:
+    """Only the first call does anything: plugins are loaded once for every function."""
     original = LambdaService.update_version_state
 
     def update_version_state(self, function_version, new_state):
