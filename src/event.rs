@@ -267,6 +267,50 @@ pub enum Event {
         #[serde(rename = "elapsed_ms", with = "millis")]
         elapsed: Duration,
     },
+    /// Files of a bench are done.
+    BenchProgressed {
+        /// Counted files that ended.
+        files: u64,
+        /// Of how many, where that is known.
+        of: Option<u64>,
+        /// Of them not processed.
+        failed: u64,
+        /// Files on their way.
+        on_their_way: u64,
+        /// Median from end to end so far, milliseconds.
+        p50_ms: Option<f64>,
+    },
+    /// A part of a bench is over: a size, a rate.
+    BenchStageEnded {
+        /// Which part.
+        what: String,
+        /// Counted files of it.
+        files: u64,
+        /// Of them not processed.
+        failed: u64,
+        /// Their median from end to end, milliseconds.
+        p50_ms: Option<f64>,
+    },
+    /// Something of a bench could not be read or cleaned up; its figures are there.
+    BenchLeft {
+        /// What, and why.
+        what: String,
+    },
+    /// A round of a cycle is over. Milliseconds.
+    CycleRoundEnded {
+        /// Number, from 1.
+        n: u32,
+        /// Of how many.
+        of: u32,
+        /// Making everything.
+        first_up_ms: f64,
+        /// Finding nothing to do.
+        no_op_ms: f64,
+        /// Bringing in a change of code.
+        code_change_ms: f64,
+        /// Taking everything down.
+        down_ms: f64,
+    },
     /// Dead letters of a queue were redriven or deleted.
     DeadLettersSettled {
         /// The dead letter queue.

@@ -9,6 +9,7 @@
 //! [`event`] (`tests/layering.rs` checks it).
 
 pub mod apply;
+pub mod bench;
 pub mod cli;
 pub mod converge;
 pub mod event;

@@ -112,7 +112,11 @@ fn ids_of(plan: &Plan, which: impl Fn(Action) -> bool) -> Vec<String> {
 }
 
 /// Stops the embedded target when it serves nobody any more.
-async fn stop_if_empty(stack: &Stack, cx: &Context, sink: &dyn Sink) -> Result<bool, Stop> {
+pub(super) async fn stop_if_empty(
+    stack: &Stack,
+    cx: &Context,
+    sink: &dyn Sink,
+) -> Result<bool, Stop> {
     if !cx.place.target.capabilities().self_served {
         return Ok(false);
     }

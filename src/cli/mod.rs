@@ -1,5 +1,6 @@
 //! The command line: one verb, one file. A verb's `Args` are its help; its `run` is thin.
 
+mod bench;
 mod change;
 mod dlq;
 mod doctor;
@@ -85,6 +86,7 @@ enum Command {
     Status(status::StatusArgs),
     Send(send::SendArgs),
     Results(results::ResultsArgs),
+    Bench(Box<bench::BenchArgs>),
     Doctor(doctor::DoctorArgs),
     Dlq(dlq::DlqArgs),
     Logs(logs::LogsArgs),
@@ -103,6 +105,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Send(_) => "send",
             Self::Results(_) => "results",
+            Self::Bench(_) => "bench",
             Self::Doctor(_) => "doctor",
             Self::Dlq(args) => args.name(),
             Self::Logs(_) => "logs",
@@ -182,6 +185,7 @@ async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
         Command::Status(args) => status::run(global, args, renderer, cancel).await,
         Command::Send(args) => send::run(global, args, renderer).await,
         Command::Results(args) => results::run(global, args, renderer).await,
+        Command::Bench(args) => bench::run(global, *args, renderer, cancel).await,
         Command::Doctor(args) => doctor::run(global, args, renderer).await,
         Command::Dlq(args) => dlq::run(global, args, renderer, cancel).await,
         Command::Logs(args) => logs::run(global, args, renderer, cancel).await,

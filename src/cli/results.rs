@@ -47,9 +47,14 @@ pub(super) async fn run(global: &Global, args: ResultsArgs, renderer: &Renderer)
     Ok(())
 }
 
-/// `90s`, `15m`, `6h`, `7d`.
+/// `200ms`, `90s`, `15m`, `6h`, `7d`.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let help = || format!("`{text}` is not a duration: write a number and s, m, h or d, e.g. 90s");
+    let help =
+        || format!("`{text}` is not a duration: write a number and ms, s, m, h or d, e.g. 90s");
+    if let Some(number) = text.strip_suffix("ms") {
+        let ms: u32 = number.parse().map_err(|_| help())?;
+        return Ok(Duration::from_millis(ms.into()));
+    }
     let (number, unit) =
         text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
     let number: u64 = number.parse().map_err(|_| help())?;
@@ -75,6 +80,7 @@ mod tests {
     #[test]
     fn durations_have_a_number_and_a_unit() {
         assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("200ms"), Ok(Duration::from_millis(200)));
         assert_eq!(parse_duration("7d"), Ok(Duration::from_secs(604_800)));
         for bad in [
             "",

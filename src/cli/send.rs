@@ -74,7 +74,7 @@ pub(super) fn readable(file: &Path) -> Result<(), CommandError> {
 }
 
 /// Both ends of the pipeline must be there and ours, else files would wait for nothing.
-async fn is_up(stack: &Stack, cx: &Context) -> Result<(), Stop> {
+pub(super) async fn is_up(stack: &Stack, cx: &Context) -> Result<(), Stop> {
     let pipeline = Pipeline::of(stack, &cx.place)?;
     let (wanted, _) = resource::wanted(stack, &cx.place);
     let ends: Vec<_> = wanted

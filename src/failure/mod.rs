@@ -6,6 +6,7 @@ mod next_step;
 use miette::Diagnostic;
 
 use crate::apply::StepError;
+use crate::bench::BenchError;
 use crate::exit::Exit;
 use crate::observe::ObserveError;
 use crate::operate::dead_letters::DeadLetterError;
@@ -111,6 +112,23 @@ impl Dressed for LogsError {
             Self::NoFunctions { .. } | Self::AmbiguousJob { .. } => Exit::Usage,
             Self::NoGroup { .. } => Exit::Unreachable,
             Self::NoSuchJob { .. } => Exit::Failed,
+        }
+    }
+}
+
+impl Dressed for BenchError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::BadAssert { .. } | Self::BadResults { .. } | Self::OtherResults { .. } => {
+                Exit::Usage
+            }
+            Self::Busy { .. } => Exit::Refused,
+            Self::Interrupted { .. } => Exit::Interrupted,
+            Self::Asserted { .. }
+            | Self::NothingMeasured { .. }
+            | Self::EndedEarly { .. }
+            | Self::CycleEnded { .. }
+            | Self::NotWritten { .. } => Exit::Failed,
         }
     }
 }

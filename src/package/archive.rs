@@ -159,6 +159,17 @@ fn is_artifact(file: &str, name: &str) -> bool {
         })
 }
 
+/// Writes a copy of a zip that has one file more.
+pub fn with_file(zip: &Path, copy: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    std::fs::copy(zip, copy)?;
+    let file = std::fs::File::options().read(true).write(true).open(copy)?;
+    let mut writer = ZipWriter::new_append(file)?;
+    writer.start_file(name, SimpleFileOptions::default().unix_permissions(MODE))?;
+    writer.write_all(bytes)?;
+    writer.finish()?;
+    Ok(())
+}
+
 /// Writes a file so that readers see the old content or the new one, never a part.
 pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));

@@ -92,7 +92,23 @@ impl Board {
                 let began = self.doing.as_ref().map_or(at, |(_, began)| *began);
                 self.doing = Some((format!("{queue}: {done} of {of} dead letters"), began));
             }
-            Event::ArtifactReady { .. }
+            Event::BenchProgressed {
+                files,
+                of,
+                failed,
+                on_their_way,
+                p50_ms,
+            } => {
+                let began = self.doing.as_ref().map_or(at, |(_, began)| *began);
+                let text = super::bench::progress((*files, *of), *failed, *on_their_way, *p50_ms);
+                self.doing = Some((text, began));
+            }
+            Event::CycleRoundEnded { n, of, .. } => {
+                self.doing = (n < of).then(|| (format!("round {} of {of}", n + 1), at));
+            }
+            Event::BenchStageEnded { .. }
+            | Event::BenchLeft { .. }
+            | Event::ArtifactReady { .. }
             | Event::EmbeddedStarted { .. }
             | Event::EmbeddedStopped { .. }
             | Event::Skipped { .. }

@@ -59,6 +59,38 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
                 dim(because(why, false))
             )
         }),
+        // Where nothing is live, the ends of its parts say how far it is.
+        Event::BenchProgressed {
+            files,
+            of,
+            failed,
+            on_their_way,
+            p50_ms,
+        } => {
+            verbose.then(|| super::bench::progress((*files, *of), *failed, *on_their_way, *p50_ms))
+        }
+        Event::BenchStageEnded {
+            what,
+            files,
+            failed,
+            p50_ms,
+        } => Some(super::bench::stage(what, *files, *failed, *p50_ms)),
+        Event::BenchLeft { what } => Some(format!("{} {what}", warn("left:"))),
+        Event::CycleRoundEnded {
+            n,
+            of,
+            first_up_ms,
+            no_op_ms,
+            code_change_ms,
+            down_ms,
+        } => Some(format!(
+            "{} {n} of {of}: first up {}, no-op {}, code change {}, down {}",
+            good("round"),
+            super::bench::ms(*first_up_ms),
+            super::bench::ms(*no_op_ms),
+            super::bench::ms(*code_change_ms),
+            super::bench::ms(*down_ms)
+        )),
         Event::EmbeddedStarted { endpoint, pid } => Some(format!(
             "{} the embedded target at {} (pid {pid})",
             good("started"),

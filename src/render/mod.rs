@@ -1,5 +1,6 @@
 //! The only folder that prints. stdout is data, stderr is talk; with `--output json` stdout is one
 //! envelope, or one object a line where data comes without an end, and stderr a stream of event lines.
+pub mod bench;
 mod board;
 mod dead_letters;
 pub mod human;

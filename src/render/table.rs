@@ -23,7 +23,7 @@ impl Table {
     }
 
     /// Adds a row, with a cell for each column.
-    pub fn add_row<const N: usize>(&mut self, cells: [String; N]) {
+    pub fn add_row(&mut self, cells: impl Into<Vec<String>>) {
         self.rows.push(cells.into());
     }
 

@@ -63,6 +63,14 @@ impl Address {
     }
 }
 
+impl Address {
+    /// Is it this machine, as far as the address tells?
+    pub fn is_this_machine(&self) -> bool {
+        let number = self.host.parse::<IpAddr>();
+        number.map_or_else(|_| self.is_local(), |number| number.is_loopback())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

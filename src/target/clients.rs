@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_sts::error::SdkError;
@@ -39,8 +40,16 @@ pub struct Clients {
 impl Clients {
     /// Clients for a target that answered.
     pub fn new(target: &Target) -> Self {
-        let config = target.connection.sdk_config();
-        let mut s3 = aws_sdk_s3::config::Builder::from(&config);
+        Self::with(target, &target.connection.sdk_config())
+    }
+
+    /// Clients that try nothing again: what is measured must not hide a call that failed.
+    pub fn trying_once(target: &Target) -> Self {
+        Self::with(target, &target.connection.trying_once())
+    }
+
+    fn with(target: &Target, config: &SdkConfig) -> Self {
+        let mut s3 = aws_sdk_s3::config::Builder::from(config);
         if target.capabilities().plain_s3 {
             // aws-behaviours S20
             s3 = s3
@@ -50,12 +59,12 @@ impl Clients {
         }
         Self {
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
-            sqs: aws_sdk_sqs::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            cloudformation: aws_sdk_cloudformation::Client::new(config),
         }
     }
 }

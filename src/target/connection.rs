@@ -133,6 +133,15 @@ impl Connection {
         self.config(timeouts.build(), retries)
     }
 
+    /// As [`Connection::sdk_config`], without a second try.
+    pub(super) fn trying_once(&self) -> SdkConfig {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT);
+        let once = RetryConfig::standard().with_max_attempts(1);
+        self.config(timeouts.build(), once)
+    }
+
     /// As [`Connection::sdk_config`], for a first call that shows whether anybody is there: an answer
     /// within `patience`, and no second try.
     pub(super) fn first_call(&self, patience: Duration) -> SdkConfig {

@@ -14,6 +14,8 @@ mod row;
 
 use std::sync::Arc;
 
+use crate::stack::Address;
+
 pub use capabilities::{Capabilities, Deadlines, Parallel};
 pub use clients::Clients;
 pub use connection::Connection;
@@ -97,6 +99,12 @@ impl Target {
     pub fn place(&self) -> String {
         self.endpoint()
             .map_or_else(|| format!("AWS in {}", self.region()), str::to_owned)
+    }
+
+    /// Does it run by this machine's clock?
+    pub fn is_on_this_machine(&self) -> bool {
+        let address = self.endpoint().and_then(Address::parse);
+        address.is_some_and(|address| address.is_this_machine())
     }
 
     /// What time it is by its clock.

@@ -8,6 +8,7 @@ pub mod dynamodb;
 mod key;
 mod record;
 mod result;
+pub mod sample;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

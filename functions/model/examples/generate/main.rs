@@ -3,10 +3,10 @@
 //! The same arguments give the same bytes on every machine; `samples/` is made by it and
 //! `tests/samples.rs` compares.
 
-mod lines;
-
 use std::io::Write;
 use std::process::ExitCode;
+
+use model::sample::{SEED, sample};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let written = match asked {
         Some((count, malformed)) => std::io::stdout()
             .lock()
-            .write_all(lines::sample(count, malformed).as_bytes()),
+            .write_all(sample(SEED, count, malformed).as_bytes()),
         None => Err(std::io::Error::other("usage: generate LINES [malformed]")),
     };
     match written {

@@ -1,12 +1,13 @@
 //! The lines of a sample log, drawn from a seeded generator of our own, so that no release of a
-//! dependency can change the files.
+//! dependency can change the files: those of `samples/`, and what is measured with.
 
 use std::fmt::Write;
 
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
-const SEED: u64 = 0x5EED_1065;
+/// The seed of the files in `samples/`.
+pub const SEED: u64 = 0x5EED_1065;
 const FIRST: OffsetDateTime = datetime!(2026-11-02 08:00 UTC);
 
 /// Of every ten lines this one (from zero) is malformed where malformed lines are asked for.
@@ -66,9 +67,9 @@ impl Lcg {
 }
 
 /// A log of `count` lines. With `malformed`, every tenth line is one that no reader may take for a
-/// record.
-pub fn sample(count: usize, malformed: bool) -> String {
-    let mut random = Lcg(SEED);
+/// record. The same seed gives the same bytes.
+pub fn sample(seed: u64, count: usize, malformed: bool) -> String {
+    let mut random = Lcg(seed);
     let mut moment = FIRST;
     let mut text = String::with_capacity(count * 240);
     for index in 0..count {
@@ -117,7 +118,7 @@ fn line(random: &mut Lcg, moment: OffsetDateTime) -> String {
     };
     let mut line = format!(
         "{{\"timestamp\":\"{}\",\"level\":\"{level}\",\"service\":\"{}\",\"message\":{},\"request_id\":\"{:012x}{:04x}\",\"user_id\":\"u-{:05}\",\"status\":{status}",
-        model::timestamp(moment),
+        crate::timestamp(moment),
         random.pick(SERVICES),
         serde_json::Value::from(message),
         random.next() & 0xFFFF_FFFF_FFFF,

@@ -1,0 +1,229 @@
+//! The files of a run: its rows as CSV, its summary as JSON, under the target's name for whoever wants the
+//! latest, and with the moment in the name for whoever keeps them.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::cycle::{CycleSummary, Round};
+use super::error::BenchError;
+use super::row::Row;
+use super::settings::Method;
+use super::summary::Summary;
+use crate::package::replace;
+
+/// Where a run's files are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Files {
+    /// Its rows.
+    pub results: PathBuf,
+    /// Its summary.
+    pub summary: PathBuf,
+    /// The same under the name of the latest run; none of one that did not come to its end, which replaces none
+    /// that did.
+    pub latest: Option<(PathBuf, PathBuf)>,
+}
+
+/// Paths of the latest run of a target.
+pub fn latest(directory: &Path, target: &str, method: &Method) -> (PathBuf, PathBuf) {
+    named(directory, target, method, "latest")
+}
+
+fn named(directory: &Path, target: &str, method: &Method, when: &str) -> (PathBuf, PathBuf) {
+    let suffix = method.suffix();
+    (
+        directory.join(format!("results_{target}{suffix}_{when}.csv")),
+        directory.join(format!("summary_{target}{suffix}_{when}.json")),
+    )
+}
+
+/// Writes a run. Each file is complete or not there.
+pub fn write(directory: &Path, rows: &[Row], summary: &Summary) -> Result<Files, BenchError> {
+    let (target, method) = (&summary.run.target, &summary.run.settings.method);
+    let written = Written {
+        csv: csv_of(rows, Row::COLUMNS)?,
+        json: json_of(directory, summary)?,
+        complete: summary.complete,
+        id: &summary.run.id,
+    };
+    written.put(directory, |when| named(directory, target, method, when))
+}
+
+/// Writes the rounds of a cycle, as [`write`] does a run.
+pub fn write_cycle(
+    directory: &Path,
+    rounds: &[Round],
+    summary: &CycleSummary,
+) -> Result<Files, BenchError> {
+    let written = Written {
+        csv: csv_of(rounds, Round::COLUMNS)?,
+        json: json_of(directory, summary)?,
+        complete: summary.complete,
+        id: &summary.id,
+    };
+    let name = |when: &str| {
+        (
+            directory.join(format!("results_{}_cycle_{when}.csv", summary.target)),
+            directory.join(format!("summary_{}_cycle_{when}.json", summary.target)),
+        )
+    };
+    written.put(directory, name)
+}
+
+/// The content of both files.
+struct Written<'a> {
+    csv: Vec<u8>,
+    json: Vec<u8>,
+    complete: bool,
+    id: &'a str,
+}
+
+impl Written<'_> {
+    /// Under the names that `name` gives: of the moment, and, where the run came to its end, of the latest.
+    fn put(
+        &self,
+        directory: &Path,
+        name: impl Fn(&str) -> (PathBuf, PathBuf),
+    ) -> Result<Files, BenchError> {
+        std::fs::create_dir_all(directory).map_err(|error| not_written(directory, &error))?;
+        let put = |(results, summary): &(PathBuf, PathBuf)| {
+            for (path, bytes) in [(results, &self.csv), (summary, &self.json)] {
+                replace(path, bytes).map_err(|error| not_written(path, &error))?;
+            }
+            Ok::<_, BenchError>(())
+        };
+        let (id, end) = (self.id, if self.complete { "" } else { "_partial" });
+        let (results, summary) = name(&format!("{id}{end}"));
+        let dated = (results, summary);
+        put(&dated)?;
+        let latest = self.complete.then(|| name("latest"));
+        if let Some(latest) = &latest {
+            put(latest)?;
+        }
+        Ok(Files {
+            results: dated.0,
+            summary: dated.1,
+            latest,
+        })
+    }
+}
+
+fn not_written(path: &Path, error: &std::io::Error) -> BenchError {
+    BenchError::NotWritten {
+        path: path.to_owned(),
+        cause: error.to_string(),
+    }
+}
+
+fn json_of(directory: &Path, summary: &impl Serialize) -> Result<Vec<u8>, BenchError> {
+    let json = serde_json::to_vec_pretty(summary);
+    let mut json = json.map_err(|error| not_written(directory, &error.into()))?;
+    json.push(b'\n');
+    Ok(json)
+}
+
+/// With the header, also without a row.
+fn csv_of<T: Serialize>(rows: &[T], columns: &[&str]) -> Result<Vec<u8>, BenchError> {
+    let failed = |cause: csv::Error| not_written(Path::new("results"), &cause.into());
+    let mut writer = csv::WriterBuilder::new()
+        .has_headers(false)
+        .from_writer(Vec::new());
+    writer.write_record(columns).map_err(failed)?;
+    for row in rows {
+        writer.serialize(row).map_err(failed)?;
+    }
+    let bytes = writer.into_inner();
+    bytes.map_err(|error| not_written(Path::new("results"), &error.into_error()))
+}
+
+/// Reads a results file.
+pub fn read_rows(path: &Path) -> Result<Vec<Row>, BenchError> {
+    let bad = |line: Option<u64>, cause: String| BenchError::BadResults {
+        path: path.to_owned(),
+        line: line.map_or_else(String::new, |line| format!(" line {line}:")),
+        cause,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| bad(None, error.to_string()))?;
+    if !text.ends_with('\n') {
+        let last = text.lines().count() as u64;
+        return Err(bad(Some(last), "the file ends within this line".to_owned()));
+    }
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows = reader.deserialize().map(|row| {
+        row.map_err(|error: csv::Error| {
+            bad(error.position().map(csv::Position::line), error.to_string())
+        })
+    });
+    rows.collect()
+}
+
+/// Reads a summary file.
+pub fn read_summary(path: &Path) -> Result<Summary, BenchError> {
+    let bad = |cause: String| BenchError::BadResults {
+        path: path.to_owned(),
+        line: String::new(),
+        cause,
+    };
+    let bytes = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))
+}
+
+/// The summary that lies beside a results file.
+pub fn summary_beside(results: &Path) -> Option<PathBuf> {
+    let name = results.file_name()?.to_str()?;
+    let rest = name.strip_prefix("results_")?.strip_suffix(".csv")?;
+    Some(results.with_file_name(format!("summary_{rest}.json")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::{Fate, Phase};
+    use super::*;
+
+    fn rows() -> Vec<Row> {
+        let mut one = Row::new(
+            1,
+            Phase::Warmup,
+            100,
+            23_000,
+            "logs/bench/a,\"b\".ndjson".to_owned(),
+        );
+        one.fate = Fate::Done;
+        one.end_to_end_ms = Some(6.123);
+        one.upload_ms = Some(0.1 + 0.2);
+        one.trigger_cold = Some(false);
+        let two = Row::new(2, Phase::Measured, 500, 1, "k".to_owned());
+        vec![one, two]
+    }
+
+    #[test]
+    fn rows_read_again_are_the_same() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("results_embedded_latest.csv");
+        for rows in [rows(), Vec::new()] {
+            std::fs::write(&path, csv_of(&rows, Row::COLUMNS).expect("CSV")).expect("written");
+            assert_eq!(read_rows(&path).expect("rows"), rows);
+        }
+        let beside = summary_beside(&path).expect("a name");
+        assert!(beside.ends_with("summary_embedded_latest.json"));
+    }
+
+    #[test]
+    fn what_was_cut_off_or_changed_is_told_with_its_line() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("results.csv");
+        let whole = String::from_utf8(csv_of(&rows(), Row::COLUMNS).expect("CSV")).expect("text");
+        let line_of = |text: &str| {
+            std::fs::write(&path, text).expect("written");
+            let error = read_rows(&path).expect_err("it is bad");
+            let BenchError::BadResults { line, .. } = error else {
+                panic!("{error}");
+            };
+            line
+        };
+        assert_eq!(line_of(&whole[..whole.len() - 9]), " line 3:");
+        assert_eq!(line_of(&whole.replace(",23000,", ",many,")), " line 2:");
+        let fewer = format!("{}\n", whole.trim_end().rsplit_once(',').expect("fields").0);
+        assert_eq!(line_of(&fewer), " line 3:");
+    }
+}

@@ -1,0 +1,61 @@
+//! `pipectl bench --from CSV`: the summary of a run again, made of its rows.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::super::{Ended, Stop};
+use crate::bench::gate::Term;
+use crate::bench::store::{read_rows, read_summary, summary_beside};
+use crate::bench::{BenchError, Figures, Summary};
+use crate::render::{Renderer, bench as words};
+
+#[derive(Debug, Serialize)]
+struct ReadData {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Are the figures those that the run wrote?
+    as_written: bool,
+}
+
+pub(super) fn run(results: &Path, terms: &[Term], renderer: &Renderer) -> Ended {
+    let rows = read_rows(results)?;
+    // The method and the seed are in the summary, and how many rows there were.
+    let beside = summary_beside(results).ok_or_else(|| BenchError::BadResults {
+        path: results.to_owned(),
+        line: String::new(),
+        cause: "its name is not `results_….csv`, so that its summary cannot be found".to_owned(),
+    })?;
+    let mut summary = read_summary(&beside)?;
+    if rows.len() != summary.rows {
+        return Err(BenchError::OtherResults {
+            path: results.to_owned(),
+            found: rows.len(),
+            told: summary.rows,
+        }
+        .into());
+    }
+    let settings = &summary.run.settings;
+    let figures = Figures::of(&rows, &settings.method, settings.seed);
+    let as_written = figures == summary.figures;
+    summary.figures = figures;
+    let broken: Vec<_> = terms
+        .iter()
+        .filter_map(|term| term.check(&summary.figures).err())
+        .collect();
+    let data = ReadData {
+        summary,
+        as_written,
+    };
+    let text = || words::run(&data.summary, None, None);
+    if broken.is_empty() {
+        renderer.data(&data, text);
+        return Ok(());
+    }
+    renderer.human(text);
+    let file = beside.display().to_string();
+    Err(Stop::with_data(
+        BenchError::Asserted { broken, file },
+        &data,
+    ))
+}
