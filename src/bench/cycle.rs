@@ -102,7 +102,7 @@ pub struct Cycle<'a, P> {
     pub stack: &'a Stack,
     /// Where.
     pub target: &'a Target,
-    /// Packages a stack's functions.
+    /// Packages the stack's functions: the copies have the same.
     pub package: P,
     /// Who hears of it.
     pub sink: &'a dyn Sink,
@@ -132,7 +132,7 @@ type Artifacts = BTreeMap<String, Artifact>;
 
 impl<P, F> Cycle<'_, P>
 where
-    P: Fn(Stack) -> F,
+    P: Fn() -> F,
     F: Future<Output = Result<Artifacts, PackageError>>,
 {
     /// Makes rounds until all are made or one fails. Each leaves nothing.
@@ -204,7 +204,7 @@ where
         changed: Option<Artifact>,
     ) -> Result<(f64, Artifacts), String> {
         let begun = Instant::now();
-        let packaged = (self.package)(copy.clone()).await;
+        let packaged = (self.package)().await;
         let mut artifacts = packaged.map_err(|error| error.to_string())?;
         if let Some(changed) = changed {
             artifacts.insert(changed.function.clone(), changed);

@@ -1,7 +1,7 @@
 //! One file from the first byte sent until its result is seen.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,7 +29,10 @@ struct Inner {
     pipeline: Pipeline,
     watcher: Watcher,
     settings: Settings,
+    /// The target runs by this machine's clock.
     same_clock: bool,
+    /// S3 has told a moment within a second.
+    tells_fractions: AtomicBool,
     begun: Instant,
     /// When the first look for a file of each size is.
     first_look: Mutex<HashMap<u64, Duration>>,
@@ -41,6 +44,14 @@ impl Inner {
     fn first_look(&self, lines: u64) -> Duration {
         let first = self.first_look.lock().expect("no holder panics");
         first.get(&lines).copied().unwrap_or_default()
+    }
+
+    /// S3's event times are as good as their fractions of a second: an endpoint that never tells any is taken by
+    /// when it answered the upload, if that is by the same clock.
+    fn goes_by_answer(&self, event_ms: Option<i64>) -> bool {
+        let fraction = event_ms.is_some_and(|event| event % 1_000 != 0);
+        let told = self.tells_fractions.fetch_or(fraction, Ordering::Relaxed);
+        self.same_clock && !fraction && !told
     }
 
     /// Learns when to look: a bit before the last look that was in vain. Where the first one found it, nobody
@@ -94,6 +105,7 @@ impl Feed {
             watcher,
             settings,
             same_clock: target.is_on_this_machine(),
+            tells_fractions: AtomicBool::new(false),
             begun: Instant::now(),
             first_look: Mutex::default(),
             on_their_way: AtomicUsize::new(0),
@@ -154,7 +166,7 @@ impl Feed {
                 let observed = Observed {
                     answered_at_ms,
                     waited_ms: waited.as_secs_f64() * 1_000.0,
-                    same_clock: inner.same_clock,
+                    by_answer: inner.goes_by_answer(seen.result.timings.event_ms),
                 };
                 row.take(&seen.result, observed);
                 inner.learn(row.lines, &seen, answered);

@@ -124,8 +124,8 @@ pub struct Observed {
     pub answered_at_ms: f64,
     /// From the answer until the result was seen, by the monotonic clock.
     pub waited_ms: f64,
-    /// Do the functions run by this machine's clock?
-    pub same_clock: bool,
+    /// Is that what the hop to the trigger begins by? S3 tells whole seconds, and runs by the same clock.
+    pub by_answer: bool,
 }
 
 impl Row {
@@ -259,11 +259,10 @@ fn hops(timings: &Timings, observed: Observed) -> Option<(PutClock, [f64; 5])> {
     let worker_end = timings.worker_end_ms? as f64;
     let sent = timings.queued_ms.unwrap_or(timings.sent_ms) as f64;
     let trigger_start = timings.trigger_start_ms as f64;
-    let event = timings.event_ms.filter(|event| event % 1_000 != 0);
-    let (clock, put) = match event {
-        Some(event) => (PutClock::S3, event as f64),
-        None if observed.same_clock => (PutClock::Client, observed.answered_at_ms),
-        None => (PutClock::S3, timings.event_ms? as f64),
+    let (clock, put) = if observed.by_answer {
+        (PutClock::Client, observed.answered_at_ms)
+    } else {
+        (PutClock::S3, timings.event_ms? as f64)
     };
     let seen = observed.waited_ms - (worker_end - put);
     let hops = [
@@ -298,7 +297,7 @@ mod tests {
         Observed {
             answered_at_ms: PUT as f64 + 1.5,
             waited_ms: 30.25,
-            same_clock: true,
+            by_answer: false,
         }
     }
 
@@ -314,20 +313,16 @@ mod tests {
             worker_end_ms: Some(PUT + 3_600_027),
             ..timings()
         };
-        let other = Observed {
-            same_clock: false,
-            ..observed()
-        };
-        assert_eq!(super::hops(&elsewhere, other).expect("hops").1, hops);
+        assert_eq!(super::hops(&elsewhere, observed()).expect("hops").1, hops);
     }
 
     #[test]
     fn where_s3_tells_whole_seconds_the_answer_of_the_upload_is_taken() {
-        let whole = Timings {
-            event_ms: Some(1_795_000_000_000),
-            ..timings()
+        let by_answer = Observed {
+            by_answer: true,
+            ..observed()
         };
-        let (clock, hops) = super::hops(&whole, observed()).expect("hops");
+        let (clock, hops) = super::hops(&timings(), by_answer).expect("hops");
         assert_eq!((clock, hops[0], hops[4]), (PutClock::Client, 8.5, 4.75));
     }
 

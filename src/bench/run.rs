@@ -28,7 +28,7 @@ const TELL: Duration = Duration::from_secs(1);
 /// Tries between the last rate that was sustained and the first that was not.
 const REFINEMENTS: usize = 3;
 /// A rate is sustained when what came in a step is done so much later than the step ended, at most: as a share
-/// of the step, and so many median times of its first quarter.
+/// of the step, and so many median times of its first quarter, or of a slower rate where those were shorter.
 const LATER: (f64, f64) = (0.05, 3.0);
 
 /// Why a run ended early.
@@ -39,7 +39,7 @@ pub enum Early {
     /// The target does not answer any more.
     Gone(CallError),
     /// Environments could not be made new, or the functions not left as their stack says.
-    NotRenewed(String),
+    NotRenewed(CallError),
 }
 
 impl Early {
@@ -300,7 +300,10 @@ impl Run<'_> {
             }
             let rows = &outcome.rows[before..];
             let since = ms(begun.saturating_duration_since(self.feed.begun()));
-            let step = judged(rate, step_ms as f64, since, rows, self.settings.seed);
+            let shortest = outcome.steps.iter().filter(|step| step.sustained);
+            let shortest = shortest.filter_map(|step| step.p50_ms).reduce(f64::min);
+            let seed = self.settings.seed;
+            let step = judged((rate, step_ms as f64), since, rows, shortest, seed);
             self.sink.emit(stage(format!("{rate:.1} files/s"), rows));
             if step.sustained {
                 sustained = Some(rate);
@@ -382,8 +385,14 @@ fn median(rows: &[Row]) -> Option<f64> {
     Some(*times.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
-/// Was a rate sustained?
-fn judged(rate: f64, step_ms: f64, begun_ms: f64, rows: &[Row], seed: u64) -> Step {
+/// Was a rate sustained? `before` is the shortest median of rates that were.
+fn judged(
+    (rate, step_ms): (f64, f64),
+    begun_ms: f64,
+    rows: &[Row],
+    before: Option<f64>,
+    seed: u64,
+) -> Step {
     let done: Vec<&Row> = rows.iter().filter(|row| row.is_done()).collect();
     let times = done.iter().filter_map(|row| row.end_to_end_ms);
     let ends = done
@@ -396,6 +405,7 @@ fn judged(rate: f64, step_ms: f64, begun_ms: f64, rows: &[Row], seed: u64) -> St
     let early = Distribution::of(early.filter_map(|row| row.end_to_end_ms), seed);
     let usual = early.map_or(0.0, |early| early.p50);
     let figures = Distribution::of(times, seed);
+    let usual = usual.min(before.unwrap_or(f64::INFINITY));
     let (share, medians) = LATER;
     Step {
         rate,
@@ -433,20 +443,19 @@ mod tests {
 
     #[test]
     fn a_rate_is_sustained_when_nothing_piles_up() {
-        let steady = judged(50.0, 10_000.0, 0.0, &rows(50.0, 10.0, |_| 300.0), 1);
+        let steady = judged((50.0, 10_000.0), 0.0, &rows(50.0, 10.0, |_| 300.0), None, 1);
         assert!(steady.sustained, "{steady:?}");
         assert!((steady.achieved_per_s - 50.0).abs() < 2.0, "{steady:?}");
         // It takes 20 % longer than files come.
-        let piles = judged(
-            50.0,
-            10_000.0,
-            0.0,
-            &rows(50.0, 10.0, |at| 20.0 + at * 0.2),
-            1,
-        );
+        let slower = rows(50.0, 10.0, |at| 20.0 + at * 0.2);
+        let piles = judged((50.0, 10_000.0), 0.0, &slower, None, 1);
         assert!(!piles.sustained, "{piles:?}");
         let mut lost = rows(50.0, 10.0, |_| 20.0);
         lost[7].fate = Fate::Lost;
-        assert!(!judged(50.0, 10_000.0, 0.0, &lost, 1).sustained);
+        assert!(!judged((50.0, 10_000.0), 0.0, &lost, None, 1).sustained);
+        // All take as long, but far longer than at a slower rate.
+        let late = rows(50.0, 10.0, |_| 2_000.0);
+        assert!(judged((50.0, 10_000.0), 0.0, &late, None, 1).sustained);
+        assert!(!judged((50.0, 10_000.0), 0.0, &late, Some(20.0), 1).sustained);
     }
 }

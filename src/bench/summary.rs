@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backlog::Sample;
 use super::facts::RunFacts;
-use super::row::{Fate, PutClock, Row};
+use super::row::{Fate, Phase, PutClock, Row};
 use super::settings::Method;
 use super::stats::{self, Distribution, rounded};
 
@@ -84,6 +84,8 @@ pub struct Figures {
     pub sizes: Vec<SizeFigures>,
     /// Files that met a new environment, and those that did not.
     pub cold: Option<Cold>,
+    /// Files that were sent after environments were made new.
+    pub sent_cold: usize,
     /// What looking for results adds at most.
     pub poll_gap_ms: Option<Distribution>,
     /// Of the reports, by function: what is billed, and memory.
@@ -129,7 +131,7 @@ pub struct SizeFigures {
 pub struct Cold {
     /// Files that met at least one new environment, from end to end.
     pub cold_ms: Option<Distribution>,
-    /// Files that met none.
+    /// Files that were sent right after a cold one and met none.
     pub warm_ms: Option<Distribution>,
     /// Files that met two new environments: the trigger's and the worker's.
     pub both: usize,
@@ -194,9 +196,10 @@ impl Figures {
         for row in &counted {
             *fates.entry(fate(row.fate).to_owned()).or_default() += 1;
         }
-        let of_client = done
+        let by_answer = done
             .iter()
-            .any(|row| row.put_clock == Some(PutClock::Client));
+            .filter(|row| row.put_clock == Some(PutClock::Client));
+        let of_client = by_answer.count() * 2 > done.len();
         let hops = HOPS.iter().filter_map(|(name, clocks, hop)| {
             Some(Hop {
                 name: (*name).to_owned(),
@@ -241,6 +244,7 @@ impl Figures {
             hops: hops.collect(),
             sizes: sizes(&counted, seed),
             cold: cold(&done, seed),
+            sent_cold: done.iter().filter(|row| row.phase == Phase::Cold).count(),
             poll_gap_ms: column(&done, |row| row.poll_gap_ms),
             reports: reports
                 .filter_map(|(name, found)| Some((name.to_owned(), found?)))
@@ -319,7 +323,11 @@ fn sizes(counted: &[&Row], seed: u64) -> Vec<SizeFigures> {
 }
 
 fn cold(done: &[&Row], seed: u64) -> Option<Cold> {
-    let (cold, warm): (Vec<&Row>, Vec<&Row>) = done.iter().partition(|row| row.is_cold());
+    let cold: Vec<&Row> = done.iter().copied().filter(|row| row.is_cold()).collect();
+    let warm = done
+        .iter()
+        .filter(|row| row.phase == Phase::Warm && !row.is_cold());
+    let warm: Vec<&Row> = warm.copied().collect();
     if cold.is_empty() {
         return None;
     }
@@ -401,6 +409,14 @@ fn notes(figures: &Figures) -> Vec<String> {
         notes.push(format!(
             "{} files were delivered to a worker more than once",
             figures.redelivered
+        ));
+    }
+    let cold = figures.cold.as_ref().and_then(|cold| cold.cold_ms.as_ref());
+    let cold = cold.map_or(0, |cold| cold.n);
+    if figures.sent_cold > cold {
+        notes.push(format!(
+            "only {cold} of {} files that were sent for it met a new environment",
+            figures.sent_cold
         ));
     }
     notes

@@ -6,7 +6,7 @@ use crate::bench::cycle::CycleSummary;
 use crate::bench::stats::Distribution;
 use crate::bench::store::Files;
 use crate::bench::summary::{Against, Cold, Step};
-use crate::bench::{Figures, Summary};
+use crate::bench::{Figures, Method, Summary};
 
 /// Milliseconds with three significant digits, and in seconds from ten of them on.
 pub(super) fn ms(ms: f64) -> String {
@@ -58,12 +58,11 @@ pub(super) fn stage(what: &str, files: u64, failed: u64, p50_ms: Option<f64>) ->
 pub fn run(summary: &Summary, against: Option<&Against>, files: Option<&Files>) -> String {
     let figures = &summary.figures;
     let mut parts = vec![head(summary)];
-    if let Some(sizes) = sizes(figures) {
-        parts.push(sizes);
+    // Cold and warm together are no figure of anything.
+    if !matches!(summary.run.settings.method, Method::Cold { .. }) {
+        parts.extend(sizes(figures));
     }
-    if let Some(hops) = hops(figures) {
-        parts.push(hops);
-    }
+    parts.extend(hops(figures));
     parts.extend(figures.cold.as_ref().map(cold));
     if !summary.steps.is_empty() {
         parts.push(steps(&summary.steps, summary.saturation_per_s));
@@ -264,6 +263,7 @@ fn reports(figures: &Figures) -> String {
 fn compared(figures: &Figures, against: &Against) -> String {
     let now = figures.end_to_end_ms.as_ref().map(|times| times.p50);
     let verdict = match against.p_value {
+        Some(p) if p < 0.001 => "differs by more than chance (p < 0.001)".to_owned(),
         Some(p) if p < 0.05 => format!("differs by more than chance (p = {p:.3})"),
         Some(p) => format!("no difference beyond chance (p = {p:.2})"),
         None => "nothing to compare".to_owned(),

@@ -350,7 +350,7 @@ pub(super) async fn wait_active(cx: &Context, function: &str) -> Result<(), Call
 }
 
 /// The last update has been taken. // aws-behaviours L3
-async fn wait_updated(cx: &Context, name: &str) -> Result<(), CallError> {
+pub async fn wait_updated(cx: &Context, name: &str) -> Result<(), CallError> {
     let deadline = cx.place.target.row.deadlines.function;
     cx.wait("function updated", deadline, || async {
         let answer = configuration(cx, name).await?;

@@ -38,7 +38,7 @@ pub use attrs::{
 pub use cause::{Cause, cause};
 pub use context::{Context, Note, Service};
 pub use error::CallError;
-pub use function::unreserved_concurrency;
+pub use function::{unreserved_concurrency, wait_updated};
 pub use mapping::tuned;
 pub use place::Place;
 

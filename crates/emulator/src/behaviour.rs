@@ -19,6 +19,11 @@ pub struct Behaviour {
     /// Whether a mapping receives before it knows that its function may run, so that a throttle uses up
     /// a receive (aws-behaviours E10).
     pub throttles_cost_receives: bool,
+    /// How long an event that was accepted waits before its function first sees it. AWS promises nothing.
+    pub async_delivery_ms: i64,
+    /// How long a mapping that found its queue empty takes to see a message that came. AWS's mappings poll all the
+    /// time.
+    pub mapping_look_ms: i64,
     /// Waits before the first and the second retry of an asynchronous invocation that failed
     /// (aws-behaviours L21; AWS waits one and two minutes).
     pub async_retry_ms: [i64; 2],
@@ -53,6 +58,8 @@ impl Behaviour {
         name: "instant",
         failed_messages_wait: false,
         throttles_cost_receives: false,
+        async_delivery_ms: 0,
+        mapping_look_ms: 0,
         async_retry_ms: [0, 0],
         async_throttle_ms: 0,
         async_throttle_max_ms: 0,
@@ -72,6 +79,8 @@ impl Behaviour {
         name: "aws",
         failed_messages_wait: true,
         throttles_cost_receives: true,
+        async_delivery_ms: 0,
+        mapping_look_ms: 0,
         async_retry_ms: [60_000, 120_000],
         async_throttle_ms: 1_000,
         async_throttle_max_ms: 300_000,

@@ -147,6 +147,12 @@ impl Started<'_> {
         self.child.id()
     }
 
+    /// What it has written to stderr so far.
+    pub fn stderr(&self) -> String {
+        let bytes = std::fs::read(self.streams.path().join("stderr")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Waits until it ends.
     ///
     /// # Panics

@@ -13,7 +13,6 @@ use crate::bench::summary::VERSION;
 use crate::bench::{self, BenchError};
 use crate::package;
 use crate::render::{Renderer, bench as words};
-use crate::stack::model::Stack;
 
 #[derive(Debug, Serialize)]
 struct CycleData {
@@ -44,10 +43,7 @@ pub(super) async fn run(
     let tell = |event: package::PackageEvent| crate::event::Sink::emit(renderer, event.into());
     let built = package::package(&stack, options.clone(), &tell).await?;
     session::fitting(&stack, &target, built, renderer).await?;
-    let packaged = |copy: Stack| {
-        let options = options.clone();
-        async move { package::package(&copy, options, &quiet).await }
-    };
+    let packaged = || package::package(&stack, options.clone(), &quiet);
     let begun = OffsetDateTime::now_utc();
     let cycle = Cycle {
         stack: &stack,

@@ -33,6 +33,10 @@ enum End {
 /// accepted and is taken up at the next start.
 pub(super) async fn settle(lambda: Arc<LambdaService>, mut pending: Pending) {
     let payload = Bytes::from(std::mem::take(&mut pending.payload));
+    if pending.attempts == 0 {
+        let delivered_ms = pending.accepted_ms + lambda.shared.behaviour.async_delivery_ms;
+        pending.next_ms = pending.next_ms.max(delivered_ms);
+    }
     let Some(end) = run_to_end(&lambda, &mut pending, &payload).await else {
         return;
     };

@@ -199,6 +199,8 @@ impl<W: Work> Poller<'_, W> {
                     } else if watch.changed().await.is_err() {
                         // The queue was deleted this moment.
                         self.pause(10).await;
+                    } else {
+                        self.pause(self.work.behaviour().mapping_look_ms).await;
                     }
                 }
                 Claimed::Throttled | Claimed::NoFunction => self.pause(MISSING_PAUSE_MS).await,
