@@ -83,7 +83,8 @@ pub struct CycleSummary {
 
 /// Figures of whole rounds.
 pub fn figures(rounds: &[Round], seed: u64) -> BTreeMap<String, Distribution> {
-    let columns: [(&str, fn(&Round) -> f64); 4] = [
+    type Column = fn(&Round) -> f64;
+    let columns: [(&str, Column); 4] = [
         ("first_up_ms", |round| round.first_up_ms),
         ("no_op_ms", |round| round.no_op_ms),
         ("code_change_ms", |round| round.code_change_ms),

@@ -236,7 +236,9 @@ impl Row {
             return;
         };
         // Clocks that differ, or one that was set meanwhile, tell no hops.
-        if hops.iter().any(|hop| *hop < -RESOLUTION_MS) {
+        // Only the last one may be short by what S3 took to answer the upload when it had the object.
+        let answer = self.upload_ms.unwrap_or_default();
+        if hops[..4].iter().any(|hop| *hop < -RESOLUTION_MS) || hops[4] < -RESOLUTION_MS - answer {
             return;
         }
         let hops = hops.map(|hop| Some(rounded(hop)));
@@ -313,7 +315,8 @@ mod tests {
             worker_end_ms: Some(PUT + 3_600_027),
             ..timings()
         };
-        assert_eq!(super::hops(&elsewhere, observed()).expect("hops").1, hops);
+        let same = super::hops(&elsewhere, observed()).expect("hops").1;
+        assert_eq!(same.map(f64::to_bits), hops.map(f64::to_bits));
     }
 
     #[test]
@@ -338,5 +341,13 @@ mod tests {
         let mut row = Row::new(1, Phase::Measured, 100, 1, "k".to_owned());
         row.take(&crate::bench::tests::result(timings()), observed());
         assert_eq!(row.processing_ms, Some(7.0));
+    }
+
+    #[test]
+    fn the_document_tells_of_every_column() {
+        let document = include_str!("../../docs/bench.md");
+        for column in Row::COLUMNS {
+            assert!(document.contains(&format!("`{column}`")), "{column}");
+        }
     }
 }

@@ -29,7 +29,7 @@ const TELL: Duration = Duration::from_secs(1);
 const REFINEMENTS: usize = 3;
 /// A rate is sustained when what came in a step is done so much later than the step ended, at most: as a share
 /// of the step, and so many median times of its first quarter, or of a slower rate where those were shorter.
-const LATER: (f64, f64) = (0.05, 3.0);
+const LATER: (f64, f64) = (0.01, 3.0);
 
 /// Why a run ended early.
 #[derive(Debug, Clone)]

@@ -111,10 +111,15 @@ impl Poll {
     /// For a way in which files come. Where many are on their way, one look is for all of them, and looks that
     /// are too dense would be load themselves.
     pub fn of(method: &Method) -> Self {
+        let (shortest_ms, share) = if method.is_one_by_one() {
+            (0.5, 0.02)
+        } else {
+            (5.0, 0.05)
+        };
         Self {
-            shortest_ms: if method.is_one_by_one() { 0.5 } else { 5.0 },
+            shortest_ms,
             longest_ms: 250.0,
-            share: 0.02,
+            share,
             earlier: 0.95,
             much_earlier: 0.6,
         }
