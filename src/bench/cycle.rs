@@ -1,9 +1,11 @@
 //! How long a round of work takes: making the stack, finding nothing to do, bringing in a change of code, and
 //! taking the stack down. Rounds are made with a stack of another name, so that the one that is up stays as it
-//! is, and with another name each: AWS keeps the names of deleted queues for a minute. // aws-behaviours Q1
+//! is, and with a name each that nothing else has: AWS keeps the names of deleted queues for a minute, and nothing
+//! is deleted but what a round made. // aws-behaviours Q1
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -15,9 +17,9 @@ use crate::apply::{Cancel, Outcome};
 use crate::converge::{self, NoPlan};
 use crate::event::{Event, Sink};
 use crate::package::{self, Artifact, PackageError};
-use crate::plan::{Consent, Losses, Purpose};
+use crate::plan::{Action, Consent, Losses, Plan, Purpose};
 use crate::resource::{Context, Place};
-use crate::stack::model::Stack;
+use crate::stack::model::{Kind, LogicalId, Stack};
 use crate::target::{Product, Target};
 
 /// Longest name of a stack. // stack::names
@@ -118,6 +120,8 @@ pub struct Cycled {
     pub rounds: Vec<Round>,
     /// Why there are fewer than asked for.
     pub early: Option<String>,
+    /// Did somebody interrupt?
+    pub interrupted: bool,
     /// Bytes of the zip that changed.
     pub changed_zip_bytes: Option<u64>,
 }
@@ -136,18 +140,33 @@ where
     P: Fn() -> F,
     F: Future<Output = Result<Artifacts, PackageError>>,
 {
-    /// Makes rounds until all are made or one fails. Each leaves nothing.
+    /// Makes rounds until all are made or one fails. Each leaves nothing; what a run left that was killed goes
+    /// first.
     pub async fn run(&self, times: u32) -> Cycled {
         let mut cycled = Cycled::default();
+        let record = Record::of(self.stack, self.target);
+        for name in record.names() {
+            let copy = named(self.stack, &name);
+            if let Err(cause) = self.take_down(&copy, self.cancel).await {
+                cycled.early = Some(format!("{name}, which an earlier run left: {cause}"));
+                return cycled;
+            }
+            record.forget(&name);
+        }
         for n in 1..=times {
             if self.cancel.is_asked() {
+                cycled.interrupted = true;
                 cycled.early = Some("interrupted".to_owned());
                 break;
             }
             let copy = copied(self.stack, n);
-            let round = self.round(&copy, n, &mut cycled).await;
-            match round {
+            if let Err(cause) = self.fits(&copy).and_then(|()| record.remember(&copy.name)) {
+                cycled.early = Some(cause);
+                break;
+            }
+            match self.round(&copy, n, &mut cycled).await {
                 Ok(round) => {
+                    record.forget(&copy.name);
                     self.sink.emit(Event::CycleRoundEnded {
                         n,
                         of: times,
@@ -160,11 +179,12 @@ where
                 }
                 Err(cause) => {
                     // What is there of it goes, also after an interruption.
-                    let cx = self.context(&copy, None);
-                    let left = down(&copy, &cx, &Cancel::default()).await;
-                    let left = left
-                        .err()
-                        .map(|left| format!("; and what is left of it: {left}"));
+                    let left = self.take_down(&copy, &Cancel::default()).await.err();
+                    if left.is_none() {
+                        record.forget(&copy.name);
+                    }
+                    let left = left.map(|left| format!("; {} is still there: {left}", copy.name));
+                    cycled.interrupted = self.cancel.is_asked();
                     cycled.early = Some(format!("{cause}{}", left.unwrap_or_default()));
                     break;
                 }
@@ -174,16 +194,17 @@ where
     }
 
     async fn round(&self, copy: &Stack, n: u32, cycled: &mut Cycled) -> Result<Round, String> {
-        // An earlier run may have been killed.
-        down(copy, &self.context(copy, None), self.cancel).await?;
-        let (first_up_ms, artifacts) = self.up(copy, None).await?;
-        let (no_op_ms, _) = self.up(copy, None).await?;
+        let everything = |plan: &Plan| plan.steps.iter().all(|step| step.action == Action::Create);
+        let (first_up_ms, artifacts) = self.up(copy, None, &everything).await?;
+        let (no_op_ms, _) = self.up(copy, None, &Plan::is_empty).await?;
         let (directory, changed) = changed(copy, &artifacts, n).map_err(|e| e.to_string())?;
         cycled.changed_zip_bytes = Some(changed.zip_bytes);
-        let (code_change_ms, _) = self.up(copy, Some(changed)).await?;
+        let id = LogicalId::new(Kind::Function, &changed.function);
+        let one = |plan: &Plan| plan.changes().map(|step| &step.id).eq([&id]);
+        let (code_change_ms, _) = self.up(copy, Some(changed), &one).await?;
         drop(directory);
         let begun = Instant::now();
-        down(copy, &self.context(copy, None), self.cancel).await?;
+        self.take_down(copy, self.cancel).await?;
         Ok(Round {
             n,
             first_up_ms,
@@ -193,16 +214,48 @@ where
         })
     }
 
+    async fn take_down(&self, copy: &Stack, cancel: &Cancel) -> Result<(), String> {
+        let consent = Consent {
+            losses: Losses::Any,
+            ..Consent::default()
+        };
+        let cx = self.context(copy, None);
+        converged(copy, &cx, (Purpose::Down, consent), &|_| true, cancel).await
+    }
+
+    /// The names of the copy's resources, which are longer than the stack's.
+    fn fits(&self, copy: &Stack) -> Result<(), String> {
+        let place = self.context(copy, None).place;
+        let buckets = copy
+            .buckets
+            .iter()
+            .map(|one| place.bucket(copy, &one.name).name);
+        let functions = copy
+            .functions
+            .iter()
+            .map(|one| place.function(copy, &one.name).name);
+        let too_long = buckets.filter(|name| name.len() > 63);
+        let too_long = too_long.chain(functions.filter(|name| name.len() > 64));
+        match too_long.into_iter().next() {
+            Some(name) => Err(format!(
+                "`{name}` is too long a name: the copies' are longer"
+            )),
+            None => Ok(()),
+        }
+    }
+
     fn context(&self, copy: &Stack, artifacts: Option<Artifacts>) -> Context {
         let target = self.target.clone();
         Context::new(Place { target, artifacts }, &copy.name)
     }
 
-    /// What `pipectl up` does behind its start, with `changed` in place of its function's artifact.
+    /// What `pipectl up` does behind its start, with `changed` in place of its function's artifact. The plan must
+    /// be what the round is about.
     async fn up(
         &self,
         copy: &Stack,
         changed: Option<Artifact>,
+        expected: &dyn Fn(&Plan) -> bool,
     ) -> Result<(f64, Artifacts), String> {
         let begun = Instant::now();
         let packaged = (self.package)().await;
@@ -211,25 +264,18 @@ where
             artifacts.insert(changed.function.clone(), changed);
         }
         let cx = self.context(copy, Some(artifacts.clone()));
-        converged(copy, &cx, Purpose::Up, Consent::default(), self.cancel).await?;
+        let what = (Purpose::Up, Consent::default());
+        converged(copy, &cx, what, expected, self.cancel).await?;
         Ok((ms(begun.elapsed()), artifacts))
     }
-}
-
-async fn down(copy: &Stack, cx: &Context, cancel: &Cancel) -> Result<(), String> {
-    let consent = Consent {
-        losses: Losses::Any,
-        ..Consent::default()
-    };
-    converged(copy, cx, Purpose::Down, consent, cancel).await
 }
 
 /// Proposes and carries out; the error is for people.
 async fn converged(
     copy: &Stack,
     cx: &Context,
-    purpose: Purpose,
-    consent: Consent,
+    (purpose, consent): (Purpose, Consent),
+    expected: &dyn Fn(&Plan) -> bool,
     cancel: &Cancel,
 ) -> Result<(), String> {
     let proposal = converge::propose(copy, cx, purpose, consent).await;
@@ -248,6 +294,16 @@ async fn converged(
             refusal.id, refusal.name, refusal.why
         ));
     }
+    if !expected(&proposal.plan) {
+        let steps = proposal.plan.changes();
+        let steps: Vec<String> = steps
+            .map(|step| format!("{} {}", step.action.verb(), step.id))
+            .collect();
+        return Err(format!(
+            "another plan than a round has: {}",
+            steps.join(", ")
+        ));
+    }
     if proposal.plan.is_empty() {
         return Ok(());
     }
@@ -262,13 +318,51 @@ async fn converged(
     }
 }
 
-/// The stack under a name of its own.
+/// The stack under a name that nothing else has.
 fn copied(stack: &Stack, n: u32) -> Stack {
-    let end = format!("-c{n}");
+    let end = format!("-c{n}-{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
     let kept: String = stack.name.chars().take(LONGEST_NAME - end.len()).collect();
+    named(stack, &format!("{kept}{end}"))
+}
+
+fn named(stack: &Stack, name: &str) -> Stack {
     Stack {
-        name: format!("{kept}{end}"),
+        name: name.to_owned(),
         ..stack.clone()
+    }
+}
+
+/// The names of copies that were begun and not seen to be gone: a line each in a file of the project.
+struct Record(PathBuf);
+
+impl Record {
+    fn of(stack: &Stack, target: &Target) -> Self {
+        let name = format!("cycle-{}-{}.txt", stack.name, target.name());
+        Self(stack.root.join(".pipectl").join(name))
+    }
+
+    fn names(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Before anything of it is made: what nobody remembers, nobody takes down.
+    fn remember(&self, name: &str) -> Result<(), String> {
+        let mut names = self.names();
+        names.push(name.to_owned());
+        package::replace(&self.0, format!("{}\n", names.join("\n")).as_bytes())
+            .map_err(|error| format!("{}: {error}", self.0.display()))
+    }
+
+    /// A name that stays costs one look at the beginning of the next cycle.
+    fn forget(&self, name: &str) {
+        let mut names = self.names();
+        names.retain(|one| one != name);
+        let _ = if names.is_empty() {
+            std::fs::remove_file(&self.0)
+        } else {
+            package::replace(&self.0, format!("{}\n", names.join("\n")).as_bytes())
+        };
     }
 }
 

@@ -98,8 +98,22 @@ pub enum BenchError {
         times: u32,
         /// Why.
         cause: String,
+        /// Did somebody interrupt?
+        interrupted: bool,
         /// Results file.
         file: String,
+    },
+    /// The figures are not those of the summary beside the rows.
+    #[error("{} gives other figures than its summary has", path.display())]
+    #[diagnostic(
+        code(bench::other_figures),
+        help(
+            "a line was changed, or another version of pipectl wrote the summary; the figures of the rows are above"
+        )
+    )]
+    OtherFigures {
+        /// The results file.
+        path: PathBuf,
     },
     /// A file of a run cannot be read.
     #[error("{}:{line} {cause}", path.display())]

@@ -38,6 +38,8 @@ pub enum Fate {
     Lost,
     /// Not sent: so many files were on their way already that one more would have told nothing.
     Dropped,
+    /// On its way when the run ended early; not counted.
+    Unfinished,
 }
 
 /// By whose clock the hop from the bucket to the trigger begins.
@@ -201,7 +203,7 @@ impl Row {
 
     /// Is it counted?
     pub fn counts(&self) -> bool {
-        self.phase != Phase::Warmup
+        self.phase != Phase::Warmup && self.fate != Fate::Unfinished
     }
 
     /// Counted, and processed?
@@ -236,14 +238,20 @@ impl Row {
             return;
         };
         // Clocks that differ, or one that was set meanwhile, tell no hops.
-        // Only the last one may be short by what S3 took to answer the upload when it had the object.
+        // S3 has the object before its answer arrives: the last hop may be short by that, and the first one where
+        // it begins by the answer.
         let answer = self.upload_ms.unwrap_or_default();
-        if hops[..4].iter().any(|hop| *hop < -RESOLUTION_MS) || hops[4] < -RESOLUTION_MS - answer {
+        let early = if observed.by_answer { answer } else { 0.0 };
+        let least = [early, 0.0, 0.0, 0.0, answer].map(|so_far| -RESOLUTION_MS - so_far);
+        if hops.iter().zip(least).any(|(hop, least)| *hop < least) {
             return;
         }
         let hops = hops.map(|hop| Some(rounded(hop)));
         // It was not there before the worker wrote it, whenever it was looked for.
-        self.poll_gap_ms = self.poll_gap_ms.map(|gap| gap.min(hops[4].unwrap_or(gap)));
+        let since_written = hops[4].unwrap_or_default() + answer;
+        self.poll_gap_ms = self
+            .poll_gap_ms
+            .map(|gap| rounded(gap.min(since_written.max(0.0))));
         self.put_clock = Some(clock);
         [
             self.put_to_trigger_ms,

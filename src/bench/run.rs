@@ -3,14 +3,12 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::backlog::{self, Sample};
-use super::feed::{Fed, Feed, ms};
+use super::feed::{Fed, Feed};
 use super::row::{Fate, Phase, Row};
 use super::settings::{Method, Settings};
-use super::stats::Distribution;
 use super::summary::Step;
 use super::workload::{File, Workload};
 use crate::apply::Cancel;
@@ -19,17 +17,12 @@ use crate::resource::{CallError, Context};
 use crate::stack::model::Stack;
 use crate::wait;
 
-/// Most files on their way at once; those beyond are dropped, and counted.
-const MOST_ON_THEIR_WAY: usize = 10_000;
-/// So many uploads in a row that the target did not answer mean that it is gone.
-const UNANSWERED: usize = 3;
+/// So many uploads in a row that the target did not answer, for as long as this, mean that it is gone.
+const UNANSWERED: (usize, Duration) = (3, Duration::from_secs(5));
+/// Pause after an upload that the target did not answer, where files go one by one.
+const BREATHER: Duration = Duration::from_secs(1);
 /// Pause between two signs of life.
 const TELL: Duration = Duration::from_secs(1);
-/// Tries between the last rate that was sustained and the first that was not.
-const REFINEMENTS: usize = 3;
-/// A rate is sustained when what came in a step is done so much later than the step ended, at most: as a share
-/// of the step, and so many median times of its first quarter, or of a slower rate where those were shorter.
-const LATER: (f64, f64) = (0.01, 3.0);
 
 /// Why a run ended early.
 #[derive(Debug, Clone)]
@@ -75,7 +68,8 @@ pub struct Outcome {
     pub backlog: Vec<Sample>,
     /// Why it ended early.
     pub early: Option<Early>,
-    unanswered: usize,
+    /// Uploads in a row that the target did not answer, and since when.
+    unanswered: Option<(usize, Instant)>,
 }
 
 /// Everything a run needs.
@@ -188,136 +182,14 @@ impl Run<'_> {
             return;
         }
         tokio::select! {
-            fed = self.feed.one(file, phase, None) => outcome.take(fed, None),
-            () = self.cancel.asked() => {}
-        }
-    }
-
-    /// Files at a rate, whether or not those before are done.
-    async fn open_loop(
-        &self,
-        files: &mut Workload,
-        rate: f64,
-        duration_ms: u64,
-        outcome: &mut Outcome,
-    ) {
-        let count = (rate * duration_ms as f64 / 1_000.0).round().max(1.0) as u64;
-        let begun = Instant::now();
-        let mut running: JoinSet<Fed> = JoinSet::new();
-        let mut told = begun;
-        for number in 0..count {
-            let intended = begun + Duration::from_secs_f64(number as f64 / rate);
-            loop {
-                let until = intended.saturating_duration_since(Instant::now());
-                tokio::select! {
-                    biased;
-                    () = self.cancel.asked() => return,
-                    () = wait::pause(until) => break,
-                    Some(fed) = running.join_next() => outcome.take(fed.expect("no panic"), Some(rate)),
+            fed = self.feed.one(file, phase, None) => {
+                let unanswered = fed.gone.is_some();
+                outcome.take(fed, None);
+                if unanswered {
+                    self.pause(BREATHER, outcome).await;
                 }
-                self.tell_now_and_then(&mut told, outcome, None);
             }
-            if outcome.early.is_some() {
-                return;
-            }
-            let file = files.next(number as usize);
-            if running.len() >= MOST_ON_THEIR_WAY {
-                let mut row = self.feed.row(&file, Phase::Measured, intended);
-                row.fate = Fate::Dropped;
-                row.rate = Some(rate);
-                outcome.rows.push(row);
-                continue;
-            }
-            let feed = self.feed.clone();
-            running.spawn(async move { feed.one(file, Phase::Measured, Some(intended)).await });
-        }
-        self.drain(running, Some(rate), &mut told, outcome).await;
-    }
-
-    /// So many files on their way at once.
-    async fn closed_loop(
-        &self,
-        files: &mut Workload,
-        at_once: usize,
-        duration_ms: u64,
-        outcome: &mut Outcome,
-    ) {
-        let begun = Instant::now();
-        let until = begun + Duration::from_millis(duration_ms);
-        let mut running: JoinSet<Fed> = JoinSet::new();
-        let mut sent = 0;
-        let mut told = begun;
-        while Instant::now() < until && outcome.early.is_none() {
-            while running.len() < at_once {
-                let (feed, file) = (self.feed.clone(), files.next(sent));
-                sent += 1;
-                running.spawn(async move { feed.one(file, Phase::Measured, None).await });
-            }
-            tokio::select! {
-                biased;
-                () = self.cancel.asked() => return,
-                Some(fed) = running.join_next() => outcome.take(fed.expect("no panic"), None),
-            }
-            self.tell_now_and_then(&mut told, outcome, None);
-        }
-        self.drain(running, None, &mut told, outcome).await;
-    }
-
-    /// Waits for what is on its way.
-    async fn drain(
-        &self,
-        mut running: JoinSet<Fed>,
-        rate: Option<f64>,
-        told: &mut Instant,
-        outcome: &mut Outcome,
-    ) {
-        while !running.is_empty() && outcome.early.is_none() {
-            tokio::select! {
-                biased;
-                () = self.cancel.asked() => return,
-                Some(fed) = running.join_next() => outcome.take(fed.expect("no panic"), rate),
-            }
-            self.tell_now_and_then(told, outcome, None);
-        }
-    }
-
-    /// Rates that double until one is not sustained, then between the last two.
-    async fn ramp(&self, files: &mut Workload, from: f64, step_ms: u64, outcome: &mut Outcome) {
-        let (mut sustained, mut not) = (None, None);
-        let mut refined = 0;
-        loop {
-            let rate = match (sustained, not) {
-                (None, None) => from,
-                (Some(sustained), None) => sustained * 2.0,
-                (None, Some(not)) => not / 2.0,
-                (Some(sustained), Some(not)) => f64::midpoint(sustained, not),
-            };
-            let before = outcome.rows.len();
-            let begun = Instant::now();
-            self.open_loop(files, rate, step_ms, outcome).await;
-            if outcome.early.is_some() || self.cancel.is_asked() {
-                return;
-            }
-            let rows = &outcome.rows[before..];
-            let since = ms(begun.saturating_duration_since(self.feed.begun()));
-            let shortest = outcome.steps.iter().filter(|step| step.sustained);
-            let shortest = shortest.filter_map(|step| step.p50_ms).reduce(f64::min);
-            let seed = self.settings.seed;
-            let step = judged((rate, step_ms as f64), since, rows, shortest, seed);
-            self.sink.emit(stage(format!("{rate:.1} files/s"), rows));
-            if step.sustained {
-                sustained = Some(rate);
-            } else {
-                not = Some(rate);
-            }
-            outcome.steps.push(step);
-            if sustained.is_some() && not.is_some() {
-                refined += 1;
-            }
-            let too_slow = sustained.is_none() && rate < 0.1;
-            if refined > REFINEMENTS || too_slow {
-                return;
-            }
+            () = self.cancel.asked() => {}
         }
     }
 
@@ -334,7 +206,7 @@ impl Run<'_> {
         });
     }
 
-    fn tell_now_and_then(&self, told: &mut Instant, outcome: &Outcome, of: Option<u64>) {
+    pub(super) fn tell_now_and_then(&self, told: &mut Instant, outcome: &Outcome, of: Option<u64>) {
         if told.elapsed() >= TELL {
             *told = Instant::now();
             self.tell(outcome, of);
@@ -343,7 +215,7 @@ impl Run<'_> {
 }
 
 impl Outcome {
-    fn take(&mut self, fed: Fed, rate: Option<f64>) {
+    pub(super) fn take(&mut self, fed: Fed, rate: Option<f64>) {
         let Fed {
             mut row,
             version_id,
@@ -354,13 +226,18 @@ impl Outcome {
             let key = row.key.clone();
             self.objects.push(Object { key, version_id });
         }
-        // One upload may be cut off; a wait that nobody answers has been long already.
-        match gone {
-            Some(error) if row.fate == Fate::Lost || self.unanswered + 1 >= UNANSWERED => {
-                self.early.get_or_insert(Early::Gone(error));
-            }
-            Some(_) => self.unanswered += 1,
-            None => self.unanswered = 0,
+        // One upload may be cut off, and under load several; a wait that nobody answers has been long already.
+        self.unanswered = match (&gone, self.unanswered) {
+            (None, _) => None,
+            (Some(_), None) => Some((1, Instant::now())),
+            (Some(_), Some((count, since))) => Some((count + 1, since)),
+        };
+        let (most, patience) = UNANSWERED;
+        let too_many = self
+            .unanswered
+            .is_some_and(|(count, since)| count >= most && since.elapsed() >= patience);
+        if let Some(error) = gone.filter(|_| row.fate == Fate::Lost || too_many) {
+            self.early.get_or_insert(Early::Gone(error));
         }
         self.rows.push(row);
     }
@@ -383,79 +260,4 @@ fn median(rows: &[Row]) -> Option<f64> {
     let mut times: Vec<f64> = done.filter_map(|row| row.end_to_end_ms).collect();
     let middle = times.len().checked_sub(1)? / 2;
     Some(*times.select_nth_unstable_by(middle, f64::total_cmp).1)
-}
-
-/// Was a rate sustained? `before` is the shortest median of rates that were.
-fn judged(
-    (rate, step_ms): (f64, f64),
-    begun_ms: f64,
-    rows: &[Row],
-    before: Option<f64>,
-    seed: u64,
-) -> Step {
-    let done: Vec<&Row> = rows.iter().filter(|row| row.is_done()).collect();
-    let times = done.iter().filter_map(|row| row.end_to_end_ms);
-    let ends = done
-        .iter()
-        .filter_map(|row| Some(row.begun_ms + row.end_to_end_ms?));
-    let took = ends.fold(0.0, f64::max) - begun_ms;
-    let early = done
-        .iter()
-        .filter(|row| row.begun_ms - begun_ms < step_ms / 4.0);
-    let early = Distribution::of(early.filter_map(|row| row.end_to_end_ms), seed);
-    let usual = early.map_or(0.0, |early| early.p50);
-    let figures = Distribution::of(times, seed);
-    let usual = usual.min(before.unwrap_or(f64::INFINITY));
-    let (share, medians) = LATER;
-    Step {
-        rate,
-        files: rows.len(),
-        done: done.len(),
-        achieved_per_s: if took > 0.0 {
-            super::stats::rounded(done.len() as f64 / took.max(step_ms) * 1_000.0)
-        } else {
-            0.0
-        },
-        p50_ms: figures.as_ref().map(|figures| figures.p50),
-        p95_ms: figures.as_ref().map(|figures| figures.p95),
-        sustained: !done.is_empty()
-            && done.len() == rows.len()
-            && took <= step_ms * (1.0 + share) + usual * medians,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(rate: f64, seconds: f64, time: impl Fn(f64) -> f64) -> Vec<Row> {
-        let count = (rate * seconds) as u64;
-        let row = |n: u64| {
-            let at = n as f64 / rate * 1_000.0;
-            let mut row = Row::new(n, Phase::Measured, 100, 1, String::new());
-            row.fate = Fate::Done;
-            row.begun_ms = at;
-            row.end_to_end_ms = Some(time(at));
-            row
-        };
-        (0..count).map(row).collect()
-    }
-
-    #[test]
-    fn a_rate_is_sustained_when_nothing_piles_up() {
-        let steady = judged((50.0, 10_000.0), 0.0, &rows(50.0, 10.0, |_| 300.0), None, 1);
-        assert!(steady.sustained, "{steady:?}");
-        assert!((steady.achieved_per_s - 50.0).abs() < 2.0, "{steady:?}");
-        // It takes 20 % longer than files come.
-        let slower = rows(50.0, 10.0, |at| 20.0 + at * 0.2);
-        let piles = judged((50.0, 10_000.0), 0.0, &slower, None, 1);
-        assert!(!piles.sustained, "{piles:?}");
-        let mut lost = rows(50.0, 10.0, |_| 20.0);
-        lost[7].fate = Fate::Lost;
-        assert!(!judged((50.0, 10_000.0), 0.0, &lost, None, 1).sustained);
-        // All take as long, but far longer than at a slower rate.
-        let late = rows(50.0, 10.0, |_| 2_000.0);
-        assert!(judged((50.0, 10_000.0), 0.0, &late, None, 1).sustained);
-        assert!(!judged((50.0, 10_000.0), 0.0, &late, Some(20.0), 1).sustained);
-    }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::cycle::{CycleSummary, Round};
 use super::error::BenchError;
+use super::facts::RunFacts;
 use super::row::Row;
 use super::settings::Method;
 use super::summary::Summary;
@@ -37,8 +38,29 @@ fn named(directory: &Path, target: &str, method: &Method, when: &str) -> (PathBu
     )
 }
 
-/// Writes a run. Each file is complete or not there.
-pub fn write(directory: &Path, rows: &[Row], summary: &Summary) -> Result<Files, BenchError> {
+/// Can files be written to the directory? It is made where it is not there.
+pub fn try_out(directory: &Path) -> Result<(), BenchError> {
+    let tried = std::fs::create_dir_all(directory)
+        .and_then(|()| tempfile::tempfile_in(directory).map(drop));
+    tried.map_err(|error| not_written(directory, &error))
+}
+
+/// Writes the rows of a run that is over, before anything else is done with them.
+pub fn keep(directory: &Path, run: &RunFacts, rows: &[Row]) -> Result<PathBuf, BenchError> {
+    let when = format!("{}_partial", run.id);
+    let (results, _) = named(directory, &run.target, &run.settings.method, &when);
+    replace(&results, &csv_of(rows, Row::COLUMNS)?)
+        .map_err(|error| not_written(&results, &error))?;
+    Ok(results)
+}
+
+/// Writes a run. Each file is complete or not there. `kept` is what [`keep`] wrote of it.
+pub fn write(
+    directory: &Path,
+    rows: &[Row],
+    summary: &Summary,
+    kept: &Path,
+) -> Result<Files, BenchError> {
     let (target, method) = (&summary.run.target, &summary.run.settings.method);
     let written = Written {
         csv: csv_of(rows, Row::COLUMNS)?,
@@ -46,7 +68,12 @@ pub fn write(directory: &Path, rows: &[Row], summary: &Summary) -> Result<Files,
         complete: summary.complete,
         id: &summary.run.id,
     };
-    written.put(directory, |when| named(directory, target, method, when))
+    let files = written.put(directory, |when| named(directory, target, method, when))?;
+    if files.results != kept {
+        // It is there once more, and whole: nobody misses this one.
+        let _ = std::fs::remove_file(kept);
+    }
+    Ok(files)
 }
 
 /// Writes the rounds of a cycle, as [`write`] does a run.

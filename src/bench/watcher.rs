@@ -3,7 +3,7 @@
 //! found nothing.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
@@ -22,7 +22,8 @@ use crate::wait;
 const KEYS: usize = 100;
 /// Looks under way at once.
 const LOOKS: usize = 4;
-/// A target that did not answer any look for so long is taken to be gone.
+/// A target that answered no look for so long, since the first that it did not answer, is taken to be gone. A look
+/// is given up after as long.
 const GONE: Duration = Duration::from_secs(5);
 
 /// What became of the wait for one result.
@@ -105,7 +106,7 @@ async fn watch(
     let mut waiting: HashMap<String, Waiting> = HashMap::new();
     let mut due: BinaryHeap<Reverse<(Instant, String)>> = BinaryHeap::new();
     let mut looks = FuturesUnordered::new();
-    let mut answered = Instant::now();
+    let mut unanswered_since: Option<Instant> = None;
     loop {
         let now = Instant::now();
         while looks.len() < LOOKS {
@@ -135,11 +136,13 @@ async fn watch(
         tokio::select! {
             biased;
             Some(looked) = looks.next(), if !looks.is_empty() => {
-                if looked.error.as_ref().is_none_or(|error| !error.unreachable) {
-                    answered = looked.ended;
+                if looked.error.as_ref().is_some_and(|error| error.unreachable) {
+                    unanswered_since.get_or_insert(looked.begun);
+                } else {
+                    unanswered_since = None;
                 }
                 settle(looked, &mut waiting, &mut due, poll);
-                if answered.elapsed() > GONE && !waiting.is_empty() {
+                if unanswered_since.is_some_and(|since| since.elapsed() >= GONE) {
                     gone(&mut waiting);
                     due.clear();
                 }
@@ -147,9 +150,6 @@ async fn watch(
             ask = asked.recv() => {
                 // Whoever would hear of it is gone.
                 let Some(ask) = ask else { return };
-                if waiting.is_empty() {
-                    answered = Instant::now();
-                }
                 due.push(Reverse((ask.first, ask.job_id.clone())));
                 let waits = Waiting {
                     looks: 0,
@@ -170,29 +170,34 @@ struct Looked {
     begun: Instant,
     ended: Instant,
     found: HashMap<String, JobResult>,
+    /// Those that were not read: nobody knows whether they are there.
+    unread: HashSet<String>,
     error: Option<CallError>,
 }
 
 async fn look(clients: &Clients, table: &str, ids: Vec<String>, begun: Instant) -> Looked {
-    let asked = ask(clients, table, &ids).await;
-    let (found, error) = match asked {
-        Ok(found) => (found, None),
-        Err(error) => (HashMap::new(), Some(error)),
+    let asked = wait::at_most(GONE, ask(clients, table, &ids)).await;
+    let asked = asked.unwrap_or_else(|| Err(CallError::unanswered("BatchGetItem", GONE)));
+    let (found, unread, error) = match asked {
+        Ok((found, unread)) => (found, unread, None),
+        Err(error) => (HashMap::new(), ids.iter().cloned().collect(), Some(error)),
     };
     Looked {
         ids,
         begun,
         ended: Instant::now(),
         found,
+        unread,
         error,
     }
 }
 
+/// Results that are there, and the ids that the table did not read this time.
 async fn ask(
     clients: &Clients,
     table: &str,
     ids: &[String],
-) -> Result<HashMap<String, JobResult>, CallError> {
+) -> Result<(HashMap<String, JobResult>, HashSet<String>), CallError> {
     let keys = ids.iter().map(|id| {
         let key = AttributeValue::S(id.clone());
         HashMap::from([("job_id".to_owned(), key)])
@@ -206,14 +211,18 @@ async fn ask(
     let answer = call.request_items(table, wanted).send().await;
     let answer = answer.map_err(failed("BatchGetItem"))?;
     let items = answer.responses.unwrap_or_default().remove(table);
-    // Keys that were not read this time are looked for again, as those that were not there.
     let items = items.unwrap_or_default();
+    let unread = answer.unprocessed_keys.unwrap_or_default().remove(table);
+    let unread = unread.map(|unread| unread.keys).unwrap_or_default();
+    let unread = unread
+        .iter()
+        .filter_map(|key| key.get("job_id")?.as_s().ok().cloned());
     let results = items.iter().map(|item| {
         let result = model::dynamodb::result_from_item(item);
         let result = result.map_err(|e| CallError::local("read result", e.to_string()))?;
         Ok((result.job_id.clone(), result))
     });
-    results.collect()
+    Ok((results.collect::<Result<_, CallError>>()?, unread.collect()))
 }
 
 fn settle(
@@ -239,7 +248,9 @@ fn settle(
             continue;
         }
         // It may have come right after the look began.
-        one.in_vain = Some(looked.begun);
+        if !looked.unread.contains(&id) {
+            one.in_vain = Some(looked.begun);
+        }
         one.error = looked.error.clone().or(one.error);
         if looked.ended >= one.ask.until {
             let _ = one.ask.reply.send(Sight::Missed(one.looks, one.error));

@@ -3,8 +3,12 @@
 use bytes::Bytes;
 use model::sample::sample;
 
-/// Different contents of one size where many files come at once.
-const VARIANTS: usize = 8;
+/// Different contents of one size where many files come at once,
+const VARIANTS: u64 = 8;
+/// as long as they are no more bytes than this for each size.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of a line, about.
+const LINE_BYTES: u64 = 235;
 
 /// One file.
 #[derive(Debug, Clone)]
@@ -32,9 +36,10 @@ impl Workload {
     /// Files of `sizes` lines under `folder` (a prefix of keys). With `at_hand` the contents are made before
     /// the run and come again and again; else each file is made when it is asked for, and is like no other.
     pub fn new(seed: u64, folder: String, sizes: &[u64], at_hand: bool) -> Self {
-        let variants = if at_hand { VARIANTS } else { 0 };
         let bodies = |lines: u64| {
-            let variants = (0..variants).map(|variant| content(seed, variant as u64, lines));
+            let most = (MOST_BYTES / (lines * LINE_BYTES).max(1)).clamp(1, VARIANTS);
+            let variants = if at_hand { most } else { 0 };
+            let variants = (0..variants).map(|variant| content(seed, variant, lines));
             (lines, variants.collect())
         };
         Self {

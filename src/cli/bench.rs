@@ -16,9 +16,10 @@ use super::{Ended, Global, Stop, session};
 use crate::apply::Cancel;
 use crate::bench::facts::{self, Machine, RunFacts};
 use crate::bench::feed::Feed;
+use crate::bench::figures;
 use crate::bench::run::{Early, Outcome, Run};
 use crate::bench::store::{self, Files};
-use crate::bench::summary::{self, Against, Figures, VERSION};
+use crate::bench::summary::{Against, Figures, VERSION};
 use crate::bench::workload::Workload;
 use crate::bench::{self, BenchError, Method, Poll, Row, Settings, Summary, gate, reports, stats};
 use crate::event::{Event, Sink};
@@ -43,7 +44,7 @@ const MOST_LINES: u64 = 10_000_000;
 #[command(group(clap::ArgGroup::new("method").args(["rate", "concurrency", "ramp", "cold", "cycle", "from"])))]
 pub struct BenchArgs {
     /// Lines of the files, e.g. 100,500,1000
-    #[arg(long, value_delimiter = ',', value_name = "LINES", value_parser = clap::value_parser!(u64).range(1..=MOST_LINES))]
+    #[arg(long, value_delimiter = ',', value_name = "LINES", conflicts_with_all = ["cycle", "from"], value_parser = clap::value_parser!(u64).range(1..=MOST_LINES))]
     sizes: Vec<u64>,
     /// Files of each size
     #[arg(long, default_value_t = 10, value_name = "N", conflicts_with = "method", value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -67,7 +68,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "FILES/S", num_args = 0..=1, default_missing_value = "4", value_parser = parse_rate)]
     ramp: Option<f64>,
     /// How long a load goes on; of a ramp, each rate
-    #[arg(long, value_parser = parse_duration)]
+    #[arg(long, value_parser = parse_duration, conflicts_with_all = ["cold", "cycle", "from", "iterations", "warmup", "pause"])]
     duration: Option<Duration>,
     /// Make new environments so often, and measure cold and warm
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -79,16 +80,16 @@ pub struct BenchArgs {
     #[arg(long, value_name = "CSV")]
     from: Option<PathBuf>,
     /// Fail unless this holds, e.g. 'p50<2s,p95<3s,errors=0'
-    #[arg(long, value_name = "TERMS")]
+    #[arg(long, value_name = "TERMS", conflicts_with = "cycle")]
     assert: Option<String>,
     /// How long to wait for each result, e.g. 90s or 5m
-    #[arg(long, default_value = "60s", value_parser = parse_duration)]
+    #[arg(long, default_value = "60s", value_parser = parse_duration, conflicts_with_all = ["cycle", "from"])]
     timeout: Duration,
     /// Where results and summary go
     #[arg(long, default_value = "results", value_name = "DIR")]
     out: PathBuf,
     /// Leave the files that were sent in the bucket
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["cycle", "from"])]
     keep: bool,
 }
 
@@ -134,6 +135,9 @@ pub(super) async fn run(
     is_up(&stack, &cx).await?;
     let _held = bench::hold(&stack.root, &stack.name, cx.place.target.name())?;
 
+    // What cannot be written is told before anything is sent, too.
+    store::try_out(&args.out)?;
+
     // From here an interruption ends the run, and keeps what was measured.
     let _drain = cancel.drain();
     let begun = OffsetDateTime::now_utc();
@@ -155,8 +159,12 @@ pub(super) async fn run(
     };
     let mut outcome = Box::pin(run.go(&mut workload)).await;
     let ended = OffsetDateTime::now_utc();
+    outcome.rows.sort_by_key(|row| row.n);
+    // What follows may be interrupted once more, or fail.
+    let kept = store::keep(&args.out, &facts, &outcome.rows)?;
     if !matches!(outcome.early, Some(Early::Gone(_))) {
-        let since = begun.unix_timestamp() * 1_000 - 1_000;
+        let ahead = cx.place.target.clock_ahead.unwrap_or_default();
+        let since = (begun + ahead).unix_timestamp() * 1_000 - 1_000;
         let read = reports::add(&cx, &stack, &mut outcome.rows, since).await;
         tell_left(read, "the functions' reports", renderer);
         if !args.keep {
@@ -164,14 +172,13 @@ pub(super) async fn run(
             tell_left(cleaned, "the files that were sent", renderer);
         }
     }
-    outcome.rows.sort_by_key(|row| row.n);
     let facts = RunFacts {
         ended_at: model::timestamp(ended),
         ..facts
     };
     let summary = summarised(facts, &mut outcome);
     let against = against(&args.out, &summary, &outcome.rows);
-    let files = store::write(&args.out, &outcome.rows, &summary)?;
+    let files = store::write(&args.out, &outcome.rows, &summary, &kept)?;
     let data = BenchData {
         summary,
         against,
@@ -180,10 +187,12 @@ pub(super) async fn run(
     conclude(data, &outcome, &terms, renderer)
 }
 
-/// `20261126T101530Z`: names the run, and its files in the bucket.
+/// `20261126T101530Z-1f0c3a`: names the run, and its files in the bucket. Of two runs that begin in one second, on
+/// this machine or another, no file has the key of the other's.
 fn run_id(at: OffsetDateTime) -> String {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
-    at.format(form).unwrap_or_default()
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    format!("{}-{}", at.format(form).unwrap_or_default(), &unique[..6])
 }
 
 fn settings(args: &BenchArgs) -> Settings {
@@ -286,6 +295,9 @@ fn summarised(facts: RunFacts, outcome: &mut Outcome) -> Summary {
 
 /// The latest run before, if it was made in the same way: whether this one differs by more than chance.
 fn against(out: &std::path::Path, summary: &Summary, rows: &[Row]) -> Option<Against> {
+    if !summary.complete {
+        return None;
+    }
     let settings = &summary.run.settings;
     let (results, before) = store::latest(out, &summary.run.target, &settings.method);
     let before = store::read_summary(&before).ok()?;
@@ -296,7 +308,7 @@ fn against(out: &std::path::Path, summary: &Summary, rows: &[Row]) -> Option<Aga
     Some(Against {
         began_at: before.run.began_at,
         p50_ms: before.figures.end_to_end_ms?.p50,
-        p_value: stats::rank_test(&summary::times(rows), &summary::times(&before_rows)),
+        p_value: stats::rank_test(&figures::times(rows), &figures::times(&before_rows)),
     })
 }
 

@@ -119,11 +119,15 @@ impl Dressed for LogsError {
 impl Dressed for BenchError {
     fn exit(&self) -> Exit {
         match self {
-            Self::BadAssert { .. } | Self::BadResults { .. } | Self::OtherResults { .. } => {
-                Exit::Usage
-            }
+            Self::BadAssert { .. }
+            | Self::BadResults { .. }
+            | Self::OtherResults { .. }
+            | Self::OtherFigures { .. } => Exit::Usage,
             Self::Busy { .. } => Exit::Refused,
-            Self::Interrupted { .. } => Exit::Interrupted,
+            Self::Interrupted { .. }
+            | Self::CycleEnded {
+                interrupted: true, ..
+            } => Exit::Interrupted,
             Self::Asserted { .. }
             | Self::NothingMeasured { .. }
             | Self::EndedEarly { .. }

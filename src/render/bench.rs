@@ -282,7 +282,7 @@ fn outliers(figures: &Figures) -> Option<String> {
     Some(format!(
         "{} {} took far longer than the others of their size, the longest {} (number {}{}); they are in every figure",
         hint("note:"),
-        plural(figures.outliers.len(), "file"),
+        plural(figures.far_out, "file"),
         ms(longest.end_to_end_ms),
         longest.n,
         if longest.cold { ", cold" } else { "" }
@@ -329,3 +329,6 @@ pub fn cycle(summary: &CycleSummary, files: &Files) -> String {
         written(files)
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,6 +65,15 @@ impl CallError {
         Self::ours(operation, "UnexpectedAnswer", message)
     }
 
+    /// A call that was given up, as no answer came in time.
+    pub fn unanswered(operation: &'static str, patience: std::time::Duration) -> Self {
+        let message = format!("no answer within {} s", patience.as_secs());
+        Self {
+            unreachable: true,
+            ..Self::ours(operation, TIMEOUT, message)
+        }
+    }
+
     /// Something that could not be done on our side before the call.
     pub fn local(operation: &'static str, message: impl Into<String>) -> Self {
         Self::ours(operation, LOCAL, message)

@@ -20,6 +20,18 @@ const LONG: [&str; 9] = [
     "json",
 ];
 
+/// A run of two files.
+const SHORT: [&str; 8] = [
+    "--sizes",
+    "100",
+    "--iterations",
+    "2",
+    "--warmup",
+    "0",
+    "--pause",
+    "0s",
+];
+
 /// So long what comes by itself may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -90,18 +102,18 @@ fn an_interruption_ends_the_run_and_what_was_measured_is_kept() {
 
 #[test]
 fn a_run_in_which_nothing_was_processed_fails_and_says_why() {
-    let env = up();
-    let run = [
-        "--sizes",
-        "100",
-        "--iterations",
-        "2",
-        "--warmup",
-        "0",
-        "--pause",
-        "0s",
-    ];
-    let ended = bench(&env, &[&run[..], &["--timeout", "0ms"]].concat()).expect_code(1);
+    let env = TestEnv::new(BINARY);
+    // Nobody takes the jobs out of the queue.
+    let stack = env.root().join("stacks/log-pipeline.yaml");
+    let text = std::fs::read_to_string(&stack).expect("the stack");
+    let lines = text
+        .lines()
+        .filter(|line| !line.contains("from: queues.jobs"));
+    let without: Vec<&str> = lines.collect();
+    std::fs::write(&stack, without.join("\n")).expect("written");
+    let _ = env.pipectl(&["up"]).expect_success();
+    let run = [&SHORT[..], &["--timeout", "300ms"]].concat();
+    let ended = bench(&env, &run).expect_code(1);
     let told = ended.json();
     assert_eq!(told["error"]["code"], "bench::nothing_measured");
     assert_eq!(told["data"]["figures"]["fates"], json!({"lost": 2}));
@@ -122,16 +134,7 @@ fn what_must_hold_is_read_before_and_held_after() {
     assert!(env.emulator().is_none(), "nothing was started");
 
     let _ = env.pipectl(&["up"]).expect_success();
-    let run = [
-        "--sizes",
-        "100",
-        "--iterations",
-        "2",
-        "--warmup",
-        "0",
-        "--pause",
-        "0s",
-    ];
+    let run = SHORT;
     let held = [&run[..], &["--assert", "p50<60s,errors=0,files=2"]].concat();
     let _ = bench(&env, &held).expect_success();
     let broken = [&run[..], &["--assert", "errors=0,p50<1us,rate>0"]].concat();
@@ -172,6 +175,8 @@ fn results_that_are_not_whole_are_refused() {
     refused(&whole[..whole.len() - 20], "bench::bad_results");
     let without_last = whole.trim_end().rsplit_once('\n').expect("lines").0;
     refused(&format!("{without_last}\n"), "bench::other_results");
+    let changed = whole.replace(",done,", ",lost,");
+    refused(&changed, "bench::other_figures");
     refused("", "bench::bad_results");
     refused("a,b\n1,2\n", "bench::bad_results");
 }

@@ -8,6 +8,7 @@
 
 mod account;
 mod artifacts;
+mod bench;
 mod code_change;
 mod drift;
 mod failed_uploads;
@@ -124,6 +125,7 @@ const PARTS: &[Part] = &[
     ("templates", templates::deployed_and_changed),
     ("broken_template", templates::failed_and_made_anew),
     (TEMPLATE_STORES, templates::what_it_made_is_its_own),
+    ("bench", bench::measured),
     ("redrive", redrive::interrupted_at_any_call),
     ("matrix", matrix::faults),
     (POLICIES, policies::enough_and_not_more),

@@ -11,7 +11,7 @@ use crate::bench::facts::Machine;
 use crate::bench::store::{self, Files};
 use crate::bench::summary::VERSION;
 use crate::bench::{self, BenchError};
-use crate::package;
+use crate::package::{self, Artifact, RunsOn};
 use crate::render::{Renderer, bench as words};
 
 #[derive(Debug, Serialize)]
@@ -35,14 +35,19 @@ pub(super) async fn run(
     session::agree(global, &stack, &target, renderer).await?;
     session::refuse_outputs(&stack, &target)?;
     session::tell_lab(&stack, &target, renderer)?;
+    store::try_out(&args.out)?;
     let _held = bench::hold(&stack.root, &stack.name, target.name())?;
     let _drain = cancel.drain();
     let quiet = |_: package::PackageEvent| {};
     // What has to be built is built before the clock runs.
-    let options = session::packaging(&row, renderer);
+    let mut options = session::packaging(&row, renderer);
     let tell = |event: package::PackageEvent| crate::event::Sink::emit(renderer, event.into());
     let built = package::package(&stack, options.clone(), &tell).await?;
-    session::fitting(&stack, &target, built, renderer).await?;
+    let fits = built.values().all(Artifact::runs_on_amazon_linux);
+    if !fits && target.capabilities().runs_functions_on_amazon_linux {
+        options.runs_on = RunsOn::Lambda;
+        package::package(&stack, options.clone(), &tell).await?;
+    }
     let packaged = || package::package(&stack, options.clone(), &quiet);
     let begun = OffsetDateTime::now_utc();
     let cycle = Cycle {
@@ -70,9 +75,9 @@ pub(super) async fn run(
         changed_zip_bytes: cycled.changed_zip_bytes,
         figures: figures(&cycled.rounds, args.seed),
     };
-    let files = store::write_cycle(&args.out, &cycled.rounds, &summary)?;
     let cx = session::context(&stack, target, None);
     down::stop_if_empty(&stack, &cx, renderer).await?;
+    let files = store::write_cycle(&args.out, &cycled.rounds, &summary)?;
     let data = CycleData {
         summary,
         rounds: cycled.rounds,
@@ -88,6 +93,7 @@ pub(super) async fn run(
         rows: data.rounds.len(),
         times,
         cause,
+        interrupted: cycled.interrupted,
         file: data.files.results.display().to_string(),
     };
     Err(Stop::with_data(failure, &data))

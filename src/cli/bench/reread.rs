@@ -48,6 +48,26 @@ pub(super) fn run(results: &Path, terms: &[Term], renderer: &Renderer) -> Ended 
         as_written,
     };
     let text = || words::run(&data.summary, None, None);
+    if !as_written {
+        renderer.human(text);
+        let path = results.to_owned();
+        return Err(Stop::with_data(BenchError::OtherFigures { path }, &data));
+    }
+    // Of a run that ended early nobody knows what would have been.
+    if let Some(cause) = data
+        .summary
+        .ended_early
+        .clone()
+        .filter(|_| !terms.is_empty())
+    {
+        renderer.human(text);
+        let failure = BenchError::EndedEarly {
+            files: data.summary.figures.files,
+            cause,
+            file: results.display().to_string(),
+        };
+        return Err(Stop::with_data(failure, &data));
+    }
     if broken.is_empty() {
         renderer.data(&data, text);
         return Ok(());
