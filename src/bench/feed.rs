@@ -98,7 +98,8 @@ impl Feed {
     pub fn new(target: &Target, pipeline: Pipeline, settings: Settings) -> Self {
         let clients = Clients::trying_once(target);
         let table = pipeline.table.name.clone();
-        let watcher = Watcher::start(clients.clone(), table, settings.poll);
+        let patience = settings.method.patience();
+        let watcher = Watcher::start(clients.clone(), table, settings.poll, patience);
         Self(Arc::new(Inner {
             clients,
             pipeline,

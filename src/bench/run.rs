@@ -17,8 +17,8 @@ use crate::resource::{CallError, Context};
 use crate::stack::model::Stack;
 use crate::wait;
 
-/// So many uploads in a row that the target did not answer, for as long as this, mean that it is gone.
-const UNANSWERED: (usize, Duration) = (3, Duration::from_secs(5));
+/// So many uploads in a row that the target did not answer, over as long as its patience, mean that it is gone.
+const UNANSWERED: usize = 3;
 /// Pause after an upload that the target did not answer, where files go one by one.
 const BREATHER: Duration = Duration::from_secs(1);
 /// Pause between two signs of life.
@@ -70,6 +70,7 @@ pub struct Outcome {
     pub early: Option<Early>,
     /// Uploads in a row that the target did not answer, and since when.
     unanswered: Option<(usize, Instant)>,
+    patience: Duration,
 }
 
 /// Everything a run needs.
@@ -93,7 +94,10 @@ pub struct Run<'a> {
 impl Run<'_> {
     /// Runs to its end. `files` is where they come from.
     pub async fn go(&self, files: &mut Workload) -> Outcome {
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome {
+            patience: self.settings.method.patience(),
+            ..Outcome::default()
+        };
         match self.settings.method {
             Method::Sequential {
                 iterations,
@@ -232,10 +236,9 @@ impl Outcome {
             (Some(_), None) => Some((1, Instant::now())),
             (Some(_), Some((count, since))) => Some((count + 1, since)),
         };
-        let (most, patience) = UNANSWERED;
         let too_many = self
             .unanswered
-            .is_some_and(|(count, since)| count >= most && since.elapsed() >= patience);
+            .is_some_and(|(count, since)| count >= UNANSWERED && since.elapsed() >= self.patience);
         if let Some(error) = gone.filter(|_| row.fate == Fate::Lost || too_many) {
             self.early.get_or_insert(Early::Gone(error));
         }

@@ -62,6 +62,12 @@ impl Method {
         matches!(self, Self::Sequential { .. } | Self::Cold { .. })
     }
 
+    /// A target that answers nothing for so long is taken to be gone: one that is given more than it can do may take
+    /// long for every answer.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(if self.is_one_by_one() { 5 } else { 30 })
+    }
+
     /// Is the time of a file counted from when it should have begun?
     pub fn is_open_loop(&self) -> bool {
         matches!(self, Self::Rate { .. } | Self::Ramp { .. })

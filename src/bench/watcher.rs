@@ -22,9 +22,6 @@ use crate::wait;
 const KEYS: usize = 100;
 /// Looks under way at once.
 const LOOKS: usize = 4;
-/// A target that answered no look for so long, since the first that it did not answer, is taken to be gone. A look
-/// is given up after as long.
-const GONE: Duration = Duration::from_secs(5);
 
 /// What became of the wait for one result.
 #[derive(Debug)]
@@ -73,10 +70,11 @@ struct Waiting {
 pub struct Watcher(mpsc::UnboundedSender<Ask>);
 
 impl Watcher {
-    /// Watches a table of results.
-    pub fn start(clients: Clients, table: String, poll: Poll) -> Self {
+    /// Watches a table of results. A target that answered no look for as long as `patience`, since the first that it
+    /// did not answer, is taken to be gone; a look is given up after as long.
+    pub fn start(clients: Clients, table: String, poll: Poll, patience: Duration) -> Self {
         let (asks, asked) = mpsc::unbounded_channel();
-        tokio::spawn(watch(clients, table, poll, asked));
+        tokio::spawn(watch(clients, table, (poll, patience), asked));
         Self(asks)
     }
 
@@ -100,7 +98,7 @@ impl Watcher {
 async fn watch(
     clients: Clients,
     table: String,
-    poll: Poll,
+    (poll, patience): (Poll, Duration),
     mut asked: mpsc::UnboundedReceiver<Ask>,
 ) {
     let mut waiting: HashMap<String, Waiting> = HashMap::new();
@@ -121,7 +119,7 @@ async fn watch(
             if ids.is_empty() {
                 break;
             }
-            looks.push(look(&clients, &table, ids, Instant::now()));
+            looks.push(look(&clients, &table, ids, patience));
         }
         let next = due.peek().map(|Reverse((at, _))| *at);
         let may_look = looks.len() < LOOKS;
@@ -142,7 +140,7 @@ async fn watch(
                     unanswered_since = None;
                 }
                 settle(looked, &mut waiting, &mut due, poll);
-                if unanswered_since.is_some_and(|since| since.elapsed() >= GONE) {
+                if unanswered_since.is_some_and(|since| since.elapsed() >= patience) {
                     gone(&mut waiting);
                     due.clear();
                 }
@@ -175,9 +173,10 @@ struct Looked {
     error: Option<CallError>,
 }
 
-async fn look(clients: &Clients, table: &str, ids: Vec<String>, begun: Instant) -> Looked {
-    let asked = wait::at_most(GONE, ask(clients, table, &ids)).await;
-    let asked = asked.unwrap_or_else(|| Err(CallError::unanswered("BatchGetItem", GONE)));
+async fn look(clients: &Clients, table: &str, ids: Vec<String>, patience: Duration) -> Looked {
+    let begun = Instant::now();
+    let asked = wait::at_most(patience, ask(clients, table, &ids)).await;
+    let asked = asked.unwrap_or_else(|| Err(CallError::unanswered("BatchGetItem", patience)));
     let (found, unread, error) = match asked {
         Ok((found, unread)) => (found, unread, None),
         Err(error) => (HashMap::new(), ids.iter().cloned().collect(), Some(error)),

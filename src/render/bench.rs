@@ -212,12 +212,12 @@ fn cold(cold: &Cold) -> String {
             rows.add_row(row);
         }
     }
-    let difference = cold.difference_ms;
-    let difference = difference.map_or_else(String::new, |difference| {
+    let difference = cold.difference_ms.map_or_else(String::new, |difference| {
         format!(
-            "\n{} met two new environments; cold is {} longer by the client",
+            "\n{} met two new environments; cold takes {} {} by the client",
             plural(cold.both, "file"),
-            ms(difference)
+            ms(difference.abs()),
+            if difference < 0.0 { "less" } else { "longer" }
         )
     });
     format!("{rows}{difference}")
