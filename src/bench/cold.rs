@@ -21,6 +21,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 
 /// `times` cold files, each with a warm one after it.
 pub(super) async fn run(run: &Run<'_>, files: &mut Workload, times: u32, outcome: &mut Outcome) {
+    let settles = !run.cx.place.target.capabilities().self_served;
     for time in 1..=times {
         if outcome.early.is_some() || run.cancel.is_asked() {
             break;
@@ -30,7 +31,7 @@ pub(super) async fn run(run: &Run<'_>, files: &mut Workload, times: u32, outcome
             outcome.early = Some(Early::NotRenewed(error));
             break;
         }
-        if !run.cx.place.target.capabilities().self_served && run.pause(SETTLE, outcome).await {
+        if settles && run.pause(SETTLE, outcome).await {
             break;
         }
         let which = time as usize - 1;
@@ -52,6 +53,10 @@ pub(super) async fn run(run: &Run<'_>, files: &mut Workload, times: u32, outcome
             ),
         });
         outcome.early.get_or_insert(Early::NotRenewed(error));
+    }
+    // Whatever is sent next meets the same.
+    if settles {
+        run.pause(SETTLE, outcome).await;
     }
 }
 

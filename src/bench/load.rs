@@ -21,6 +21,8 @@ const REFINEMENTS: usize = 3;
 /// A rate is sustained when what came in a step is done so much later than the step ended, at most: as a share
 /// of the step, and so many median times of its first quarter, or of a slower rate where those were shorter.
 const LATER: (f64, f64) = (0.01, 3.0);
+/// And when its median is no more than so many of those.
+const LONGER: f64 = 3.0;
 /// Pause of a closed loop after an upload that failed, for each that failed in a row, and at most.
 const BACK_OFF: (Duration, u32) = (Duration::from_millis(20), 50);
 
@@ -255,8 +257,8 @@ fn judged(
         },
         p50_ms: figures.as_ref().map(|figures| figures.p50),
         p95_ms: figures.as_ref().map(|figures| figures.p95),
-        sustained: !done.is_empty()
-            && done.len() == rows.len()
+        sustained: done.len() == rows.len()
+            && figures.is_some_and(|figures| figures.p50 <= usual * LONGER)
             && took <= step_ms * (1.0 + share) + usual * medians,
     }
 }
