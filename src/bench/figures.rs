@@ -28,6 +28,11 @@ const HOPS: &[(&str, &str, Column)] = &[
     }),
 ];
 
+/// Names of the hops: their columns without `_ms`, in the order of time.
+pub fn hop_names() -> impl Iterator<Item = &'static str> {
+    HOPS.iter().map(|(name, ..)| *name)
+}
+
 impl Figures {
     /// Of the rows of a run.
     pub fn of(rows: &[Row], method: &Method, seed: u64) -> Self {

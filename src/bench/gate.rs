@@ -1,5 +1,6 @@
 //! `--assert 'p50<2s,p95<3s,errors=0'`: what must hold of a run's figures.
 
+use super::figures::hop_names;
 use super::row::Fate;
 use super::stats::Distribution;
 use super::summary::Figures;
@@ -60,15 +61,8 @@ pub struct Broken {
 }
 
 const STATISTICS: &[&str] = &["min", "p50", "p90", "p95", "p99", "max", "mean"];
-const PARTS: &[&str] = &[
-    "end_to_end",
-    "upload",
-    "put_to_trigger",
-    "trigger",
-    "send_to_worker",
-    "processing",
-    "row_to_seen",
-];
+/// The whole time.
+const WHOLE: &str = "end_to_end";
 const NUMBERS: &[&str] = &[
     "files",
     "done",
@@ -123,6 +117,11 @@ fn term(text: &str) -> Result<Term, String> {
     })
 }
 
+/// What there are times of.
+fn parts() -> impl Iterator<Item = &'static str> {
+    std::iter::once(WHOLE).chain(hop_names())
+}
+
 fn figure(text: &str) -> Result<Figure, String> {
     if NUMBERS.contains(&text) {
         return Ok(Figure::Number(text.to_owned()));
@@ -136,12 +135,12 @@ fn figure(text: &str) -> Result<Figure, String> {
         }
         None => (text, None),
     };
-    let (part, statistic) = name.split_once('.').unwrap_or(("end_to_end", name));
-    let of_size = ["end_to_end", "upload", "processing"];
+    let (part, statistic) = name.split_once('.').unwrap_or((WHOLE, name));
+    let of_size = [WHOLE, "upload", "processing"];
     if lines.is_some() && !of_size.contains(&part) {
         return Err(format!("by size there are {} only", of_size.join(", ")));
     }
-    if PARTS.contains(&part) && STATISTICS.contains(&statistic) {
+    if parts().any(|known| known == part) && STATISTICS.contains(&statistic) {
         return Ok(Figure::Time {
             part: part.to_owned(),
             statistic: statistic.to_owned(),
@@ -151,7 +150,7 @@ fn figure(text: &str) -> Result<Figure, String> {
     Err(format!(
         "there is no figure `{text}`: there are {}, those times of a part ({}) as `upload.p95`, and {}",
         STATISTICS.join(", "),
-        PARTS.join(", "),
+        parts().collect::<Vec<_>>().join(", "),
         NUMBERS.join(", ")
     ))
 }
@@ -216,7 +215,7 @@ impl Figure {
                             _ => size.end_to_end_ms.as_ref(),
                         }
                     }
-                    None if part == "end_to_end" => figures.end_to_end_ms.as_ref(),
+                    None if part == WHOLE => figures.end_to_end_ms.as_ref(),
                     None => figures
                         .hops
                         .iter()

@@ -12,7 +12,7 @@ use crate::stack::model::Stack;
 use crate::wait;
 
 /// Files of which logs are read; those of more would be read for longer than the run took.
-pub const MOST_FILES: usize = 2_000;
+const MOST_FILES: usize = 2_000;
 /// Looks at the logs: lines come in with a delay.
 const LOOKS: usize = 8;
 

@@ -59,7 +59,7 @@ pub fn write(
     directory: &Path,
     rows: &[Row],
     summary: &Summary,
-    kept: &Path,
+    kept: Option<&Path>,
 ) -> Result<Files, BenchError> {
     let (target, method) = (&summary.run.target, &summary.run.settings.method);
     let written = Written {
@@ -69,7 +69,7 @@ pub fn write(
         id: &summary.run.id,
     };
     let files = written.put(directory, |when| named(directory, target, method, when))?;
-    if files.results != kept {
+    if let Some(kept) = kept.filter(|kept| *kept != files.results) {
         // It is there once more, and whole: nobody misses this one.
         let _ = std::fs::remove_file(kept);
     }

@@ -161,7 +161,13 @@ pub(super) async fn run(
     let ended = OffsetDateTime::now_utc();
     outcome.rows.sort_by_key(|row| row.n);
     // What follows may be interrupted once more, or fail.
-    let kept = store::keep(&args.out, &facts, &outcome.rows)?;
+    let kept = store::keep(&args.out, &facts, &outcome.rows);
+    tell_left(
+        kept.as_ref().map(drop),
+        "a first copy of the rows",
+        renderer,
+    );
+    let kept = kept.ok();
     if !matches!(outcome.early, Some(Early::Gone(_))) {
         let ahead = cx.place.target.clock_ahead.unwrap_or_default();
         let since = (begun + ahead).unix_timestamp() * 1_000 - 1_000;
@@ -178,7 +184,9 @@ pub(super) async fn run(
     };
     let summary = summarised(facts, &mut outcome);
     let against = against(&args.out, &summary, &outcome.rows);
-    let files = store::write(&args.out, &outcome.rows, &summary, &kept)?;
+    // What was measured goes out all the same.
+    let files = store::write(&args.out, &outcome.rows, &summary, kept.as_deref())
+        .map_err(|error| Stop::with_data(error, &summary))?;
     let data = BenchData {
         summary,
         against,
