@@ -311,6 +311,43 @@ pub enum Event {
         /// Taking everything down.
         down_ms: f64,
     },
+    /// A copy of the stack was made or taken down.
+    CopyChanged {
+        /// Target.
+        target: String,
+        /// Name of the copy.
+        copy: String,
+        /// `up` or `down`.
+        what: String,
+        /// How long it took, milliseconds.
+        #[serde(rename = "elapsed_ms", with = "millis")]
+        elapsed: Duration,
+    },
+    /// A scenario was played on a target.
+    ScenarioPlayed {
+        /// Target.
+        target: String,
+        /// Name of the scenario.
+        scenario: String,
+        /// Did it come to its end?
+        seen: bool,
+        /// Scenarios played so far.
+        n: usize,
+        /// Of how many.
+        of: usize,
+        /// How long it took, milliseconds.
+        #[serde(rename = "elapsed_ms", with = "millis")]
+        elapsed: Duration,
+    },
+    /// What running something at AWS may cost.
+    CostEstimated {
+        /// Target.
+        target: String,
+        /// US dollars at most.
+        usd: f64,
+        /// What it is made of.
+        of: String,
+    },
     /// Dead letters of a queue were redriven or deleted.
     DeadLettersSettled {
         /// The dead letter queue.

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -13,17 +12,14 @@ use serde::{Deserialize, Serialize};
 use super::facts::Machine;
 use super::feed::ms;
 use super::stats::Distribution;
-use crate::apply::{Cancel, Outcome};
-use crate::converge::{self, NoPlan};
+use crate::apply::Cancel;
+use crate::copies::{self, Record};
 use crate::event::{Event, Sink};
 use crate::package::{self, Artifact, PackageError};
-use crate::plan::{Action, Consent, Losses, Plan, Purpose};
-use crate::resource::{Context, Place};
+use crate::plan::{Action, Plan};
 use crate::stack::model::{Kind, LogicalId, Stack};
 use crate::target::{Product, Target};
 
-/// Longest name of a stack. // stack::names
-const LONGEST_NAME: usize = 30;
 /// What a changed artifact has besides its program.
 const NOTE: &str = "pipectl-cycle.txt";
 
@@ -126,13 +122,6 @@ pub struct Cycled {
     pub changed_zip_bytes: Option<u64>,
 }
 
-/// The steps of a round are not told one by one.
-struct Silent;
-
-impl Sink for Silent {
-    fn emit(&self, _: Event) {}
-}
-
 type Artifacts = BTreeMap<String, Artifact>;
 
 impl<P, F> Cycle<'_, P>
@@ -144,14 +133,10 @@ where
     /// first.
     pub async fn run(&self, times: u32) -> Cycled {
         let mut cycled = Cycled::default();
-        let record = Record::of(self.stack, self.target);
-        for name in record.names() {
-            let copy = named(self.stack, &name);
-            if let Err(cause) = self.take_down(&copy, self.cancel).await {
-                cycled.early = Some(format!("{name}, which an earlier run left: {cause}"));
-                return cycled;
-            }
-            record.forget(&name);
+        let record = Record::of("cycle", self.stack, self.target);
+        if let Err(cause) = record.take_down(self.stack, self.target, self.cancel).await {
+            cycled.early = Some(cause);
+            return cycled;
         }
         for n in 1..=times {
             if self.cancel.is_asked() {
@@ -159,8 +144,9 @@ where
                 cycled.early = Some("interrupted".to_owned());
                 break;
             }
-            let copy = copied(self.stack, n);
-            if let Err(cause) = self.fits(&copy).and_then(|()| record.remember(&copy.name)) {
+            let copy = copies::fresh(self.stack, &format!("c{n}"));
+            let fits = copies::fits(&copy, self.target);
+            if let Err(cause) = fits.and_then(|()| record.remember(&copy.name)) {
                 cycled.early = Some(cause);
                 break;
             }
@@ -179,7 +165,9 @@ where
                 }
                 Err(cause) => {
                     // What is there of it goes, also after an interruption.
-                    let left = self.take_down(&copy, &Cancel::default()).await.err();
+                    let left = copies::take_down(&copy, self.target, &Cancel::default())
+                        .await
+                        .err();
                     if left.is_none() {
                         record.forget(&copy.name);
                     }
@@ -204,7 +192,7 @@ where
         let (code_change_ms, _) = self.up(copy, Some(changed), &one).await?;
         drop(directory);
         let begun = Instant::now();
-        self.take_down(copy, self.cancel).await?;
+        copies::take_down(copy, self.target, self.cancel).await?;
         Ok(Round {
             n,
             first_up_ms,
@@ -212,41 +200,6 @@ where
             code_change_ms,
             down_ms: ms(begun.elapsed()),
         })
-    }
-
-    async fn take_down(&self, copy: &Stack, cancel: &Cancel) -> Result<(), String> {
-        let consent = Consent {
-            losses: Losses::Any,
-            ..Consent::default()
-        };
-        let cx = self.context(copy, None);
-        converged(copy, &cx, (Purpose::Down, consent), &|_| true, cancel).await
-    }
-
-    /// The names of the copy's resources, which are longer than the stack's.
-    fn fits(&self, copy: &Stack) -> Result<(), String> {
-        let place = self.context(copy, None).place;
-        let buckets = copy
-            .buckets
-            .iter()
-            .map(|one| place.bucket(copy, &one.name).name);
-        let functions = copy
-            .functions
-            .iter()
-            .map(|one| place.function(copy, &one.name).name);
-        let too_long = buckets.filter(|name| name.len() > 63);
-        let too_long = too_long.chain(functions.filter(|name| name.len() > 64));
-        match too_long.into_iter().next() {
-            Some(name) => Err(format!(
-                "`{name}` is too long a name: the copies' are longer"
-            )),
-            None => Ok(()),
-        }
-    }
-
-    fn context(&self, copy: &Stack, artifacts: Option<Artifacts>) -> Context {
-        let target = self.target.clone();
-        Context::new(Place { target, artifacts }, &copy.name)
     }
 
     /// What `pipectl up` does behind its start, with `changed` in place of its function's artifact. The plan must
@@ -263,106 +216,9 @@ where
         if let Some(changed) = changed {
             artifacts.insert(changed.function.clone(), changed);
         }
-        let cx = self.context(copy, Some(artifacts.clone()));
-        let what = (Purpose::Up, Consent::default());
-        converged(copy, &cx, what, expected, self.cancel).await?;
+        let cx = copies::context(copy, self.target, Some(artifacts.clone()));
+        copies::up(copy, &cx, expected, self.cancel).await?;
         Ok((ms(begun.elapsed()), artifacts))
-    }
-}
-
-/// Proposes and carries out; the error is for people.
-async fn converged(
-    copy: &Stack,
-    cx: &Context,
-    (purpose, consent): (Purpose, Consent),
-    expected: &dyn Fn(&Plan) -> bool,
-    cancel: &Cancel,
-) -> Result<(), String> {
-    let proposal = converge::propose(copy, cx, purpose, consent).await;
-    let proposal = proposal.map_err(|error| match error {
-        NoPlan::Unread(errors) => {
-            let words = errors
-                .iter()
-                .map(|one| format!("{}: {}", one.what, one.error));
-            words.collect::<Vec<_>>().join("; ")
-        }
-        NoPlan::Inconsistent(_) => "the plan is inconsistent".to_owned(),
-    })?;
-    if let Some(refusal) = proposal.plan.refusals.first() {
-        return Err(format!(
-            "{} ({}): {}",
-            refusal.id, refusal.name, refusal.why
-        ));
-    }
-    if !expected(&proposal.plan) {
-        let steps = proposal.plan.changes();
-        let steps: Vec<String> = steps
-            .map(|step| format!("{} {}", step.action.verb(), step.id))
-            .collect();
-        return Err(format!(
-            "another plan than a round has: {}",
-            steps.join(", ")
-        ));
-    }
-    if proposal.plan.is_empty() {
-        return Ok(());
-    }
-    let outcome: Outcome = proposal.carry_out(cx, &Silent, cancel).await;
-    if let Some(failed) = outcome.failed.first() {
-        return Err(format!("{} ({}): {}", failed.id, failed.name, failed.error));
-    }
-    if outcome.is_whole() {
-        Ok(())
-    } else {
-        Err("interrupted".to_owned())
-    }
-}
-
-/// The stack under a name that nothing else has.
-fn copied(stack: &Stack, n: u32) -> Stack {
-    let end = format!("-c{n}-{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
-    let kept: String = stack.name.chars().take(LONGEST_NAME - end.len()).collect();
-    named(stack, &format!("{kept}{end}"))
-}
-
-fn named(stack: &Stack, name: &str) -> Stack {
-    Stack {
-        name: name.to_owned(),
-        ..stack.clone()
-    }
-}
-
-/// The names of copies that were begun and not seen to be gone: a line each in a file of the project.
-struct Record(PathBuf);
-
-impl Record {
-    fn of(stack: &Stack, target: &Target) -> Self {
-        let name = format!("cycle-{}-{}.txt", stack.name, target.name());
-        Self(stack.root.join(".pipectl").join(name))
-    }
-
-    fn names(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
-    }
-
-    /// Before anything of it is made: what nobody remembers, nobody takes down.
-    fn remember(&self, name: &str) -> Result<(), String> {
-        let mut names = self.names();
-        names.push(name.to_owned());
-        package::replace(&self.0, format!("{}\n", names.join("\n")).as_bytes())
-            .map_err(|error| format!("{}: {error}", self.0.display()))
-    }
-
-    /// A name that stays costs one look at the beginning of the next cycle.
-    fn forget(&self, name: &str) {
-        let mut names = self.names();
-        names.retain(|one| one != name);
-        let _ = if names.is_empty() {
-            std::fs::remove_file(&self.0)
-        } else {
-            package::replace(&self.0, format!("{}\n", names.join("\n")).as_bytes())
-        };
     }
 }
 

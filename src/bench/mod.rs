@@ -24,11 +24,12 @@ pub mod summary;
 mod watcher;
 pub mod workload;
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::Path;
 
 use futures::stream::{self, StreamExt};
 
+use crate::copies;
 use crate::resource::error::failed;
 use crate::resource::{CallError, Context};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
@@ -49,25 +50,10 @@ const OBJECTS: usize = 1_000;
 /// # Errors
 /// Another one holds it.
 pub fn hold(root: &Path, stack: &str, target: &str) -> Result<Option<File>, BenchError> {
-    let directory = root.join(".pipectl");
-    let open = || {
-        std::fs::create_dir_all(&directory)?;
-        let path = directory.join(format!("bench-{stack}-{target}.lock"));
-        File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-    };
-    let Ok(file) = open() else { return Ok(None) };
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(BenchError::Busy {
-            stack: stack.to_owned(),
-            target: target.to_owned(),
-        }),
-        Err(TryLockError::Error(_)) => Ok(None),
-    }
+    copies::hold(root, &format!("bench-{stack}-{target}")).map_err(|copies::Held| BenchError::Busy {
+        stack: stack.to_owned(),
+        target: target.to_owned(),
+    })
 }
 
 /// Deletes objects that a run left and nobody needs: those whose results are there.

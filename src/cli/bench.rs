@@ -197,7 +197,7 @@ pub(super) async fn run(
 
 /// `20261126T101530Z-1f0c3a`: names the run, and its files in the bucket. Of two runs that begin in one second, on
 /// this machine or another, no file has the key of the other's.
-fn run_id(at: OffsetDateTime) -> String {
+pub(super) fn run_id(at: OffsetDateTime) -> String {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     let unique = uuid::Uuid::new_v4().simple().to_string();
     format!("{}-{}", at.format(form).unwrap_or_default(), &unique[..6])

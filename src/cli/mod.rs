@@ -10,6 +10,7 @@ mod env;
 mod interrupt;
 mod logs;
 mod package;
+mod parity;
 mod plan;
 mod results;
 mod schema;
@@ -87,6 +88,7 @@ enum Command {
     Send(send::SendArgs),
     Results(results::ResultsArgs),
     Bench(Box<bench::BenchArgs>),
+    Parity(parity::ParityArgs),
     Doctor(doctor::DoctorArgs),
     Dlq(dlq::DlqArgs),
     Logs(logs::LogsArgs),
@@ -106,6 +108,7 @@ impl Command {
             Self::Send(_) => "send",
             Self::Results(_) => "results",
             Self::Bench(_) => "bench",
+            Self::Parity(_) => "parity",
             Self::Doctor(_) => "doctor",
             Self::Dlq(args) => args.name(),
             Self::Logs(_) => "logs",
@@ -186,6 +189,7 @@ async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
         Command::Send(args) => send::run(global, args, renderer).await,
         Command::Results(args) => results::run(global, args, renderer).await,
         Command::Bench(args) => bench::run(global, *args, renderer, cancel).await,
+        Command::Parity(args) => Box::pin(parity::run(global, args, renderer, cancel)).await,
         Command::Doctor(args) => doctor::run(global, args, renderer).await,
         Command::Dlq(args) => dlq::run(global, args, renderer, cancel).await,
         Command::Logs(args) => logs::run(global, args, renderer, cancel).await,

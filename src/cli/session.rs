@@ -136,17 +136,39 @@ pub(super) async fn agree(
         return Ok(());
     }
     let (account, region) = (&target.account, target.region());
-    renderer.emit(Event::AccountUsed {
-        account: account.clone(),
-        region: region.to_owned(),
-    });
     let before = recorded(stack, &target.row);
     let was_there = before.is_some_and(|seen| {
         seen.account.as_ref() == Some(account) && seen.region.as_deref() == Some(region)
     });
-    if was_there || target.row.expect_account.is_some() || global.yes {
+    if was_there {
+        renderer.emit(account_used(target));
         return Ok(());
     }
+    agree_anew(global, stack, target, renderer).await
+}
+
+fn account_used(target: &Target) -> Event {
+    Event::AccountUsed {
+        account: target.account.clone(),
+        region: target.region().to_owned(),
+    }
+}
+
+/// As [`agree`], also where somebody agreed before: to what is no part of the stack.
+pub(super) async fn agree_anew(
+    global: &Global,
+    stack: &Stack,
+    target: &Target,
+    renderer: &Renderer,
+) -> Result<(), Stop> {
+    if !target.row.signs_for_aws() {
+        return Ok(());
+    }
+    renderer.emit(account_used(target));
+    if target.row.expect_account.is_some() || global.yes {
+        return Ok(());
+    }
+    let (account, region) = (&target.account, target.region());
     if renderer.can_ask() {
         let question = format!("Change account {account} in {region}? Type `yes` to agree: ");
         if change::answer(stack, &question, renderer).await? == "yes" {

@@ -7,6 +7,7 @@ use miette::Diagnostic;
 
 use crate::apply::StepError;
 use crate::bench::BenchError;
+use crate::parity::ParityError;
 use crate::exit::Exit;
 use crate::observe::ObserveError;
 use crate::operate::dead_letters::DeadLetterError;
@@ -133,6 +134,24 @@ impl Dressed for BenchError {
             | Self::EndedEarly { .. }
             | Self::CycleEnded { .. }
             | Self::NotWritten { .. } => Exit::Failed,
+        }
+    }
+}
+
+impl Dressed for ParityError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::SameTarget { .. }
+            | Self::WhoseEndpoint { .. }
+            | Self::NoEndpoint { .. }
+            | Self::NoScenario { .. }
+            | Self::NothingToPlay { .. }
+            | Self::NoCopy { .. } => Exit::Usage,
+            Self::Busy { .. } => Exit::Refused,
+            Self::Interrupted { .. } => Exit::Interrupted,
+            Self::SideFailed { .. } | Self::TooLittle { .. } | Self::NotWritten { .. } => {
+                Exit::Failed
+            }
         }
     }
 }

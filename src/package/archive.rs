@@ -170,6 +170,38 @@ pub fn with_file(zip: &Path, copy: &Path, name: &str, bytes: &[u8]) -> std::io::
     Ok(())
 }
 
+/// Writes a zip of a function whose program has another one before it: that one is its `bootstrap`, and the
+/// function's own is `renamed`. `extra` goes beside them.
+pub fn behind(
+    zip: &Path,
+    renamed: &str,
+    before: &Path,
+    extra: (&str, &[u8]),
+    to: &Path,
+) -> std::io::Result<()> {
+    let mut writer = ZipWriter::new(std::fs::File::create(to)?);
+    let mut function = zip::ZipArchive::new(std::fs::File::open(zip)?)?;
+    for index in 0..function.len() {
+        let entry = function.by_index_raw(index)?;
+        if entry.name().is_ok_and(|name| name == BOOTSTRAP) {
+            writer.raw_copy_file_rename(entry, renamed)?;
+        } else {
+            writer.raw_copy_file(entry)?;
+        }
+    }
+    let mut first = zip::ZipArchive::new(std::fs::File::open(before)?)?;
+    let program = first.index_for_name(BOOTSTRAP);
+    let program = program.ok_or_else(|| std::io::Error::other("no bootstrap in the zip"))?;
+    writer.raw_copy_file(first.by_index_raw(program)?)?;
+    writer.start_file(
+        extra.0,
+        SimpleFileOptions::default().unix_permissions(MODE),
+    )?;
+    writer.write_all(extra.1)?;
+    writer.finish()?;
+    Ok(())
+}
+
 /// Writes a file so that readers see the old content or the new one, never a part.
 pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));

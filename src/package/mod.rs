@@ -39,7 +39,7 @@ use marks::Stamp;
 
 use crate::stack::model::{Architecture, Stack};
 
-pub use archive::{MAX_DIRECT_BYTES, replace, sha256_of, with_file};
+pub use archive::{MAX_DIRECT_BYTES, behind, replace, sha256_of, with_file};
 pub use build::Profile;
 pub use error::{CargoOutput, PackageError};
 pub use symbols::CrateSize;

@@ -35,6 +35,8 @@ pub struct Board {
     planned: usize,
     ended: usize,
     interrupted: bool,
+    /// Scenarios played so far, of how many, by target.
+    sides: BTreeMap<String, (usize, usize)>,
 }
 
 impl Board {
@@ -106,8 +108,20 @@ impl Board {
             Event::CycleRoundEnded { n, of, .. } => {
                 self.doing = (n < of).then(|| (format!("round {} of {of}", n + 1), at));
             }
+            Event::ScenarioPlayed { target, n, of, .. } => {
+                let began = self.doing.as_ref().map_or(at, |(_, began)| *began);
+                self.sides.insert(target.clone(), (*n, *of));
+                let sides: Vec<String> = self
+                    .sides
+                    .iter()
+                    .map(|(target, (n, of))| format!("{target} {n} of {of} scenarios"))
+                    .collect();
+                self.doing = Some((sides.join(", "), began));
+            }
             Event::BenchStageEnded { .. }
             | Event::BenchLeft { .. }
+            | Event::CopyChanged { .. }
+            | Event::CostEstimated { .. }
             | Event::ArtifactReady { .. }
             | Event::EmbeddedStarted { .. }
             | Event::EmbeddedStopped { .. }

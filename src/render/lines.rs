@@ -91,6 +91,39 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             super::bench::ms(*code_change_ms),
             super::bench::ms(*down_ms)
         )),
+        Event::CopyChanged {
+            target,
+            copy,
+            what,
+            elapsed,
+        } => Some(format!(
+            "{} {target}: {copy} in {}",
+            good(what),
+            duration(*elapsed)
+        )),
+        Event::ScenarioPlayed {
+            target,
+            scenario,
+            seen,
+            n,
+            of,
+            elapsed,
+        } => (verbose || !detail.live || !seen).then(|| {
+            let word = if *seen {
+                good("played")
+            } else {
+                bad("not played to its end")
+            };
+            format!(
+                "{word} {target}: {scenario} in {} {}",
+                duration(*elapsed),
+                dim(format!("({n} of {of})"))
+            )
+        }),
+        Event::CostEstimated { target, usd, of } => Some(format!(
+            "{} {target}: at most about ${usd:.2} ({of})",
+            hint("cost")
+        )),
         Event::EmbeddedStarted { endpoint, pid } => Some(format!(
             "{} the embedded target at {} (pid {pid})",
             good("started"),

@@ -8,6 +8,7 @@ mod json;
 mod lines;
 mod logs;
 mod package;
+pub mod parity;
 mod plan;
 mod progress;
 mod screen;

@@ -40,6 +40,16 @@ const FOREIGN: &str = "NotOwned";
 const ENDED_BADLY: &str = "EndedBadly";
 /// Code of a wait that ran out.
 const TIMEOUT: &str = "Timeout";
+/// Codes by which endpoints say that they do not have an operation; Query's and JSON's.
+const UNSUPPORTED: &[&str] = &[
+    "InvalidAction",
+    "UnknownOperation",
+    "UnknownOperationException",
+    "NotImplemented",
+    "UnsupportedOperation",
+    // An answer without a code: it is none of the service.
+    "Unknown",
+];
 /// Code of a refusal to delete data without consent.
 const HOLDS_DATA: &str = "HoldsData";
 
@@ -114,6 +124,11 @@ impl CallError {
     /// Was it given up because somebody interrupted?
     pub fn is_interrupted(&self) -> bool {
         self.code == INTERRUPTED
+    }
+
+    /// Does the endpoint say that it does not have the operation?
+    pub fn is_unsupported(&self) -> bool {
+        self.status == Some(501) || UNSUPPORTED.contains(&self.code.as_str())
     }
 
     /// Is it a wait that ran out?

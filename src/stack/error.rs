@@ -116,6 +116,8 @@ codes! {
     TemplateParameter => "template_parameter",
     /// A template does what CloudFormation wants consent to, and the stack gives none.
     TemplateCapabilities => "template_capabilities",
+    /// There is no file that a test could upload.
+    TestFileNotFound => "test_file_not_found",
     /// A target overrides something that the stack does not have.
     UnknownOverride => "unknown_override",
 }

@@ -130,6 +130,7 @@ pub(super) const STACK: Section = Section {
         optional("wiring"),
         optional("templates"),
         optional("outputs"),
+        optional("tests"),
         optional("targets"),
     ],
 };
@@ -257,6 +258,41 @@ pub(super) const TEMPLATE: Section = Section {
     ],
 };
 
+pub(super) const TEST: Section = Section {
+    what: "a test",
+    definition: "Test",
+    fields: &[
+        required("upload"),
+        optional("key"),
+        required("expect"),
+        number("within", Unit::Seconds, (1, 900), Some(30)),
+    ],
+};
+
+pub(super) const EXPECTATION: Section = Section {
+    what: "an entry of `expect`",
+    definition: "Expectation",
+    fields: &[optional("item"), optional("message"), optional("log")],
+};
+
+pub(super) const ITEM: Section = Section {
+    what: "an item",
+    definition: "Item",
+    fields: &[required("table"), required("has")],
+};
+
+pub(super) const MESSAGE: Section = Section {
+    what: "a message",
+    definition: "Message",
+    fields: &[required("queue"), required("contains")],
+};
+
+pub(super) const LOG: Section = Section {
+    what: "a line of a log",
+    definition: "LogLine",
+    fields: &[required("function"), required("contains")],
+};
+
 /// All of them.
 pub(super) const SECTIONS: &[&Section] = &[
     &STACK,
@@ -270,6 +306,11 @@ pub(super) const SECTIONS: &[&Section] = &[
     &ACCESS,
     &WIRING,
     &TEMPLATE,
+    &TEST,
+    &EXPECTATION,
+    &ITEM,
+    &MESSAGE,
+    &LOG,
 ];
 
 /// Days that CloudWatch Logs can keep log events.

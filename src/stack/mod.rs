@@ -21,7 +21,7 @@ mod read;
 mod resolve;
 mod schema;
 mod source;
-mod suggest;
+pub(crate) mod suggest;
 mod template;
 mod template_content;
 #[cfg(test)]

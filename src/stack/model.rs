@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 mod id;
+mod test;
 
 pub use id::{Kind, LogicalId};
+pub use test::{Expectation, Scalar, Test};
 
 /// What a reference asks of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +117,8 @@ pub struct Stack {
     pub templates: Vec<Template>,
     /// Outputs by name.
     pub outputs: Vec<(String, Text)>,
+    /// Tests of its own, for `pipectl parity`.
+    pub tests: Vec<Test>,
 }
 
 /// S3 bucket. Private, TLS only, encrypted by default.

@@ -24,7 +24,7 @@ const RESOURCES: &[Kind] = &[
 fn sections() -> impl Iterator<Item = &'static str> {
     STACK
         .names()
-        .filter(|name| !matches!(*name, "stack" | "targets"))
+        .filter(|name| !matches!(*name, "stack" | "tests" | "targets"))
 }
 
 /// Fields of a function of which one is written: an override of the one takes the other away.

@@ -37,6 +37,9 @@ pub struct Stack {
     /// Values to show when the stack is up, by name; text with references.
     #[serde(default)]
     pub outputs: BTreeMap<String, Text>,
+    /// Tests of the stack's own by name, which `pipectl parity` plays beside its scenarios.
+    #[serde(default)]
+    pub tests: BTreeMap<String, Test>,
     /// Changes for single targets, by the target's name; merged into the rest of the file.
     #[serde(default)]
     pub targets: BTreeMap<String, Overrides>,
@@ -255,6 +258,75 @@ pub enum Capability {
     CapabilityNamedIam,
     /// Macros (`Transform`) rewrite it.
     CapabilityAutoExpand,
+}
+
+/// This is uploaded to the bucket that starts a function, that is expected.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    /// The file, relative to the project.
+    pub upload: String,
+    /// Its key in the bucket; by default the wiring's prefix and the file's name.
+    pub key: Option<String>,
+    /// What must come of it, all of it.
+    pub expect: Vec<Expectation>,
+    /// How long it may take.
+    pub within: Option<Duration>,
+}
+
+/// One thing that is expected.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+pub struct Expectation {
+    /// An item in a table. Name an attribute that tells this upload's item from others, as its key.
+    pub item: Option<Item>,
+    /// A message in a queue that no function takes from: a dead letter.
+    pub message: Option<Message>,
+    /// A line in a function's log.
+    pub log: Option<LogLine>,
+}
+
+/// An item in a table.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// The table: `tables.NAME`.
+    pub table: Reference,
+    /// Attributes that it has, among others: text, numbers, true or false.
+    pub has: BTreeMap<String, Value>,
+}
+
+/// Value of an attribute.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// True or false.
+    Flag(bool),
+}
+
+/// A message in a queue.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// The queue: `queues.NAME`.
+    pub queue: Reference,
+    /// What is in its body.
+    pub contains: String,
+}
+
+/// A line in a function's log.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogLine {
+    /// The function: `functions.NAME`.
+    pub function: Reference,
+    /// What is in it.
+    pub contains: String,
 }
 
 /// Duration: a whole number with `s`, `m`, `h` or `d`.

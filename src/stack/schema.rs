@@ -123,7 +123,7 @@ fn overrides(definitions: &mut Map<String, Value>) {
     let merged: Vec<&str> = SECTIONS
         .iter()
         .map(|section| section.definition)
-        .filter(|name| !matches!(*name, "Access" | "Wiring" | "TypedKey"))
+        .filter(|name| !matches!(*name, "Access" | "Wiring" | "TypedKey" | "Test" | "Expectation" | "Item" | "Message" | "LogLine"))
         .collect();
     let mut copies = Map::new();
     for name in &merged {
@@ -141,6 +141,7 @@ fn overrides(definitions: &mut Map<String, Value>) {
             .filter(|_| *name == STACK.definition)
         {
             properties.shift_remove("stack");
+            properties.shift_remove("tests");
             properties.shift_remove("targets");
         }
         copies.insert(format!("{name}{OVERRIDE}"), copy);

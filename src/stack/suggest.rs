@@ -26,7 +26,7 @@ pub(super) fn closest<'a>(
 }
 
 /// `did you mean `x`?` or, when nothing is close, `otherwise`.
-pub(super) fn did_you_mean<'a>(
+pub(crate) fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
     otherwise: impl FnOnce() -> String,

@@ -17,17 +17,6 @@ use crate::wait::Look;
 
 /// How long AWS lets a task run.
 const LONGEST: Duration = Duration::from_secs(36 * 60 * 60);
-/// Codes by which endpoints say that they do not have an operation; Query's and JSON's.
-const UNSUPPORTED: &[&str] = &[
-    "InvalidAction",
-    "UnknownOperation",
-    "UnknownOperationException",
-    "NotImplemented",
-    "UnsupportedOperation",
-    // An answer without a code: it is none of SQS.
-    "Unknown",
-];
-
 /// What became of a task.
 pub(super) enum Moved {
     /// It ended, or was ended.
@@ -89,10 +78,7 @@ pub(super) async fn run(
 
 fn not_begun(error: CallError) -> Result<Moved, CallError> {
     let no_dead_letter_queue = error.says("configured as a Dead Letter Queue");
-    if UNSUPPORTED.iter().any(|code| error.is(code))
-        || error.status == Some(501)
-        || no_dead_letter_queue
-    {
+    if error.is_unsupported() || no_dead_letter_queue {
         tracing::debug!(%error, "dead letters are moved one by one");
         return Ok(Moved::Unsupported);
     }

@@ -8,6 +8,7 @@ mod reference;
 mod table;
 pub(super) mod target;
 pub(super) mod template;
+mod test;
 pub(super) mod wiring;
 
 use std::path::Path;
@@ -65,6 +66,7 @@ pub(super) fn stack(cx: &Checker<'_>, file: &Path) -> Parsed {
                 template::read(cx, entry, path)
             }),
             outputs: texts(&top, "outputs", |name| (Code::BadName, names::plain(name))),
+            tests: top.map("tests").iter().filter_map(|entry| test::read(cx, entry)).collect(),
         },
         notifications: Vec::new(),
         mappings: Vec::new(),

@@ -1,0 +1,364 @@
+//! `pipectl parity`
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::bench::run_id;
+use super::{Ended, Global, Stop, session};
+use crate::apply::Cancel;
+use crate::copies;
+use crate::event::{Event, Sink};
+use crate::package;
+use crate::parity::catalogue::{self, Scenario};
+use crate::parity::front::Fronts;
+use crate::parity::matrix::SideFacts;
+use crate::parity::parts::{Parts, adjusted};
+use crate::parity::run::{Run, Side};
+use crate::parity::store::{self, Files};
+use crate::parity::{Matrix, ParityError, estimate};
+use crate::render::{Renderer, parity as words};
+use crate::stack::model::Stack;
+use crate::stack::suggest;
+use crate::target::{ProductName, Target};
+
+/// Play one catalogue of scenarios on two targets, and tell what differs
+///
+/// Each gets a copy of the stack, under a name of its own, which goes again; the stack that is up stays as it is.
+/// What differs is told with what AWS does, where that is known. Report and data are written to the directory of
+/// --out.
+#[derive(Debug, clap::Args)]
+pub struct ParityArgs {
+    /// First target: its name, or NAME=URL for one of its endpoints
+    #[arg(value_name = "TARGET_A")]
+    a: String,
+    /// Second target
+    #[arg(value_name = "TARGET_B")]
+    b: String,
+    /// Only these scenarios, or groups of them, e.g. file-gzip,queues
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    only: Vec<String>,
+    /// All but these scenarios, or groups of them
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    skip: Vec<String>,
+    /// Fail unless so many percent are equal
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    at_least: Option<f64>,
+    /// Where the report goes
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    out: PathBuf,
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let percent = text.trim_end_matches('%').parse::<f64>().ok();
+    percent
+        .filter(|percent| (0.0..=100.0).contains(percent))
+        .ok_or_else(|| format!("`{text}` is no percentage: write 0 to 100"))
+}
+
+#[derive(Debug, Serialize)]
+struct ParityData {
+    #[serde(flatten)]
+    matrix: Matrix,
+    files: Files,
+}
+
+/// A target, and the stack as it is for it.
+struct Place {
+    label: String,
+    stack: Stack,
+    target: Target,
+}
+
+pub(super) async fn run(
+    global: &Global,
+    args: ParityArgs,
+    renderer: &Renderer,
+    cancel: &Cancel,
+) -> Ended {
+    let named = [written(&args.a), written(&args.b)];
+    let mut places = Vec::new();
+    for (index, (name, endpoint)) in named.iter().enumerate() {
+        places.push(reach(global, name, endpoint.or(whose(global, &named, index)?), renderer).await?);
+    }
+    let [Some(b), Some(a)] = [places.pop(), places.pop()] else {
+        unreachable!("two were reached");
+    };
+    let [a, b] = told_apart([a, b])?;
+
+    // What cannot be is told before anything is made.
+    let parts = Parts::of(&a.stack, &copies::context(&a.stack, &a.target, None).place);
+    let scenarios = catalogue::of(&a.stack);
+    for name in args.only.iter().chain(&args.skip) {
+        known(name, &scenarios)?;
+    }
+    let wanted = |one: &Scenario| is_wanted(one, &args.only, &args.skip);
+    let (scenarios, others) = catalogue::fitting(scenarios, &parts);
+    let count = scenarios.iter().filter(|one| wanted(one)).count();
+    if count == 0 {
+        let mut missing: Vec<&str> = others.iter().map(|(_, missing)| *missing).collect();
+        missing.dedup();
+        let stack = a.stack.name.clone();
+        let missing = missing.join(", ");
+        return Err(ParityError::NothingToPlay { stack, missing }.into());
+    }
+    store::try_out(&args.out)?;
+    let mut held = Vec::new();
+    for place in [&a, &b] {
+        held.push(ready(global, place, &parts, count, renderer).await?);
+    }
+    let fronts = [
+        fronts(&a, renderer).await?,
+        fronts(&b, renderer).await?,
+    ];
+
+    // From here an interruption ends with both copies gone.
+    let _drain = cancel.drain();
+    let begun = OffsetDateTime::now_utc();
+    let [of_a, of_b] = fronts;
+    let side_a = Side {
+        label: a.label.clone(),
+        stack: &a.stack,
+        target: &a.target,
+        fronts: of_a,
+    };
+    let side_b = Side {
+        label: b.label.clone(),
+        stack: &b.stack,
+        target: &b.target,
+        fronts: of_b,
+    };
+    let (run_a, run_b) = futures::join!(
+        Box::pin(side_a.play(&scenarios, &wanted, renderer, cancel)),
+        Box::pin(side_b.play(&scenarios, &wanted, renderer, cancel))
+    );
+    drop(held);
+    let id = run_id(begun);
+    let sides = [
+        SideFacts::of(&a.label, &a.target, &run_a),
+        SideFacts::of(&b.label, &b.target, &run_b),
+    ];
+    let matrix = Matrix::of(
+        (&id, &a.stack.name),
+        sides,
+        &scenarios,
+        (&run_a, &run_b),
+        &others,
+        &wanted,
+    );
+    let files = store::write(&args.out, &matrix);
+    let files = files.map_err(|error| Stop::with_data(error, &matrix))?;
+    let data = ParityData { matrix, files };
+    let show = || words::matrix(&data.matrix, &data.files);
+    match verdict(&data, &args, [&run_a, &run_b], count, cancel) {
+        None => renderer.data(&data, show),
+        Some(error) => {
+            renderer.human(show);
+            return Err(Stop::with_data(error, &data));
+        }
+    }
+    Ok(())
+}
+
+/// Name and endpoint, as written.
+fn written(text: &str) -> (&str, Option<&str>) {
+    text.split_once('=')
+        .map_or((text, None), |(name, url)| (name, Some(url)))
+}
+
+/// `--endpoint`, where it can only be meant for this one.
+fn whose<'g>(
+    global: &'g Global,
+    named: &[(&str, Option<&str>); 2],
+    index: usize,
+) -> Result<Option<&'g str>, Stop> {
+    let Some(endpoint) = &global.endpoint else {
+        return Ok(None);
+    };
+    let takes = |(name, written): &(&str, Option<&str>)| -> Result<bool, Stop> {
+        let row = session::find_row(global, name)?;
+        Ok(written.is_none() && !row.capabilities.self_served)
+    };
+    let takes = [takes(&named[0])?, takes(&named[1])?];
+    if takes == [true, true] {
+        let target = named[0].0.to_owned();
+        return Err(ParityError::WhoseEndpoint { target }.into());
+    }
+    Ok(takes[index].then_some(endpoint.as_str()))
+}
+
+async fn reach(
+    global: &Global,
+    name: &str,
+    endpoint: Option<&str>,
+    renderer: &Renderer,
+) -> Result<Place, Stop> {
+    let global = Global {
+        target: Some(name.to_owned()),
+        endpoint: endpoint.map(str::to_owned),
+        ..global.clone()
+    };
+    let row = session::find_row(&global, name)?;
+    if let Some(endpoint) = endpoint.filter(|_| row.capabilities.self_served) {
+        let (target, endpoint) = (name.to_owned(), endpoint.to_owned());
+        return Err(ParityError::NoEndpoint { target, endpoint }.into());
+    }
+    let stack = session::load(&global, name)?;
+    let target = session::reach(&global, &stack, &row, true, renderer).await?;
+    let label = match target.product.name {
+        ProductName::Embedded => "embedded",
+        ProductName::LocalStack => "localstack",
+        ProductName::MiniStack => "ministack",
+        ProductName::Moto => "moto",
+        ProductName::Aws | ProductName::Other => name,
+    };
+    Ok(Place {
+        label: label.to_owned(),
+        stack,
+        target,
+    })
+}
+
+/// Both, with labels that tell them apart.
+fn told_apart([a, mut b]: [Place; 2]) -> Result<[Place; 2], Stop> {
+    let (of_a, of_b) = (&a.target, &b.target);
+    let same_account = of_a.account == of_b.account && of_a.region() == of_b.region();
+    if of_a.endpoint() == of_b.endpoint() && (of_a.endpoint().is_some() || same_account) {
+        let place = of_a.place();
+        return Err(ParityError::SameTarget { place }.into());
+    }
+    if a.label == b.label {
+        b.label.push_str("-2");
+    }
+    Ok([a, b])
+}
+
+/// Is there a scenario or a group of that name?
+fn known(name: &str, scenarios: &[Scenario]) -> Result<(), ParityError> {
+    let groups = scenarios.iter().map(|one| group(one));
+    let names: Vec<&str> = scenarios.iter().map(|one| &*one.name).chain(groups).collect();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    let help = suggest::did_you_mean(name, names.iter().copied(), || {
+        let mut names = names.clone();
+        names.sort_unstable();
+        names.dedup();
+        format!("there are {}", names.join(", "))
+    });
+    Err(ParityError::NoScenario {
+        name: name.to_owned(),
+        help,
+    })
+}
+
+fn group(scenario: &Scenario) -> &'static str {
+    match scenario.group {
+        catalogue::Group::Own => "tests",
+        group => group.label(),
+    }
+}
+
+fn is_wanted(one: &Scenario, only: &[String], skip: &[String]) -> bool {
+    let named = |names: &[String]| {
+        names
+            .iter()
+            .any(|name| *name == *one.name || name == group(one))
+    };
+    (only.is_empty() || named(only)) && !named(skip)
+}
+
+/// Everything that has to hold of a target before a copy is made there.
+async fn ready(
+    global: &Global,
+    place: &Place,
+    parts: &Parts,
+    count: usize,
+    renderer: &Renderer,
+) -> Result<Option<std::fs::File>, Stop> {
+    let Place { stack, target, .. } = place;
+    let copy = adjusted(stack, parts);
+    let fits = copies::fits(&copies::fresh(&copy, "p"), target);
+    fits.map_err(|cause| ParityError::NoCopy { cause })?;
+    if target.row.signs_for_aws() && target.endpoint().is_none() {
+        let (usd, of) = estimate::of(&copy, count);
+        renderer.emit(Event::CostEstimated {
+            target: place.label.clone(),
+            usd,
+            of,
+        });
+    }
+    session::agree_anew(global, stack, target, renderer).await?;
+    session::refuse_outputs(stack, target)?;
+    session::tell_lab(stack, target, renderer)?;
+    let what = format!("parity-{}-{}", stack.name, place.label);
+    let held = copies::hold(&stack.root, &what).map_err(|copies::Held| ParityError::Busy {
+        stack: stack.name.clone(),
+        target: place.label.clone(),
+    });
+    Ok(held?)
+}
+
+/// The functions as they run there, with the front before each.
+async fn fronts(place: &Place, renderer: &Renderer) -> Result<Fronts, Stop> {
+    let Place { stack, target, .. } = place;
+    let tell = |event: package::PackageEvent| renderer.emit(event.into());
+    let options = session::packaging(&target.row, renderer);
+    let artifacts = package::package(stack, options.clone(), &tell).await?;
+    let artifacts = session::fitting(stack, target, artifacts, renderer).await?;
+    let options = if target.capabilities().runs_functions_on_amazon_linux {
+        package::Options {
+            runs_on: package::RunsOn::Lambda,
+            ..options
+        }
+    } else {
+        options
+    };
+    Ok(Fronts::build(&stack.root, artifacts, &options, &tell).await?)
+}
+
+/// Why the command does not end well, if it does not.
+fn verdict(
+    data: &ParityData,
+    args: &ParityArgs,
+    runs: [&Run; 2],
+    count: usize,
+    cancel: &Cancel,
+) -> Option<ParityError> {
+    let matrix = &data.matrix;
+    let file = data.files.markdown.display().to_string();
+    if cancel.is_asked() {
+        let played = runs.map(|run| run.outcomes.len());
+        let left = runs.iter().filter(|run| run.left).map(|run| run.copy.as_str());
+        let left: Vec<&str> = left.collect();
+        return Some(ParityError::Interrupted {
+            played: played[0].min(played[1]),
+            of: count,
+            left: if left.is_empty() {
+                "both copies are gone".to_owned()
+            } else {
+                format!("still there: {}", left.join(", "))
+            },
+        });
+    }
+    let failed = matrix.sides.iter().find_map(|side| {
+        let cause = side.trouble.clone()?;
+        Some(ParityError::SideFailed {
+            target: side.label.clone(),
+            cause,
+            file: file.clone(),
+        })
+    });
+    if failed.is_some() {
+        return failed;
+    }
+    let least = args.at_least.filter(|least| matrix.percent < *least)?;
+    let differing: Vec<&str> = matrix.unequal().map(|row| row.name.as_str()).collect();
+    Some(ParityError::TooLittle {
+        percent: matrix.percent,
+        least,
+        differing: differing.join(", "),
+        file,
+    })
+}

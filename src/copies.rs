@@ -1,0 +1,247 @@
+//! Copies of a stack under names of their own: named, remembered until they are seen to be gone, made, and taken
+//! down. What measures or tries out does so with a copy, so that the stack that is up stays as it is; and with a
+//! name that nothing else has, because AWS keeps the names of deleted queues for a minute, and so that nothing is
+//! deleted but what the copy made. // aws-behaviours Q1
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::apply::Cancel;
+use crate::converge::{self, NoPlan};
+use crate::event::{Event, Sink};
+use crate::package::{self, Artifact};
+use crate::plan::{Consent, Losses, Plan, Purpose};
+use crate::resource::{Context, Place};
+use crate::stack::model::Stack;
+use crate::target::Target;
+
+/// Longest name of a stack. // stack::names
+const LONGEST_NAME: usize = 30;
+
+/// The steps of a copy are not told one by one.
+struct Silent;
+
+impl Sink for Silent {
+    fn emit(&self, _: Event) {}
+}
+
+/// The stack under a name that nothing else has; `mark` is in it.
+pub fn fresh(stack: &Stack, mark: &str) -> Stack {
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    let end = format!("-{mark}-{}", &unique[..6]);
+    let kept: String = stack.name.chars().take(LONGEST_NAME - end.len()).collect();
+    named(stack, &format!("{}{end}", kept.trim_end_matches('-')))
+}
+
+/// The stack under another name.
+fn named(stack: &Stack, name: &str) -> Stack {
+    Stack {
+        name: name.to_owned(),
+        ..stack.clone()
+    }
+}
+
+/// Are the names of the copy's resources, which are longer than the stack's, names at the target?
+///
+/// # Errors
+/// The first one that is too long, for people.
+pub fn fits(copy: &Stack, target: &Target) -> Result<(), String> {
+    let place = context(copy, target, None).place;
+    let buckets = copy.buckets.iter();
+    let buckets = buckets.map(|one| place.bucket(copy, &one.name).name);
+    let functions = copy.functions.iter();
+    let functions = functions.map(|one| place.function(copy, &one.name).name);
+    let too_long = buckets.filter(|name| name.len() > 63);
+    let too_long = too_long.chain(functions.filter(|name| name.len() > 64));
+    match too_long.into_iter().next() {
+        Some(name) => Err(format!(
+            "`{name}` is too long a name: the copies' are longer"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What calls for a copy need.
+pub fn context(
+    copy: &Stack,
+    target: &Target,
+    artifacts: Option<BTreeMap<String, Artifact>>,
+) -> Context {
+    let target = target.clone();
+    Context::new(Place { target, artifacts }, &copy.name)
+}
+
+/// Brings a copy up. The plan must be as `expected`.
+///
+/// # Errors
+/// For people: no plan, another one, a step that failed, an interruption.
+pub async fn up(
+    copy: &Stack,
+    cx: &Context,
+    expected: &dyn Fn(&Plan) -> bool,
+    cancel: &Cancel,
+) -> Result<(), String> {
+    let what = (Purpose::Up, Consent::default());
+    converged(copy, cx, what, expected, cancel).await
+}
+
+/// Takes a copy down, with its data.
+///
+/// # Errors
+/// For people: no plan, a step that failed, an interruption.
+pub async fn take_down(copy: &Stack, target: &Target, cancel: &Cancel) -> Result<(), String> {
+    let consent = Consent {
+        losses: Losses::Any,
+        ..Consent::default()
+    };
+    let cx = context(copy, target, None);
+    converged(copy, &cx, (Purpose::Down, consent), &|_| true, cancel).await
+}
+
+/// Proposes and carries out.
+async fn converged(
+    copy: &Stack,
+    cx: &Context,
+    (purpose, consent): (Purpose, Consent),
+    expected: &dyn Fn(&Plan) -> bool,
+    cancel: &Cancel,
+) -> Result<(), String> {
+    let proposal = converge::propose(copy, cx, purpose, consent).await;
+    let proposal = proposal.map_err(|error| error.to_string())?;
+    if let Some(refusal) = proposal.plan.refusals.first() {
+        return Err(format!(
+            "{} ({}): {}",
+            refusal.id, refusal.name, refusal.why
+        ));
+    }
+    if !expected(&proposal.plan) {
+        let steps = proposal.plan.changes();
+        let steps: Vec<String> = steps
+            .map(|step| format!("{} {}", step.action.verb(), step.id))
+            .collect();
+        return Err(format!(
+            "another plan than is meant here: {}",
+            steps.join(", ")
+        ));
+    }
+    if proposal.plan.is_empty() {
+        return Ok(());
+    }
+    let outcome = proposal.carry_out(cx, &Silent, cancel).await;
+    if let Some(failed) = outcome.failed.first() {
+        return Err(format!("{} ({}): {}", failed.id, failed.name, failed.error));
+    }
+    if outcome.is_whole() {
+        Ok(())
+    } else {
+        Err("interrupted".to_owned())
+    }
+}
+
+impl std::fmt::Display for NoPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unread(errors) => {
+                let words = errors
+                    .iter()
+                    .map(|one| format!("{}: {}", one.what, one.error));
+                f.write_str(&words.collect::<Vec<_>>().join("; "))
+            }
+            Self::Inconsistent(_) => f.write_str("the plan is inconsistent"),
+        }
+    }
+}
+
+/// Somebody else holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held;
+
+/// Holds something of a project for one process at a time, until it is dropped. None where the file system knows no
+/// locks.
+///
+/// # Errors
+/// Another one holds it.
+pub fn hold(root: &Path, what: &str) -> Result<Option<File>, Held> {
+    let directory = root.join(".pipectl");
+    let open = || {
+        std::fs::create_dir_all(&directory)?;
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(directory.join(format!("{what}.lock")))
+    };
+    let Ok(file) = open() else { return Ok(None) };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(Held),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// The names of copies that were begun and not seen to be gone: a line each in a file of the project.
+pub struct Record(PathBuf);
+
+impl Record {
+    /// Of copies that are made for `what` on a target. One target may be at several endpoints; the one that is
+    /// ours is where it is.
+    pub fn of(what: &str, stack: &Stack, target: &Target) -> Self {
+        let endpoint = target.endpoint();
+        let endpoint = endpoint.filter(|_| !target.capabilities().self_served);
+        let place = endpoint.map_or_else(String::new, |endpoint| {
+            let hash = hex::encode(Sha256::digest(endpoint));
+            format!("-{}", &hash[..8])
+        });
+        let name = format!("{what}-{}-{}{place}.txt", stack.name, target.name());
+        Self(stack.root.join(".pipectl").join(name))
+    }
+
+    fn names(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Takes down what an earlier run left that was killed.
+    ///
+    /// # Errors
+    /// For people: one that is still there.
+    pub async fn take_down(
+        &self,
+        stack: &Stack,
+        target: &Target,
+        cancel: &Cancel,
+    ) -> Result<(), String> {
+        for name in self.names() {
+            take_down(&named(stack, &name), target, cancel)
+                .await
+                .map_err(|cause| format!("{name}, which an earlier run left: {cause}"))?;
+            self.forget(&name);
+        }
+        Ok(())
+    }
+
+    /// Before anything of it is made: what nobody remembers, nobody takes down.
+    ///
+    /// # Errors
+    /// For people: the file cannot be written.
+    pub fn remember(&self, name: &str) -> Result<(), String> {
+        let mut names = self.names();
+        names.push(name.to_owned());
+        package::replace(&self.0, format!("{}\n", names.join("\n")).as_bytes())
+            .map_err(|error| format!("{}: {error}", self.0.display()))
+    }
+
+    /// A name that stays costs one look at the beginning of the next run.
+    pub fn forget(&self, name: &str) {
+        let mut names = self.names();
+        names.retain(|one| one != name);
+        let _ = if names.is_empty() {
+            std::fs::remove_file(&self.0)
+        } else {
+            package::replace(&self.0, format!("{}\n", names.join("\n")).as_bytes())
+        };
+    }
+}

@@ -1,0 +1,355 @@
+//! Functions that end in every way there is, what they find around them, and how they are changed.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::files::tell;
+use super::front::{FAIL_INIT, MARK};
+use super::letters::Letter;
+use super::parts::set;
+use super::seen::{Played, Seen, Trouble, without_ids, words_of_error};
+use super::world::World;
+use crate::operate::logs::LineKind;
+use crate::resource::CallError;
+use crate::stack::model::{Function, Stack, Text};
+use model::sample::{SEED, sample};
+
+/// The function of a copy that is to be changed.
+fn function_of<'s>(stack: &'s mut Stack, name: &str) -> Option<&'s mut Function> {
+    stack.functions.iter_mut().find(|one| one.name == name)
+}
+
+/// What the record of a failed event says, besides the event.
+fn tell_record(seen: &mut Seen, letter: Option<&Letter>) {
+    let Some(letter) = letter else {
+        seen.fact("record in the on-failure queue", "none");
+        return;
+    };
+    let Ok(record) = serde_json::from_str::<Value>(&letter.body) else {
+        seen.fact("record in the on-failure queue", "no JSON");
+        return;
+    };
+    let text = |path: &str| match record.pointer(path) {
+        None | Some(Value::Null) => "none".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    seen.fact("condition", text("/requestContext/condition"));
+    seen.fact("invoke count", text("/requestContext/approximateInvokeCount"));
+    seen.fact("function error", text("/responseContext/functionError"));
+    seen.fact("error type", text("/responsePayload/errorType"));
+    seen.fact("error message", words_of_error(&text("/responsePayload/errorMessage")));
+}
+
+/// A function that is started by an event and comes to a bad end.
+async fn ends(world: &World, tag: &str, act: &str) -> Played {
+    let function = world.function()?.to_owned();
+    world.start(tag, act).await?;
+    let mut seen = Seen::new();
+    if let Some(queue) = &world.parts.on_failure {
+        let letters = world.letters(queue, 1, |letter| letter.is_of(tag)).await?;
+        tell_record(&mut seen, letters.first());
+    }
+    let traces = world.traces(tag, &function, 1).await?;
+    seen.fact("invocations", traces.len());
+    if let Some(trace) = traces.first() {
+        let id = &trace.request_id;
+        let told = world.line(&function, |event| {
+            event.line.tells_failure() && event.raw.contains(id.as_str())
+        });
+        let told = told.await?.map(|event| words_of_error(&event.raw));
+        seen.fact("log", told.as_deref().unwrap_or("nothing of it"));
+    }
+    Ok(seen)
+}
+
+pub async fn timeout(world: &World) -> Played {
+    ends(world, "function-timeout", "event-sleep").await
+}
+
+pub async fn crash(world: &World) -> Played {
+    ends(world, "function-crash", "event-exit").await
+}
+
+pub async fn panic(world: &World) -> Played {
+    let mut seen = ends(world, "function-panic", "event-panic").await?;
+    let function = world.function()?.to_owned();
+    let told = world.line(&function, |event| event.raw.contains("asked to panic"));
+    seen.is("the panic's message is in the log", told.await?.is_some());
+    Ok(seen)
+}
+
+pub async fn memory(world: &World) -> Played {
+    ends(world, "function-memory", "event-memory").await
+}
+
+/// Asks a function for what is around it.
+async fn ask(world: &World, function: &str, tag: &str) -> Result<super::world::Invoked, CallError> {
+    let mark = json!({ "mark": format!("{MARK}{tag}--event-tell--") });
+    world.invoke(function, &mark).await
+}
+
+pub async fn init_error(world: &World) -> Played {
+    let tag = "function-init-error";
+    let function = world.function()?.to_owned();
+    let fail = |stack: &mut Stack| {
+        if let Some(function) = function_of(stack, &function) {
+            set(function, FAIL_INIT, "1");
+        }
+    };
+    world.change(fail, &[]).await?;
+    let tried = async {
+        let mut seen = Seen::new();
+        let invoked = ask(world, &function, tag).await?;
+        seen.fact("function error", invoked.error.as_deref().unwrap_or("none"));
+        let kind = invoked.payload["errorType"].as_str();
+        seen.fact("error type", kind.unwrap_or("none"));
+        if let Some(queue) = &world.parts.on_failure {
+            world.start(tag, "go").await?;
+            let letters = world.letters(queue, 1, |letter| letter.is_of(tag)).await?;
+            let mut record = Seen::new();
+            tell_record(&mut record, letters.first());
+            let facts = record.facts.into_iter();
+            seen.facts.extend(facts.map(|(name, value)| (format!("event: {name}"), value)));
+        }
+        Ok::<_, Trouble>(seen)
+    };
+    let tried = tried.await;
+    world.change(|_| {}, &[]).await?;
+    let mut seen = tried?;
+    let healed = ask(world, &function, tag).await?;
+    seen.is("works again without the fault", healed.error.is_none());
+    Ok(seen)
+}
+
+pub async fn async_failure(world: &World) -> Played {
+    let tag = "function-async-failure";
+    let function = world.function()?.to_owned();
+    let retry = |stack: &mut Stack| {
+        if let Some(function) = function_of(stack, &function) {
+            function.async_retries = 1;
+        }
+    };
+    world.change(retry, &[]).await?;
+    let tried = async {
+        world.start(tag, "event-fail").await?;
+        let queue = world.parts.on_failure.as_deref().unwrap_or_default();
+        // AWS waits a minute before the retry. // aws-behaviours L21
+        let letters = world.letters(queue, 1, |letter| letter.is_of(tag)).await?;
+        let traces = world.traces(tag, &function, 2).await?;
+        let mut seen = Seen::new();
+        seen.fact("invocations", traces.len());
+        let ids = traces.iter().map(|trace| &trace.request_id);
+        seen.is("with the same request id", ids.collect::<std::collections::BTreeSet<_>>().len() == 1);
+        tell_record(&mut seen, letters.first());
+        let record = letters.first().and_then(|letter| serde_json::from_str::<Value>(&letter.body).ok());
+        let record = record.unwrap_or_default();
+        let context = &record["requestContext"];
+        seen.fact("version", record["version"].as_str().unwrap_or("none"));
+        seen.is("has a timestamp", record["timestamp"].is_string());
+        let id = context["requestId"].as_str();
+        seen.is(
+            "tells the invocation's id",
+            id.is_some() && id == traces.first().map(|trace| trace.request_id.as_str()),
+        );
+        let arn = context["functionArn"].as_str().unwrap_or_default();
+        let name = world.cx.place.function(&world.copy, &function).name;
+        let end = arn.split(&name).nth(1).unwrap_or("another function");
+        seen.fact("qualifier of the function", if end.is_empty() { "none" } else { end });
+        seen.is("has the event", record["requestPayload"].to_string().contains(tag));
+        seen.fact("status code", &record["responseContext"]["statusCode"]);
+        seen.fact("executed version", record["responseContext"]["executedVersion"].as_str().unwrap_or("none"));
+        Ok::<_, Trouble>(seen)
+    };
+    let tried = tried.await;
+    world.change(|_| {}, &[]).await?;
+    tried
+}
+
+/// Variables that AWS sets for functions of OS-only runtimes, which `_X_AMZN_TRACE_ID` is none of: there it is for
+/// the runtime to set. (AWS Lambda developer guide, "Defined runtime environment variables".)
+const RESERVED: &[&str] = &[
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+    "LANG",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "TZ",
+    "_HANDLER",
+];
+
+/// Those whose values are the same everywhere.
+const FIXED: &[&str] = &[
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "LAMBDA_RUNTIME_DIR",
+    "LANG",
+    "TZ",
+];
+
+pub async fn environment(world: &World) -> Played {
+    let name = world.function()?.to_owned();
+    let invoked = ask(world, &name, "function-environment").await?;
+    let mut seen = Seen::new();
+    seen.fact("function error", invoked.error.as_deref().unwrap_or("none"));
+    let told = invoked.payload["environment"].as_object().cloned().unwrap_or_default();
+    let value = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or("none");
+    let missing: Vec<&str> = RESERVED.iter().copied().filter(|name| !told.contains_key(*name)).collect();
+    seen.fact("variables of AWS that are missing", if missing.is_empty() { "none".to_owned() } else { missing.join(", ") });
+    for name in FIXED {
+        seen.fact(*name, value(name));
+    }
+    let copy = world.copy.functions.iter().find(|one| one.name == name);
+    let place = &world.cx.place;
+    let physical = place.function(&world.copy, &name).name;
+    let memory = copy.map_or(0, |one| one.memory.0).to_string();
+    seen.is("region of the target", value("AWS_REGION") == place.target.region() && value("AWS_DEFAULT_REGION") == place.target.region());
+    seen.is("name of the function", value("AWS_LAMBDA_FUNCTION_NAME") == physical);
+    seen.is("memory of the function", value("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") == memory);
+    seen.is("log group of the function", value("AWS_LAMBDA_LOG_GROUP_NAME") == format!("/aws/lambda/{physical}"));
+    seen.is("finds its code", invoked.payload["finds_its_code"] == true);
+    seen.is("works in its code", invoked.payload["works_in_its_code"] == true);
+    let own = copy.into_iter().flat_map(|one| &one.environment);
+    let unset: Vec<&str> = own
+        .filter(|(name, text)| {
+            // Secrets are told to be there, and no more.
+            let there = told.get(name);
+            there.is_none_or(|there| literal(text).is_some_and(|text| !there.is_null() && *there != text))
+        })
+        .map(|(name, _)| name.as_str())
+        .collect();
+    seen.fact("variables of the stack that are not as it says", if unset.is_empty() { "none".to_owned() } else { unset.join(", ") });
+    let stack: Vec<&str> = copy.into_iter().flat_map(|one| &one.environment).map(|(name, _)| name.as_str()).collect();
+    let others = told.keys().map(String::as_str);
+    let others: Vec<&str> = others.filter(|name| !RESERVED.contains(name) && !stack.contains(name)).collect();
+    // An emulator has to tell SDKs where it is.
+    seen.note("others", others.join(", "));
+    Ok(seen)
+}
+
+/// A text without references.
+fn literal(text: &Text) -> Option<String> {
+    use crate::stack::model::Part;
+    let parts = text.parts.iter().map(|part| match part {
+        Part::Literal(text) => Some(text.as_str()),
+        Part::Reference(_) => None,
+    });
+    parts.collect()
+}
+
+pub async fn log_lines(world: &World) -> Played {
+    let tag = "function-logs";
+    let function = world.function()?.to_owned();
+    ask(world, &function, tag).await?;
+    let mut seen = Seen::new();
+    let traces = world.traces(tag, &function, 1).await?;
+    seen.is("the function's line is there", !traces.is_empty());
+    let Some(trace) = traces.first() else {
+        return Ok(seen);
+    };
+    for (name, kind) in [("START", LineKind::Start), ("END", LineKind::End), ("REPORT", LineKind::Report)] {
+        let of_it = |event: &crate::operate::logs::LogEvent| {
+            event.line.kind == kind && event.line.request_id.as_deref() == Some(&trace.request_id)
+        };
+        seen.is(&format!("{name} of the invocation"), world.line(&function, of_it).await?.is_some());
+    }
+    seen.fact("log stream", shape(&trace.stream));
+    Ok(seen)
+}
+
+/// A name with digits for digits: `0000/00/00/[$LATEST]<32 hex digits>`.
+fn shape(stream: &str) -> String {
+    let (head, id) = stream.split_once(']').unwrap_or((stream, ""));
+    let head: String = head.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match (id.len(), hex) {
+        (0, _) => without_ids(&head),
+        (length, true) => format!("{head}]<{length} hex digits>"),
+        (_, false) => without_ids(&format!("{head}]{id}")),
+    }
+}
+
+pub async fn no_concurrency(world: &World) -> Played {
+    let tag = "function-no-concurrency";
+    let function = world.function()?.to_owned();
+    let none = |stack: &mut Stack| {
+        if let Some(function) = function_of(stack, &function) {
+            function.reserved_concurrency = Some(0);
+        }
+    };
+    world.change(none, &[]).await?;
+    let mut seen = Seen::new();
+    let tried = async {
+        let refused = world.until(world.pace.settle * 3, || async {
+            Ok(ask(world, &function, tag).await.err())
+        });
+        let refused = refused.await?;
+        seen.fact("an invocation is refused with", refused.map_or("nothing".to_owned(), |error| error.code));
+        let tag = "function-no-concurrency-during";
+        world.start(tag, "go").await?;
+        world.settle().await;
+        seen.fact("invocations meanwhile", world.traces_now(tag, &function).await?.len());
+        if let Some(queue) = &world.parts.on_failure {
+            let patience = world.pace.settle * 3;
+            let letters = world.until(patience, || async {
+                let letters = world.letters_now(queue, tag).await?;
+                Ok(letters.into_iter().next())
+            });
+            let letter = letters.await?;
+            let mut record = Seen::new();
+            tell_record(&mut record, letter.as_ref());
+            let kept = ["condition", "invoke count", "record in the on-failure queue"];
+            let facts = record.facts.into_iter().filter(|(name, _)| kept.contains(&name.as_str()));
+            seen.facts.extend(facts.map(|(name, value)| (format!("event meanwhile: {name}"), value)));
+        }
+        Ok::<_, Trouble>(())
+    };
+    let tried = tried.await;
+    world.change(|_| {}, &[]).await?;
+    tried?;
+    let works = world.until(world.pace.patience, || async {
+        Ok(ask(world, &function, tag).await.ok())
+    });
+    seen.is("an invocation works again", works.await?.is_some());
+    let tag = "function-no-concurrency-after";
+    world.start(tag, "go").await?;
+    seen.is("the next event starts it", !world.traces(tag, &function, 1).await?.is_empty());
+    Ok(seen)
+}
+
+pub async fn code_update(world: &World) -> Played {
+    let tag = "function-code-update";
+    let function = world.function()?.to_owned();
+    world.change(|_| {}, &[(&function, "second")]).await?;
+    let mut seen = Seen::new();
+    let begun = tokio::time::Instant::now();
+    if world.pipeline.is_some() {
+        let stored = world.put(&world.key(tag, "go", ".ndjson")?, sample(SEED + 60, 13, false)).await?;
+        let result = world.result(&stored).await?;
+        tell(&mut seen, "next file", result.as_ref());
+    } else {
+        world.start(tag, "go").await?;
+    }
+    let traces = world.traces(tag, &function, 1).await?;
+    let codes: BTreeMap<&str, usize> = traces.iter().fold(BTreeMap::new(), |mut codes, trace| {
+        *codes.entry(trace.note.as_str()).or_default() += 1;
+        codes
+    });
+    let codes: Vec<String> = codes.iter().map(|(code, count)| format!("{code} × {count}")).collect();
+    seen.fact("code that handled it", codes.join(", "));
+    seen.note("after", format!("{} ms", begun.elapsed().as_millis()));
+    Ok(seen)
+}
