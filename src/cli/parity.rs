@@ -307,15 +307,9 @@ async fn fronts(place: &Place, renderer: &Renderer) -> Result<Fronts, Stop> {
     let options = session::packaging(&target.row, renderer);
     let artifacts = package::package(stack, options.clone(), &tell).await?;
     let artifacts = session::fitting(stack, target, artifacts, renderer).await?;
-    let options = if target.capabilities().runs_functions_on_amazon_linux {
-        package::Options {
-            runs_on: package::RunsOn::Lambda,
-            ..options
-        }
-    } else {
-        options
-    };
-    Ok(Fronts::build(&stack.root, artifacts, &options, &tell).await?)
+    let on_amazon_linux = target.capabilities().runs_functions_on_amazon_linux;
+    let fronts = Fronts::build(&stack.root, artifacts, &options, on_amazon_linux, &tell);
+    Ok(fronts.await?)
 }
 
 /// Why the command does not end well, if it does not.

@@ -190,30 +190,38 @@ pub fn all() -> Vec<Scenario> {
         }
         Functions {
             "function-timeout", "a function runs out of time", Function, false, functions::timeout, [
-                ("condition", "RetriesExhausted", RECORDS), ("invoke count", "1", RECORDS),
+                ("record in the on-failure queue", "there", RECORDS), ("condition", "RetriesExhausted", RECORDS), ("invoke count", "1", RECORDS),
                 ("function error", "Unhandled", RECORDS), ("error type", "Sandbox.Timedout", RUNTIME),
                 ("error message", "Task timed out after 3.00 seconds", RUNTIME), ("invocations", "1", "L21"),
                 ("log", "Task timed out after 3.00 seconds", RUNTIME)];
             "function-crash", "a function ends with exit status 1", Function, false, functions::crash, [
-                ("condition", "RetriesExhausted", RECORDS), ("invoke count", "1", RECORDS),
+                ("record in the on-failure queue", "there", RECORDS), ("condition", "RetriesExhausted", RECORDS), ("invoke count", "1", RECORDS),
                 ("function error", "Unhandled", RECORDS), ("error type", "Runtime.ExitError", RUNTIME),
                 ("error message", "Runtime exited with error: exit status 1", RUNTIME), ("invocations", "1", "L21"),
                 ("log", "Runtime exited with error: exit status 1", RUNTIME)];
             "function-panic", "a function panics", Function, false, functions::panic, [
-                ("condition", "RetriesExhausted", RECORDS), ("error type", "Runtime.ExitError", RUNTIME),
+                ("record in the on-failure queue", "there", RECORDS),
+                ("condition", "RetriesExhausted", RECORDS), ("invoke count", "1", RECORDS),
+                ("function error", "Unhandled", RECORDS), ("error type", "Runtime.ExitError", RUNTIME),
                 ("error message", "Runtime exited with error: exit status 101", RUNTIME), ("invocations", "1", "L21"),
                 ("log", "Runtime exited with error: exit status 101", RUNTIME),
                 ("the panic's message is in the log", "yes", RUNTIME)];
             "function-memory", "a function runs out of memory", Function, false, functions::memory, [
-                ("condition", "RetriesExhausted", RECORDS), ("error type", "Runtime.ExitError", RUNTIME),
+                ("record in the on-failure queue", "there", RECORDS), ("goes on beyond its memory", "no", RUNTIME),
+                ("condition", "RetriesExhausted", RECORDS), ("invoke count", "1", RECORDS),
+                ("function error", "Unhandled", RECORDS), ("error type", "Runtime.ExitError", RUNTIME),
                 ("error message", "Runtime exited with error: signal: killed", RUNTIME), ("invocations", "1", "L21"),
                 ("log", "Runtime exited with error: signal: killed", RUNTIME)];
             "function-init-error", "a function fails before it is ready", Function, true, functions::init_error, [
                 ("function error", "Unhandled", RUNTIME), ("error type", "Pipectl.Init", RUNTIME),
-                ("event: condition", "RetriesExhausted", RECORDS), ("event: error type", "Pipectl.Init", RUNTIME),
+                ("event: record in the on-failure queue", "there", RECORDS),
+                ("event: condition", "RetriesExhausted", RECORDS), ("event: invoke count", "1", RECORDS),
+                ("event: function error", "Unhandled", RECORDS), ("event: error type", "Pipectl.Init", RUNTIME),
+                ("event: error message", "asked to fail before it is ready", RUNTIME),
                 ("works again without the fault", "yes", RUNTIME)];
             "function-async-failure", "an event fails and uses up its retry", OnFailure, true, functions::async_failure, [
                 ("invocations", "2", "L21"), ("with the same request id", "yes", "L21"),
+                ("record in the on-failure queue", "there", RECORDS), ("error message", "asked to fail", RECORDS),
                 ("condition", "RetriesExhausted", RECORDS), ("invoke count", "2", RECORDS),
                 ("function error", "Unhandled", RECORDS), ("error type", "Pipectl.Asked", RECORDS),
                 ("version", "1.0", RECORDS), ("has a timestamp", "yes", RECORDS),
@@ -236,8 +244,9 @@ pub fn all() -> Vec<Scenario> {
                 ("log stream", "0000/00/00/[$LATEST]<32 hex digits>", VARIABLES)];
             "function-no-concurrency", "no invocation is allowed for a while", Function, true, functions::no_concurrency, [
                 ("an invocation is refused with", "TooManyRequestsException", "L14"),
-                ("invocations meanwhile", "0", CONCURRENCY), ("event meanwhile: condition", "ZeroReservedConcurrency", RECORDS),
-                ("event meanwhile: invoke count", "0", RECORDS),
+                ("invocations meanwhile", "0", CONCURRENCY), ("event meanwhile: record in the on-failure queue", "there", "L22"),
+                ("event meanwhile: condition", "ZeroReservedConcurrency", "L22"),
+                ("event meanwhile: invoke count", "0", "L22"),
                 ("an invocation works again", "yes", CONCURRENCY), ("the next event starts it", "yes", CONCURRENCY)];
             "function-code-update", "the next file meets the new code", Function, true, functions::code_update, [
                 ("next file: status", "done", PIPELINE), ("code that handled it", "second × 1", "L3")];

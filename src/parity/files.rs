@@ -85,10 +85,7 @@ pub async fn crlf_and_bom(world: &World) -> Played {
 
 pub async fn mb_20(world: &World) -> Played {
     let bytes = of_size(20 * 1024 * 1024).await;
-    let mut seen = one(world, "file-20-mb", ".ndjson", bytes).await?;
-    // As long as it took on one of them.
-    seen.note("of at most", "21 MB");
-    Ok(seen)
+    one(world, "file-20-mb", ".ndjson", bytes).await
 }
 
 pub async fn too_large(world: &World) -> Played {

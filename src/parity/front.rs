@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::package::{self, Artifact, Options, PackageError, PackageEvent};
+use crate::package::{self, Artifact, Options, PackageError, PackageEvent, RunsOn};
 use crate::stack::model::{Architecture, Days, Function, Megabytes, Seconds, Source, Stack};
 
 /// Files of the crate.
@@ -34,7 +34,8 @@ pub struct Fronts {
 }
 
 impl Fronts {
-    /// Builds the front for every instruction set of `functions`.
+    /// Builds the front for every instruction set of `functions`; with `for_amazon_linux` one that runs there,
+    /// whatever this machine would build for itself.
     ///
     /// # Errors
     /// What packaging gives; the files cannot be written.
@@ -42,6 +43,7 @@ impl Fronts {
         root: &Path,
         functions: BTreeMap<String, Artifact>,
         options: &Options,
+        for_amazon_linux: bool,
         events: &dyn Fn(PackageEvent),
     ) -> Result<Self, PackageError> {
         let unwritten = |path: &Path, source| PackageError::Files {
@@ -69,7 +71,15 @@ impl Fronts {
                 architecture: Some(architecture),
                 ..options.clone()
             };
-            let mut made = package::package(&stack(root), options, events).await?;
+            let mut made = package::package(&stack(root), options.clone(), events).await?;
+            let fits = made.values().all(Artifact::runs_on_amazon_linux);
+            if for_amazon_linux && !fits {
+                let options = Options {
+                    runs_on: RunsOn::Lambda,
+                    ..options
+                };
+                made = package::package(&stack(root), options, events).await?;
+            }
             if let Some(front) = made.remove(FRONT) {
                 fronts.insert(architecture.label(), front);
             }

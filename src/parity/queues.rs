@@ -70,7 +70,7 @@ pub async fn partial_failure(world: &World) -> Played {
     seen.fact("receives of those that did not fail", receives(&of("queue-ok")));
     seen.fact("receives of the one that failed once", receives(&of("queue-once-ok")));
     if let Some(queue) = &world.queue()?.dead_letters {
-        let letters = world.letters(queue, 0, |letter| letter.is_of(tag)).await?;
+        let letters = world.letters_now(queue, tag).await?;
         seen.fact("dead letters", letters.len());
     }
     Ok(seen)
@@ -86,7 +86,7 @@ pub async fn poison(world: &World) -> Played {
     let result = world.result(&stored).await?;
     let mut seen = Seen::new();
     tell(&mut seen, "", result.as_ref());
-    let letters = world.letters(dead_letters_of(world)?, 1, |letter| letter.is_of(tag)).await?;
+    let letters = world.letters(dead_letters_of(world)?, 1, world.pace.promptly, |letter| letter.is_of(tag)).await?;
     seen.fact("dead letters", letters.len());
     if let Some(letter) = letters.first() {
         let told = letter.attributes.iter();
@@ -95,7 +95,7 @@ pub async fn poison(world: &World) -> Played {
         seen.fact("the letter tells", told.join(", ").replace(&stored.key, "<key>"));
     }
     let worker = world.queue()?.function.clone();
-    let traces = world.traces_now(tag, &worker).await?;
+    let traces = world.traces(tag, &worker, 1).await?;
     seen.fact("receives of the message", receives(&traces));
     Ok(seen)
 }
@@ -105,7 +105,7 @@ pub async fn max_receives(world: &World) -> Played {
     let function = world.queue()?.function.clone();
     let queue = dead_letters_of(world)?;
     world.send(tag, &["queue-fail"], 0).await?;
-    let letters = world.letters(queue, 1, |letter| letter.is_of(tag)).await?;
+    let letters = world.letters(queue, 1, world.redrives(), |letter| letter.is_of(tag)).await?;
     world.settle().await;
     let traces = world.traces_now(tag, &function).await?;
     let mut seen = Seen::new();

@@ -34,6 +34,8 @@ use crate::wait;
 pub struct Pace {
     /// For what must come, when it has no time of its own.
     pub patience: Duration,
+    /// For what follows at once when it comes at all: the record of an event that failed, a line of a log.
+    pub promptly: Duration,
     /// For what must not come.
     pub settle: Duration,
     /// How old may logs be?
@@ -50,6 +52,7 @@ impl Pace {
         if target.capabilities().self_served {
             return Self {
                 patience: seconds(30),
+                promptly: seconds(15),
                 settle: Duration::from_millis(300),
                 fresh: Duration::from_millis(30),
                 deadline: seconds(90),
@@ -60,6 +63,7 @@ impl Pace {
             // A function's timeout and a minute: LocalStack takes that long where an event is dropped.
             // aws-behaviours §11
             patience: seconds(90),
+            promptly: seconds(if is_local { 15 } else { 60 }),
             settle: seconds(if is_local { 3 } else { 10 }),
             fresh: seconds(1),
             deadline: seconds(if is_local { 240 } else { 420 }),
@@ -135,8 +139,20 @@ impl World {
         copies::up(&self.copy, &self.cx, expected, &self.cancel).await
     }
 
-    /// Brings up the copy with a change; `notes` tells of functions which code it is.
+    /// As [`World::change_at_once`], and lets it settle: what served a function before may still take events.
+    /// // aws-behaviours §11
     pub async fn change(
+        &self,
+        change: impl FnOnce(&mut Stack),
+        notes: &[(&str, &str)],
+    ) -> Result<(), Trouble> {
+        self.change_at_once(change, notes).await?;
+        self.settle().await;
+        Ok(())
+    }
+
+    /// Brings up the copy with a change; `notes` tells of functions which code it is.
+    pub async fn change_at_once(
         &self,
         change: impl FnOnce(&mut Stack),
         notes: &[(&str, &str)],
@@ -287,6 +303,7 @@ impl World {
         &self,
         queue: &str,
         count: usize,
+        patience: Duration,
         belongs: impl Fn(&Letter) -> bool,
     ) -> Result<Vec<Letter>, Trouble> {
         let now = || async {
@@ -294,7 +311,7 @@ impl World {
             letters.retain(|letter| belongs(letter));
             Ok::<_, Trouble>(letters)
         };
-        self.until(self.redrives(), || async {
+        self.until(patience, || async {
             Ok((now().await?.len() >= count).then_some(()))
         })
         .await?;
@@ -314,7 +331,7 @@ impl World {
     }
 
     /// How long until a message has used up its receives, at most.
-    fn redrives(&self) -> Duration {
+    pub fn redrives(&self) -> Duration {
         self.pace.patience + Duration::from_secs(u64::from(2 * VISIBILITY_S))
     }
 
@@ -403,7 +420,7 @@ impl World {
         function: &str,
         is: impl Fn(&LogEvent) -> bool,
     ) -> Result<Option<LogEvent>, Trouble> {
-        self.until(self.pace.patience, || async {
+        self.until(self.pace.promptly, || async {
             let events = self.traces.events(&self.cx).await?;
             let mut events = events.iter().filter(|event| event.function == function);
             Ok(events.find(|event| is(event)).cloned())

@@ -10,6 +10,7 @@ use aws_sdk_lambda::types::{
     LastUpdateStatus, OnFailure, Runtime, State,
 };
 
+use super::attrs::{Applied, TAG_APPLIED};
 use super::error::{absent, failed, permitted};
 use super::{
     Attrs, CallError, Context, Identity, Listed, Live, Observed, Place, Resolved, ResourceKind,
@@ -116,8 +117,23 @@ impl ResourceKind for FunctionKind {
                     .insert("on_failure".to_owned(), destination.into());
             }
         }
-        let tags = function.tags.unwrap_or_default();
-        live.tags = Some(tags.into_iter().collect());
+        let tags: Tags = function.tags.unwrap_or_default().into_iter().collect();
+        // LocalStack tells of a reserved concurrency of 0 only here. // aws-behaviours §11
+        let applied = tags.get(TAG_APPLIED).and_then(|tag| Applied::read(tag));
+        let applied = applied.is_none_or(|applied| applied.has(RESERVED_CONCURRENCY));
+        if applied && !live.attrs.contains_key(RESERVED_CONCURRENCY) {
+            let concurrency = cx.clients.lambda.get_function_concurrency();
+            let concurrency = concurrency.function_name(name).send().await;
+            let concurrency = concurrency.map_err(failed("GetFunctionConcurrency"));
+            // Who may not ask has what `GetFunction` tells.
+            let concurrency = permitted(absent(concurrency, GONE))?.flatten();
+            let reserved = concurrency.and_then(|one| one.reserved_concurrent_executions);
+            if let Some(reserved) = reserved {
+                live.attrs
+                    .insert(RESERVED_CONCURRENCY.to_owned(), reserved.into());
+            }
+        }
+        live.tags = Some(tags);
         Ok(cx.owned_by_tags(wanted, live))
     }
 

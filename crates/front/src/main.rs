@@ -232,7 +232,8 @@ impl Front {
             "sleep" => std::thread::sleep(TOO_LONG),
             "memory" => {
                 let bytes = fill_memory();
-                let told = json!({"survived_bytes": bytes});
+                let told = json!({"pipectl_parity_survived": bytes});
+                println!("{told}");
                 self.platform.answer(id, "response", &told)?;
             }
             "tell" => self.platform.answer(id, "response", &surroundings(&self.note))?,

@@ -81,6 +81,7 @@ impl Project {
             mappings: Vec::new(),
             templates: Vec::new(),
             outputs: Vec::new(),
+            tests: Vec::new(),
         }
     }
 

@@ -55,6 +55,11 @@ impl Applied {
         Some(Self(fields.collect()))
     }
 
+    /// Was this field applied?
+    pub fn has(&self, field: &str) -> bool {
+        self.0.contains_key(&name_print(field))
+    }
+
     /// The tag's value for what is applied now.
     pub fn text(attrs: &Attrs) -> String {
         let fields: BTreeMap<String, String> = attrs

@@ -1,5 +1,5 @@
 //! Asynchronous invocations: accepted in SQLite, tried up to three times, then handed to the
-//! on-failure destination and the dead letter queue. // aws-behaviours L21
+//! on-failure destination and the dead letter queue. // aws-behaviours L21, L22
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ enum End {
     Ran(Finished),
     /// It grew too old; this came of the last try, if there was one.
     TooOld(Option<Finished>),
+    /// The function may not run at all: what it is to be given then is told of at once. // aws-behaviours L22
+    NotAllowed,
 }
 
 /// Works on one accepted invocation until it is settled. When the emulator stops in the middle, it stays
@@ -68,6 +70,9 @@ async fn run_to_end(
         let Ok(function) = lambda.state.function(&pending.function) else {
             return Some(None);
         };
+        if function.reserved == Some(0) {
+            return Some(Some((function, End::NotAllowed)));
+        }
         let oldest_ms = pending.accepted_ms + max_age_ms(&function);
         // What waited for this emulator's start gets its first try, however old it is.
         let tried = pending.attempts > 0 || throttles > 0;
@@ -145,9 +150,10 @@ async fn tell(
     let finished = match end {
         End::Ran(finished) => Some(finished),
         End::TooOld(finished) => finished.as_ref(),
+        End::NotAllowed => None,
     };
     let error = finished.and_then(|finished| finished.outcome.error(&pending.request_id));
-    let failed = matches!(end, End::TooOld(_)) || error.is_some();
+    let failed = !matches!(end, End::Ran(_)) || error.is_some();
     let config = function.invoke_config.as_ref();
     let destination = config.and_then(|config| {
         if failed {
@@ -170,7 +176,12 @@ async fn tell(
         return true;
     };
     let text = error.map_or_else(
-        || "The event was too old.".to_owned(),
+        || {
+            match end {
+                End::NotAllowed => "The function's reserved concurrency is zero.".to_owned(),
+                _ => "The event was too old.".to_owned(),
+            }
+        },
         |(_, error)| {
             error["errorMessage"]
                 .as_str()
@@ -273,6 +284,7 @@ fn record(
     }
     let condition = match end {
         End::TooOld(_) => "EventAgeExceeded",
+        End::NotAllowed => "ZeroReservedConcurrency",
         End::Ran(_) if failed => "RetriesExhausted",
         End::Ran(_) => "Success",
     };

@@ -96,26 +96,38 @@ async fn what_a_process_says_about_its_start_is_the_error() {
     fixture.stop().await;
 }
 
-/// aws-behaviours L14
+/// aws-behaviours L14, L22
 #[tokio::test(flavor = "multi_thread")]
-async fn reserved_concurrency_of_nothing_throttles_and_events_wait() {
+async fn reserved_concurrency_of_nothing_throttles_and_events_go_to_the_destination() {
     let fixture = Fixture::new();
+    fixture.queues.make(DLQ, 30);
     fixture.make("f", "events", Value::Null).await;
+    let destination = json!({ "DestinationConfig": { "OnFailure": { "Destination": DLQ } } });
+    let path = "/2019-09-25/functions/f/event-invoke-config";
+    fixture.ok(Method::PUT, path, destination).await;
     // A warm process does not get around it.
     fixture.pid("f").await;
     fixture.reserve("f", 0).await;
     assert_eq!(fixture.invoke("f", json!({})).await.status, 429);
+    let event = |number: u32| json!({ "do": "print", "say": format!("event {number}") });
     for number in 0..3 {
-        let event = json!({ "do": "print", "say": format!("event {number}") });
-        fixture.invoke_event("f", event).await;
+        fixture.invoke_event("f", event(number)).await;
     }
+    eventually("all are told", || fixture.queues.sent(DLQ).len() == 3).await;
     assert!(!fixture.logs.has("event "));
+    let record: Value = serde_json::from_str(&fixture.queues.sent(DLQ)[0]).expect("JSON");
+    let context = &record["requestContext"];
+    assert_eq!(context["condition"], "ZeroReservedConcurrency");
+    assert_eq!(context["approximateInvokeCount"], 0);
+    assert!(record.get("responseContext").is_none() && record.get("responsePayload").is_none());
     fixture.reserve("f", 1).await;
-    eventually("all events are worked on", || {
-        fixture.logs.count("event ") == 3
+    fixture.invoke_event("f", event(3)).await;
+    eventually("the next one is worked on", || {
+        fixture.logs.count("event 3") == 1
             && fixture.service.state.pending().expect("read").is_empty()
     })
     .await;
+    assert_eq!(fixture.logs.count("event "), 1);
     fixture.stop().await;
 }
 
@@ -171,11 +183,16 @@ async fn an_event_is_tried_three_times_and_then_told_to_the_destination() {
 async fn an_accepted_event_survives_a_stop() {
     let fixture = Fixture::new();
     fixture.make("f", "events", Value::Null).await;
-    fixture.reserve("f", 0).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    // The one invocation that may run is taken.
+    fixture.reserve("f", 1).await;
+    let file = directory.path().join("go-on");
+    let (work, _) = fixture.keep_busy("f", &file).await;
     let event = json!({ "do": "print", "say": "survived" });
     fixture.invoke_event("f", event).await;
+    work.abort();
     let fixture = fixture.reopen().await;
-    fixture.reserve("f", 1).await;
+    assert!(!fixture.logs.has("waited"));
     eventually("it is worked on", || fixture.logs.has("survived")).await;
     fixture.stop().await;
 }
@@ -184,8 +201,12 @@ async fn an_accepted_event_survives_a_stop() {
 async fn events_of_a_deleted_function_are_dropped() {
     let fixture = Fixture::new();
     fixture.make("f", "events", Value::Null).await;
-    fixture.reserve("f", 0).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    fixture.reserve("f", 1).await;
+    let file = directory.path().join("go-on");
+    let (work, _) = fixture.keep_busy("f", &file).await;
     fixture.invoke_event("f", json!({})).await;
+    work.abort();
     fixture
         .ok(Method::DELETE, "/2015-03-31/functions/f", Value::Null)
         .await;
