@@ -50,9 +50,11 @@ const OBJECTS: usize = 1_000;
 /// # Errors
 /// Another one holds it.
 pub fn hold(root: &Path, stack: &str, target: &str) -> Result<Option<File>, BenchError> {
-    copies::hold(root, &format!("bench-{stack}-{target}")).map_err(|copies::Held| BenchError::Busy {
-        stack: stack.to_owned(),
-        target: target.to_owned(),
+    copies::hold(root, &format!("bench-{stack}-{target}")).map_err(|copies::Held| {
+        BenchError::Busy {
+            stack: stack.to_owned(),
+            target: target.to_owned(),
+        }
     })
 }
 

@@ -1,11 +1,13 @@
 //! `pipectl parity`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::bench::run_id;
+use super::results::parse_duration;
 use super::{Ended, Global, Stop, session};
 use crate::apply::Cancel;
 use crate::copies;
@@ -45,6 +47,9 @@ pub struct ParityArgs {
     /// Fail unless so many percent are equal
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     at_least: Option<f64>,
+    /// Longest time for one scenario, e.g. 90s; by default as long as a target of its kind may need
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    deadline: Option<Duration>,
     /// Where the report goes
     #[arg(long, default_value = "results", value_name = "DIR")]
     out: PathBuf,
@@ -80,7 +85,15 @@ pub(super) async fn run(
     let named = [written(&args.a), written(&args.b)];
     let mut places = Vec::new();
     for (index, (name, endpoint)) in named.iter().enumerate() {
-        places.push(reach(global, name, endpoint.or(whose(global, &named, index)?), renderer).await?);
+        places.push(
+            reach(
+                global,
+                name,
+                endpoint.or(whose(global, &named, index)?),
+                renderer,
+            )
+            .await?,
+        );
     }
     let [Some(b), Some(a)] = [places.pop(), places.pop()] else {
         unreachable!("two were reached");
@@ -103,15 +116,17 @@ pub(super) async fn run(
         let missing = missing.join(", ");
         return Err(ParityError::NothingToPlay { stack, missing }.into());
     }
+    for place in [&a, &b] {
+        let copy = copies::fresh(&adjusted(&place.stack, &parts), "p");
+        let fits = copies::fits(&copy, &place.target);
+        fits.map_err(|cause| ParityError::NoCopy { cause })?;
+    }
     store::try_out(&args.out)?;
     let mut held = Vec::new();
     for place in [&a, &b] {
         held.push(ready(global, place, &parts, count, renderer).await?);
     }
-    let fronts = [
-        fronts(&a, renderer).await?,
-        fronts(&b, renderer).await?,
-    ];
+    let fronts = [fronts(&a, renderer).await?, fronts(&b, renderer).await?];
 
     // From here an interruption ends with both copies gone.
     let _drain = cancel.drain();
@@ -122,12 +137,14 @@ pub(super) async fn run(
         stack: &a.stack,
         target: &a.target,
         fronts: of_a,
+        deadline: args.deadline,
     };
     let side_b = Side {
         label: b.label.clone(),
         stack: &b.stack,
         target: &b.target,
         fronts: of_b,
+        deadline: args.deadline,
     };
     let (run_a, run_b) = futures::join!(
         Box::pin(side_a.play(&scenarios, &wanted, renderer, cancel)),
@@ -237,7 +254,11 @@ fn told_apart([a, mut b]: [Place; 2]) -> Result<[Place; 2], Stop> {
 /// Is there a scenario or a group of that name?
 fn known(name: &str, scenarios: &[Scenario]) -> Result<(), ParityError> {
     let groups = scenarios.iter().map(|one| group(one));
-    let names: Vec<&str> = scenarios.iter().map(|one| &*one.name).chain(groups).collect();
+    let names: Vec<&str> = scenarios
+        .iter()
+        .map(|one| &*one.name)
+        .chain(groups)
+        .collect();
     if names.contains(&name) {
         return Ok(());
     }
@@ -278,11 +299,8 @@ async fn ready(
     renderer: &Renderer,
 ) -> Result<Option<std::fs::File>, Stop> {
     let Place { stack, target, .. } = place;
-    let copy = adjusted(stack, parts);
-    let fits = copies::fits(&copies::fresh(&copy, "p"), target);
-    fits.map_err(|cause| ParityError::NoCopy { cause })?;
     if target.row.signs_for_aws() && target.endpoint().is_none() {
-        let (usd, of) = estimate::of(&copy, count);
+        let (usd, of) = estimate::of(&adjusted(stack, parts), count);
         renderer.emit(Event::CostEstimated {
             target: place.label.clone(),
             usd,
@@ -324,7 +342,10 @@ fn verdict(
     let file = data.files.markdown.display().to_string();
     if cancel.is_asked() {
         let played = runs.map(|run| run.outcomes.len());
-        let left = runs.iter().filter(|run| run.left).map(|run| run.copy.as_str());
+        let left = runs
+            .iter()
+            .filter(|run| run.left)
+            .map(|run| run.copy.as_str());
         let left: Vec<&str> = left.collect();
         return Some(ParityError::Interrupted {
             played: played[0].min(played[1]),

@@ -7,12 +7,12 @@ use miette::Diagnostic;
 
 use crate::apply::StepError;
 use crate::bench::BenchError;
-use crate::parity::ParityError;
 use crate::exit::Exit;
 use crate::observe::ObserveError;
 use crate::operate::dead_letters::DeadLetterError;
 use crate::operate::logs::LogsError;
 use crate::package::PackageError;
+use crate::parity::ParityError;
 use crate::plan::{Refusal, Violation};
 use crate::resource::CallError;
 use crate::stack::StackErrors;

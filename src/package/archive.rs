@@ -193,10 +193,7 @@ pub fn behind(
     let program = first.index_for_name(BOOTSTRAP);
     let program = program.ok_or_else(|| std::io::Error::other("no bootstrap in the zip"))?;
     writer.raw_copy_file(first.by_index_raw(program)?)?;
-    writer.start_file(
-        extra.0,
-        SimpleFileOptions::default().unix_permissions(MODE),
-    )?;
+    writer.start_file(extra.0, SimpleFileOptions::default().unix_permissions(MODE))?;
     writer.write_all(extra.1)?;
     writer.finish()?;
     Ok(())

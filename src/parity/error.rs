@@ -11,7 +11,9 @@ pub enum ParityError {
     #[error("both targets are {place}")]
     #[diagnostic(
         code(parity::same_target),
-        help("name two: `pipectl parity embedded localstack`, or one target at two endpoints: `localstack=http://localhost:4566 localstack=http://localhost:4567`")
+        help(
+            "name two: `pipectl parity embedded localstack`, or one target at two endpoints: `localstack=http://localhost:4566 localstack=http://localhost:4567`"
+        )
     )]
     SameTarget {
         /// Where.
@@ -47,7 +49,10 @@ pub enum ParityError {
     },
     /// Nothing would be compared.
     #[error("the stack `{stack}` has nothing that the chosen scenarios need: {missing}")]
-    #[diagnostic(code(parity::nothing_to_play), help("leave `--only` out to see what fits the stack"))]
+    #[diagnostic(
+        code(parity::nothing_to_play),
+        help("leave `--only` out to see what fits the stack")
+    )]
     NothingToPlay {
         /// Stack.
         stack: String,
@@ -56,7 +61,10 @@ pub enum ParityError {
     },
     /// A name would be too long.
     #[error("no copy of the stack can be made: {cause}")]
-    #[diagnostic(code(parity::no_copy), help("shorter names of the stack or of its buckets and functions do"))]
+    #[diagnostic(
+        code(parity::no_copy),
+        help("shorter names of the stack or of its buckets and functions do")
+    )]
     NoCopy {
         /// Why.
         cause: String,
@@ -74,7 +82,9 @@ pub enum ParityError {
     #[error("{target}: {cause}")]
     #[diagnostic(
         code(parity::side_failed),
-        help("run it again: what is left of a copy goes first. What was seen until then is in {file}")
+        help(
+            "run it again: what is left of a copy goes first. What was seen until then is in {file}"
+        )
     )]
     SideFailed {
         /// Target.
@@ -86,10 +96,7 @@ pub enum ParityError {
     },
     /// Somebody interrupted.
     #[error("interrupted after {played} of {of} scenarios")]
-    #[diagnostic(
-        code(parity::interrupted),
-        help("{left}; run it again for all of it")
-    )]
+    #[diagnostic(code(parity::interrupted), help("{left}; run it again for all of it"))]
     Interrupted {
         /// Scenarios that were played on both.
         played: usize,

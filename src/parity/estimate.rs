@@ -27,7 +27,12 @@ const POLLS: f64 = 150.0 + 500.0;
 /// US dollars at most, and what they are for.
 pub fn of(copy: &Stack, scenarios: usize) -> (f64, String) {
     let scenarios = scenarios as f64;
-    let memory_mb = copy.functions.iter().map(|one| one.memory.0).max().unwrap_or(0);
+    let memory_mb = copy
+        .functions
+        .iter()
+        .map(|one| one.memory.0)
+        .max()
+        .unwrap_or(0);
     let gb_s = f64::from(memory_mb) / 1_024.0 * f64::from(TIMEOUT_S);
     let lambda = scenarios * INVOCATIONS * (INVOCATION + gb_s * GB_S);
     let others = scenarios * OBJECTS * (PUT + 3.0 * WRITE)
@@ -37,6 +42,8 @@ pub fn of(copy: &Stack, scenarios: usize) -> (f64, String) {
         + scenarios * INVOCATIONS * 1e-6 * LOGS_GB;
     (
         lambda + others,
-        format!("Lambda ${lambda:.2}, the rest ${others:.2}, if every invocation ran for {TIMEOUT_S} s"),
+        format!(
+            "Lambda ${lambda:.2}, the rest ${others:.2}, if every invocation ran for {TIMEOUT_S} s"
+        ),
     )
 }

@@ -9,12 +9,15 @@ use super::files::tell;
 use super::front::MARK;
 use super::seen::{Played, Seen};
 use super::traces::Trace;
-use super::world::{Stored, World};
+use super::world::{Stored, World, outside};
 use crate::resource::error::failed;
 
 /// Kinds of the events that came, in order.
 fn kinds(traces: &[Trace]) -> String {
-    let mut kinds: Vec<&str> = traces.iter().map(|trace| trace.event.as_deref().unwrap_or("none")).collect();
+    let mut kinds: Vec<&str> = traces
+        .iter()
+        .map(|trace| trace.event.as_deref().unwrap_or("none"))
+        .collect();
     kinds.sort_unstable();
     kinds.join(", ")
 }
@@ -36,7 +39,12 @@ async fn twice(world: &World, tag: &str, bodies: [String; 2]) -> Played {
         seen.fact("jobs", jobs);
         for (name, one) in ["first", "second"].iter().zip(&stored) {
             let result = world.result(one).await?;
-            seen.fact(format!("{name}: status"), result.as_ref().map_or("no result", |one| one.status.as_str()));
+            seen.fact(
+                format!("{name}: status"),
+                result
+                    .as_ref()
+                    .map_or("no result", |one| one.status.as_str()),
+            );
             seen.fact(format!("{name}: lines"), result.map_or(0, |one| one.lines));
         }
     }
@@ -55,7 +63,9 @@ pub async fn overwritten(world: &World) -> Played {
 
 pub async fn duplicate(world: &World) -> Played {
     let tag = "event-duplicate";
-    let stored = world.put(&world.outside(tag, "go", ".ndjson"), sample(SEED + 23, 6, false)).await?;
+    let stored = world
+        .put(&outside(tag, ".ndjson"), sample(SEED + 23, 6, false))
+        .await?;
     let event = json!({ "Records": [world.record(&stored)?] });
     let function = world.function()?.to_owned();
     let mut seen = Seen::new();
@@ -67,7 +77,10 @@ pub async fn duplicate(world: &World) -> Played {
     let result = world.result(&stored).await?;
     tell(&mut seen, "", result.as_ref());
     if let Some(worker) = world.parts.other_function() {
-        seen.fact("messages handled", world.traces(tag, worker, 2).await?.len());
+        seen.fact(
+            "messages handled",
+            world.traces(tag, worker, 2).await?.len(),
+        );
     }
     let after = world.result_now(&world.job(&stored)?).await?;
     seen.is(
@@ -82,7 +95,7 @@ pub async fn two_in_one(world: &World) -> Played {
     let mut stored = Vec::new();
     for (index, ending) in ["-a.ndjson", "-b.ndjson"].iter().enumerate() {
         let body = sample(SEED + 24, index + 4, false);
-        stored.push(world.put(&world.outside(tag, "go", ending), body).await?);
+        stored.push(world.put(&outside(tag, ending), body).await?);
     }
     let event = json!({ "Records": [world.record(&stored[0])?, world.record(&stored[1])?] });
     let invoked = world.invoke(world.function()?, &event).await?;
@@ -118,20 +131,43 @@ pub async fn multipart(world: &World) -> Played {
     let line = sample(SEED + 25, 1, false);
     let text = line.repeat(PART / line.len() + 10);
     let s3 = &world.cx.clients.s3;
-    let begun = s3.create_multipart_upload().bucket(&bucket).key(&key).send().await;
+    let begun = s3
+        .create_multipart_upload()
+        .bucket(&bucket)
+        .key(&key)
+        .send()
+        .await;
     let begun = begun.map_err(failed("CreateMultipartUpload"))?;
     let mut parts = Vec::new();
-    for (number, bytes) in [&text.as_bytes()[..PART], &text.as_bytes()[PART..]].into_iter().enumerate() {
+    for (number, bytes) in [&text.as_bytes()[..PART], &text.as_bytes()[PART..]]
+        .into_iter()
+        .enumerate()
+    {
         let number = number as i32 + 1;
-        let part = s3.upload_part().bucket(&bucket).key(&key).part_number(number);
+        let part = s3
+            .upload_part()
+            .bucket(&bucket)
+            .key(&key)
+            .part_number(number);
         let part = part.set_upload_id(begun.upload_id.clone());
         let answer = part.body(ByteStream::from(bytes.to_vec())).send().await;
         let answer = answer.map_err(failed("UploadPart"))?;
-        parts.push(CompletedPart::builder().part_number(number).set_e_tag(answer.e_tag).build());
+        parts.push(
+            CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(answer.e_tag)
+                .build(),
+        );
     }
     let complete = s3.complete_multipart_upload().bucket(&bucket).key(&key);
-    let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-    let answer = complete.set_upload_id(begun.upload_id).multipart_upload(parts).send().await;
+    let parts = CompletedMultipartUpload::builder()
+        .set_parts(Some(parts))
+        .build();
+    let answer = complete
+        .set_upload_id(begun.upload_id)
+        .multipart_upload(parts)
+        .send()
+        .await;
     let answer = answer.map_err(failed("CompleteMultipartUpload"))?;
     let stored = Stored {
         key,
@@ -145,9 +181,14 @@ pub async fn multipart(world: &World) -> Played {
 pub async fn copy(world: &World) -> Played {
     let tag = "event-copy";
     let (bucket, key) = (world.bucket()?, world.key(tag, "go", ".ndjson")?);
-    let source = world.put("outside/to-be-copied.ndjson", sample(SEED + 26, 11, false)).await?;
+    let source = world
+        .put("outside/to-be-copied.ndjson", sample(SEED + 26, 11, false))
+        .await?;
     let copy = world.cx.clients.s3.copy_object().bucket(&bucket).key(&key);
-    let answer = copy.copy_source(format!("{bucket}/{}", source.key)).send().await;
+    let answer = copy
+        .copy_source(format!("{bucket}/{}", source.key))
+        .send()
+        .await;
     let answer = answer.map_err(failed("CopyObject"))?;
     let etag = answer.copy_object_result.and_then(|result| result.e_tag);
     let stored = Stored {
@@ -161,9 +202,18 @@ pub async fn copy(world: &World) -> Played {
 
 pub async fn delete(world: &World) -> Played {
     let tag = "event-delete";
-    let stored = world.put(&world.key(tag, "go", ".ndjson")?, sample(SEED + 27, 2, false)).await?;
+    let stored = world
+        .put(
+            &world.key(tag, "go", ".ndjson")?,
+            sample(SEED + 27, 2, false),
+        )
+        .await?;
     let function = world.function()?.to_owned();
-    world.traces_until(tag, &function, world.pace.patience, |traces| !traces.is_empty()).await?;
+    world
+        .traces_until(tag, &function, world.pace.patience, |traces| {
+            !traces.is_empty()
+        })
+        .await?;
     let deleted = world.cx.clients.s3.delete_object().bucket(world.bucket()?);
     let deleted = deleted.key(&stored.key).send().await;
     deleted.map_err(failed("DeleteObject"))?;

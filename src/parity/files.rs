@@ -9,7 +9,7 @@ use model::sample::{SEED, sample};
 
 use super::parts::LARGEST_FILE;
 use super::seen::{Played, Seen, Trouble};
-use super::world::World;
+use super::world::{World, outside};
 
 /// Tells of a result all that does not differ from run to run.
 pub fn tell(seen: &mut Seen, name: &str, result: Option<&JobResult>) {
@@ -55,7 +55,13 @@ pub async fn lines_100(world: &World) -> Played {
 }
 
 pub async fn lines_1000(world: &World) -> Played {
-    one(world, "file-1000-lines", ".ndjson", sample(SEED + 1, 1_000, false)).await
+    one(
+        world,
+        "file-1000-lines",
+        ".ndjson",
+        sample(SEED + 1, 1_000, false),
+    )
+    .await
 }
 
 pub async fn gzip(world: &World) -> Played {
@@ -67,7 +73,13 @@ pub async fn gzip(world: &World) -> Played {
 }
 
 pub async fn malformed(world: &World) -> Played {
-    one(world, "file-malformed-lines", ".ndjson", sample(SEED + 3, 100, true)).await
+    one(
+        world,
+        "file-malformed-lines",
+        ".ndjson",
+        sample(SEED + 3, 100, true),
+    )
+    .await
 }
 
 pub async fn empty(world: &World) -> Played {
@@ -114,13 +126,21 @@ pub async fn outside_prefix(world: &World) -> Played {
     let tag = "file-outside-prefix";
     let function = world.function()?.to_owned();
     let body = sample(SEED + 6, 5, false);
-    world.put(&world.outside(tag, "go", ".ndjson"), body.clone()).await?;
+    world.put(&outside(tag, ".ndjson"), body.clone()).await?;
     // What comes after it has been through when its absence is told.
-    world.put(&world.key("file-inside-prefix", "go", ".ndjson")?, body).await?;
+    world
+        .put(&world.key("file-inside-prefix", "go", ".ndjson")?, body)
+        .await?;
     let inside = world.traces("file-inside-prefix", &function, 1).await?;
     let mut seen = Seen::new();
-    seen.fact("invocations for the file outside", world.traces_now(tag, &function).await?.len());
-    seen.is("one inside that came after it starts the function", !inside.is_empty());
+    seen.fact(
+        "invocations for the file outside",
+        world.traces_now(tag, &function).await?.len(),
+    );
+    seen.is(
+        "one inside that came after it starts the function",
+        !inside.is_empty(),
+    );
     Ok(seen)
 }
 
@@ -161,11 +181,18 @@ pub async fn long_key(world: &World) -> Played {
     let short = world.key("file-long-key", "go", ".ndjson")?;
     let missing = LONG.checked_sub(short.len());
     let missing = missing.ok_or_else(|| Trouble::Failed("the prefix is too long".to_owned()))?;
-    let key = world.key("file-long-key", "go", &format!("{}.ndjson", "k".repeat(missing)))?;
+    let key = world.key(
+        "file-long-key",
+        "go",
+        &format!("{}.ndjson", "k".repeat(missing)),
+    )?;
     let stored = world.put(&key, sample(SEED + 8, 3, false)).await?;
     let result = world.result(&stored).await?;
     let mut seen = Seen::new();
     tell(&mut seen, "", result.as_ref());
-    seen.fact("key in the result, characters", result.map_or(0, |one| one.key.len()));
+    seen.fact(
+        "key in the result, characters",
+        result.map_or(0, |one| one.key.len()),
+    );
     Ok(seen)
 }

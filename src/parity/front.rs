@@ -9,10 +9,22 @@ use crate::stack::model::{Architecture, Days, Function, Megabytes, Seconds, Sour
 
 /// Files of the crate.
 const FILES: &[(&str, &str)] = &[
-    ("Cargo.lock", include_str!("../../crates/front/standalone.lock")),
-    ("src/main.rs", include_str!("../../crates/front/src/main.rs")),
-    ("src/marks.rs", include_str!("../../crates/front/src/marks.rs")),
-    ("src/messages.rs", include_str!("../../crates/front/src/messages.rs")),
+    (
+        "Cargo.lock",
+        include_str!("../../crates/front/standalone.lock"),
+    ),
+    (
+        "src/main.rs",
+        include_str!("../../crates/front/src/main.rs"),
+    ),
+    (
+        "src/marks.rs",
+        include_str!("../../crates/front/src/marks.rs"),
+    ),
+    (
+        "src/messages.rs",
+        include_str!("../../crates/front/src/messages.rs"),
+    ),
 ];
 const MANIFEST: &str = include_str!("../../crates/front/Cargo.toml");
 /// Name of the function, and of the stack it is in.
@@ -97,7 +109,10 @@ impl Fronts {
     ///
     /// # Errors
     /// A zip cannot be read or written.
-    pub fn with(&self, notes: &BTreeMap<String, String>) -> std::io::Result<BTreeMap<String, Artifact>> {
+    pub fn with(
+        &self,
+        notes: &BTreeMap<String, String>,
+    ) -> std::io::Result<BTreeMap<String, Artifact>> {
         let artifacts = self.functions.iter().map(|(name, artifact)| {
             let note = notes.get(name).map_or("first", String::as_str);
             let front = self.fronts.get(artifact.architecture.label());

@@ -36,10 +36,16 @@ fn tell_record(seen: &mut Seen, letter: Option<&Letter>) {
         Some(other) => other.to_string(),
     };
     seen.fact("condition", text("/requestContext/condition"));
-    seen.fact("invoke count", text("/requestContext/approximateInvokeCount"));
+    seen.fact(
+        "invoke count",
+        text("/requestContext/approximateInvokeCount"),
+    );
     seen.fact("function error", text("/responseContext/functionError"));
     seen.fact("error type", text("/responsePayload/errorType"));
-    seen.fact("error message", words_of_error(&text("/responsePayload/errorMessage")));
+    seen.fact(
+        "error message",
+        words_of_error(&text("/responsePayload/errorMessage")),
+    );
 }
 
 /// A function that is started by an event and comes to a bad end.
@@ -48,7 +54,9 @@ async fn ends(world: &World, tag: &str, act: &str) -> Played {
     world.start(tag, act).await?;
     let mut seen = Seen::new();
     if let Some(queue) = &world.parts.on_failure {
-        let letters = world.letters(queue, 1, world.pace.promptly, |letter| letter.is_of(tag)).await?;
+        let letters = world
+            .letters(queue, 1, world.pace.promptly, |letter| letter.is_of(tag))
+            .await?;
         tell_record(&mut seen, letters.first());
     }
     let traces = world.traces(tag, &function, 1).await?;
@@ -82,7 +90,9 @@ pub async fn panic(world: &World) -> Played {
 
 pub async fn memory(world: &World) -> Played {
     let mut seen = ends(world, "function-memory", "event-memory").await?;
-    let survived = world.has_line(world.function()?, |event| event.raw.contains("pipectl_parity_survived"));
+    let survived = world.has_line(world.function()?, |event| {
+        event.raw.contains("pipectl_parity_survived")
+    });
     seen.is("goes on beyond its memory", survived.await?);
     Ok(seen)
 }
@@ -110,11 +120,14 @@ pub async fn init_error(world: &World) -> Played {
         seen.fact("error type", kind.unwrap_or("none"));
         if let Some(queue) = &world.parts.on_failure {
             world.start(tag, "go").await?;
-            let letters = world.letters(queue, 1, world.pace.promptly, |letter| letter.is_of(tag)).await?;
+            let letters = world
+                .letters(queue, 1, world.pace.promptly, |letter| letter.is_of(tag))
+                .await?;
             let mut record = Seen::new();
             tell_record(&mut record, letters.first());
             let facts = record.facts.into_iter();
-            seen.facts.extend(facts.map(|(name, value)| (format!("event: {name}"), value)));
+            seen.facts
+                .extend(facts.map(|(name, value)| (format!("event: {name}"), value)));
         }
         Ok::<_, Trouble>(seen)
     };
@@ -140,14 +153,21 @@ pub async fn async_failure(world: &World) -> Played {
         let queue = world.parts.on_failure.as_deref().unwrap_or_default();
         // AWS waits a minute before the retry. // aws-behaviours L21
         let patience = world.pace.patience + world.pace.promptly;
-        let letters = world.letters(queue, 1, patience, |letter| letter.is_of(tag)).await?;
+        let letters = world
+            .letters(queue, 1, patience, |letter| letter.is_of(tag))
+            .await?;
         let traces = world.traces(tag, &function, 2).await?;
         let mut seen = Seen::new();
         seen.fact("invocations", traces.len());
         let ids = traces.iter().map(|trace| &trace.request_id);
-        seen.is("with the same request id", ids.collect::<std::collections::BTreeSet<_>>().len() == 1);
+        seen.is(
+            "with the same request id",
+            ids.collect::<std::collections::BTreeSet<_>>().len() == 1,
+        );
         tell_record(&mut seen, letters.first());
-        let record = letters.first().and_then(|letter| serde_json::from_str::<Value>(&letter.body).ok());
+        let record = letters
+            .first()
+            .and_then(|letter| serde_json::from_str::<Value>(&letter.body).ok());
         let record = record.unwrap_or_default();
         let context = &record["requestContext"];
         seen.fact("version", record["version"].as_str().unwrap_or("none"));
@@ -160,10 +180,21 @@ pub async fn async_failure(world: &World) -> Played {
         let arn = context["functionArn"].as_str().unwrap_or_default();
         let name = world.cx.place.function(&world.copy, &function).name;
         let end = arn.split(&name).nth(1).unwrap_or("another function");
-        seen.fact("qualifier of the function", if end.is_empty() { "none" } else { end });
-        seen.is("has the event", record["requestPayload"].to_string().contains(tag));
+        seen.fact(
+            "qualifier of the function",
+            if end.is_empty() { "none" } else { end },
+        );
+        seen.is(
+            "has the event",
+            record["requestPayload"].to_string().contains(tag),
+        );
         seen.fact("status code", &record["responseContext"]["statusCode"]);
-        seen.fact("executed version", record["responseContext"]["executedVersion"].as_str().unwrap_or("none"));
+        seen.fact(
+            "executed version",
+            record["responseContext"]["executedVersion"]
+                .as_str()
+                .unwrap_or("none"),
+        );
         Ok::<_, Trouble>(seen)
     };
     let tried = tried.await;
@@ -209,10 +240,24 @@ pub async fn environment(world: &World) -> Played {
     let invoked = ask(world, &name, "function-environment").await?;
     let mut seen = Seen::new();
     seen.fact("function error", invoked.error.as_deref().unwrap_or("none"));
-    let told = invoked.payload["environment"].as_object().cloned().unwrap_or_default();
+    let told = invoked.payload["environment"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     let value = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or("none");
-    let missing: Vec<&str> = RESERVED.iter().copied().filter(|name| !told.contains_key(*name)).collect();
-    seen.fact("variables of AWS that are missing", if missing.is_empty() { "none".to_owned() } else { missing.join(", ") });
+    let missing: Vec<&str> = RESERVED
+        .iter()
+        .copied()
+        .filter(|name| !told.contains_key(*name))
+        .collect();
+    seen.fact(
+        "variables of AWS that are missing",
+        if missing.is_empty() {
+            "none".to_owned()
+        } else {
+            missing.join(", ")
+        },
+    );
     for name in FIXED {
         seen.fact(*name, value(name));
     }
@@ -220,28 +265,64 @@ pub async fn environment(world: &World) -> Played {
     let place = &world.cx.place;
     let physical = place.function(&world.copy, &name).name;
     let memory = copy.map_or(0, |one| one.memory.0).to_string();
-    seen.is("region of the target", value("AWS_REGION") == place.target.region() && value("AWS_DEFAULT_REGION") == place.target.region());
-    seen.is("name of the function", value("AWS_LAMBDA_FUNCTION_NAME") == physical);
-    seen.is("memory of the function", value("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") == memory);
-    seen.is("log group of the function", value("AWS_LAMBDA_LOG_GROUP_NAME") == format!("/aws/lambda/{physical}"));
+    seen.is(
+        "region of the target",
+        value("AWS_REGION") == place.target.region()
+            && value("AWS_DEFAULT_REGION") == place.target.region(),
+    );
+    seen.is(
+        "name of the function",
+        value("AWS_LAMBDA_FUNCTION_NAME") == physical,
+    );
+    seen.is(
+        "memory of the function",
+        value("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") == memory,
+    );
+    seen.is(
+        "log group of the function",
+        value("AWS_LAMBDA_LOG_GROUP_NAME") == format!("/aws/lambda/{physical}"),
+    );
     seen.is("finds its code", invoked.payload["finds_its_code"] == true);
-    seen.is("works in its code", invoked.payload["works_in_its_code"] == true);
+    seen.is(
+        "works in its code",
+        invoked.payload["works_in_its_code"] == true,
+    );
     let own = copy.into_iter().flat_map(|one| &one.environment);
     let unset: Vec<&str> = own
         .filter(|(name, text)| {
             // Secrets are told to be there, and no more.
             let there = told.get(name);
-            there.is_none_or(|there| literal(text).is_some_and(|text| !there.is_null() && *there != text))
+            there.is_none_or(|there| {
+                literal(text).is_some_and(|text| !there.is_null() && *there != text)
+            })
         })
         .map(|(name, _)| name.as_str())
         .collect();
-    seen.fact("variables of the stack that are not as it says", if unset.is_empty() { "none".to_owned() } else { unset.join(", ") });
-    let stack: Vec<&str> = copy.into_iter().flat_map(|one| &one.environment).map(|(name, _)| name.as_str()).collect();
+    seen.fact(
+        "variables of the stack that are not as it says",
+        if unset.is_empty() {
+            "none".to_owned()
+        } else {
+            unset.join(", ")
+        },
+    );
+    let stack: Vec<&str> = copy
+        .into_iter()
+        .flat_map(|one| &one.environment)
+        .map(|(name, _)| name.as_str())
+        .collect();
     let others = told.keys().map(String::as_str);
-    let others: Vec<&str> = others.filter(|name| !RESERVED.contains(name) && !stack.contains(name)).collect();
+    let others: Vec<&str> = others
+        .filter(|name| !RESERVED.contains(name) && !stack.contains(name))
+        .collect();
     // An emulator has to tell SDKs where it is. What else a machine has in its environment is nobody's business.
-    let (of_aws, rest): (Vec<&str>, Vec<&str>) = others.iter().partition(|name| name.contains("AWS") || name.contains("LAMBDA"));
-    seen.note("others", format!("{}, and {} more", of_aws.join(", "), rest.len()));
+    let (of_aws, rest): (Vec<&str>, Vec<&str>) = others
+        .iter()
+        .partition(|name| name.contains("AWS") || name.contains("LAMBDA"));
+    seen.note(
+        "others",
+        format!("{}, and {} more", of_aws.join(", "), rest.len()),
+    );
     Ok(seen)
 }
 
@@ -265,11 +346,18 @@ pub async fn log_lines(world: &World) -> Played {
     let Some(trace) = traces.first() else {
         return Ok(seen);
     };
-    for (name, kind) in [("START", LineKind::Start), ("END", LineKind::End), ("REPORT", LineKind::Report)] {
+    for (name, kind) in [
+        ("START", LineKind::Start),
+        ("END", LineKind::End),
+        ("REPORT", LineKind::Report),
+    ] {
         let of_it = |event: &crate::operate::logs::LogEvent| {
             event.line.kind == kind && event.line.request_id.as_deref() == Some(&trace.request_id)
         };
-        seen.is(&format!("{name} of the invocation"), world.line(&function, of_it).await?.is_some());
+        seen.is(
+            &format!("{name} of the invocation"),
+            world.line(&function, of_it).await?.is_some(),
+        );
     }
     seen.fact("log stream", shape(&trace.stream));
     Ok(seen)
@@ -278,7 +366,10 @@ pub async fn log_lines(world: &World) -> Played {
 /// A name with digits for digits: `0000/00/00/[$LATEST]<32 hex digits>`.
 fn shape(stream: &str) -> String {
     let (head, id) = stream.split_once(']').unwrap_or((stream, ""));
-    let head: String = head.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    let head: String = head
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
     let hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
     match (id.len(), hex) {
         (0, _) => without_ids(&head),
@@ -302,19 +393,35 @@ pub async fn no_concurrency(world: &World) -> Played {
             Ok(ask(world, &function, tag).await.err())
         });
         let refused = refused.await?;
-        seen.fact("an invocation is refused with", refused.map_or("nothing".to_owned(), |error| error.code));
+        seen.fact(
+            "an invocation is refused with",
+            refused.map_or("nothing".to_owned(), |error| error.code),
+        );
         let tag = "function-no-concurrency-during";
         world.start(tag, "go").await?;
         world.settle().await;
-        seen.fact("invocations meanwhile", world.traces_now(tag, &function).await?.len());
+        seen.fact(
+            "invocations meanwhile",
+            world.traces_now(tag, &function).await?.len(),
+        );
         if let Some(queue) = &world.parts.on_failure {
             let patience = world.pace.settle * 3;
-            let letters = world.letters(queue, 1, patience, |letter| letter.is_of(tag)).await?;
+            let letters = world
+                .letters(queue, 1, patience, |letter| letter.is_of(tag))
+                .await?;
             let mut record = Seen::new();
             tell_record(&mut record, letters.first());
-            let kept = ["condition", "invoke count", "record in the on-failure queue"];
-            let facts = record.facts.into_iter().filter(|(name, _)| kept.contains(&name.as_str()));
-            seen.facts.extend(facts.map(|(name, value)| (format!("event meanwhile: {name}"), value)));
+            let kept = [
+                "condition",
+                "invoke count",
+                "record in the on-failure queue",
+            ];
+            let facts = record
+                .facts
+                .into_iter()
+                .filter(|(name, _)| kept.contains(&name.as_str()));
+            seen.facts
+                .extend(facts.map(|(name, value)| (format!("event meanwhile: {name}"), value)));
         }
         Ok::<_, Trouble>(())
     };
@@ -327,18 +434,28 @@ pub async fn no_concurrency(world: &World) -> Played {
     seen.is("an invocation works again", works.await?.is_some());
     let tag = "function-no-concurrency-after";
     world.start(tag, "go").await?;
-    seen.is("the next event starts it", !world.traces(tag, &function, 1).await?.is_empty());
+    seen.is(
+        "the next event starts it",
+        !world.traces(tag, &function, 1).await?.is_empty(),
+    );
     Ok(seen)
 }
 
 pub async fn code_update(world: &World) -> Played {
     let tag = "function-code-update";
     let function = world.function()?.to_owned();
-    world.change_at_once(|_| {}, &[(&function, "second")]).await?;
+    world
+        .change_at_once(|_| {}, &[(&function, "second")])
+        .await?;
     let mut seen = Seen::new();
     let begun = tokio::time::Instant::now();
     if world.pipeline.is_some() {
-        let stored = world.put(&world.key(tag, "go", ".ndjson")?, sample(SEED + 60, 13, false)).await?;
+        let stored = world
+            .put(
+                &world.key(tag, "go", ".ndjson")?,
+                sample(SEED + 60, 13, false),
+            )
+            .await?;
         let result = world.result(&stored).await?;
         tell(&mut seen, "next file", result.as_ref());
     } else {
@@ -349,7 +466,10 @@ pub async fn code_update(world: &World) -> Played {
         *codes.entry(trace.note.as_str()).or_default() += 1;
         codes
     });
-    let codes: Vec<String> = codes.iter().map(|(code, count)| format!("{code} × {count}")).collect();
+    let codes: Vec<String> = codes
+        .iter()
+        .map(|(code, count)| format!("{code} × {count}"))
+        .collect();
     seen.fact("code that handled it", codes.join(", "));
     seen.note("after", format!("{} ms", begun.elapsed().as_millis()));
     Ok(seen)

@@ -23,8 +23,14 @@ fn changes(plan: &Plan) -> String {
     let changes: Vec<String> = plan
         .changes()
         .map(|step| {
-            let fields: Vec<&str> = step.changes.iter().map(|change| change.field.as_str()).collect();
-            format!("{} {} {}", step.action.verb(), step.id, fields.join(" ")).trim_end().to_owned()
+            let fields: Vec<&str> = step
+                .changes
+                .iter()
+                .map(|change| change.field.as_str())
+                .collect();
+            format!("{} {} {}", step.action.verb(), step.id, fields.join(" "))
+                .trim_end()
+                .to_owned()
         })
         .collect();
     if changes.is_empty() {
@@ -78,10 +84,20 @@ pub async fn down(world: &World) -> Played {
     });
     let gone = gone.await?.is_some();
     let plan = plan(world).await?;
-    let left = plan.steps.iter().filter(|step| step.action != Action::Create);
+    let left = plan
+        .steps
+        .iter()
+        .filter(|step| step.action != Action::Create);
     let left: Vec<String> = left.map(|step| step.id.to_string()).collect();
     seen.is("everything is gone", gone);
-    seen.fact("left", if left.is_empty() { "nothing".to_owned() } else { left.join(", ") });
+    seen.fact(
+        "left",
+        if left.is_empty() {
+            "nothing".to_owned()
+        } else {
+            left.join(", ")
+        },
+    );
     Ok(seen)
 }
 
@@ -94,7 +110,12 @@ pub async fn up_at_once(world: &World) -> Played {
     seen.note("after", format!("{} ms", begun.elapsed().as_millis()));
     seen.fact("changes then", changes(&plan(world).await?));
     if world.pipeline.is_some() {
-        let stored = world.put(&world.key("up-at-once", "go", ".ndjson")?, sample(SEED + 80, 14, false)).await?;
+        let stored = world
+            .put(
+                &world.key("up-at-once", "go", ".ndjson")?,
+                sample(SEED + 80, 14, false),
+            )
+            .await?;
         let result = world.result(&stored).await?;
         tell(&mut seen, "next file", result.as_ref());
     }

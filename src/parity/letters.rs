@@ -59,19 +59,26 @@ impl Letter {
 
 /// The letters that were taken out so far, by queue.
 #[derive(Default)]
-pub struct Letters(Mutex<BTreeMap<String, (Option<Instant>, Vec<Letter>)>>);
+pub struct Letters(Mutex<BTreeMap<String, Taken>>);
+
+/// When a queue was looked at last, and what was there.
+#[derive(Default)]
+struct Taken {
+    looked: Option<Instant>,
+    letters: Vec<Letter>,
+}
 
 impl Letters {
     /// Takes out what is there, and gives all letters of a queue.
     pub async fn of(&self, cx: &Context, queue: &Identity) -> Result<Vec<Letter>, CallError> {
         let mut all = self.0.lock().await;
-        let (looked, letters) = all.entry(queue.name.clone()).or_default();
-        if looked.is_none_or(|at| at.elapsed() > PAUSE) {
+        let taken = all.entry(queue.name.clone()).or_default();
+        if taken.looked.is_none_or(|at| at.elapsed() > PAUSE) {
             let url = url(cx, queue).await?;
-            while take(cx, &url, letters).await? {}
-            *looked = Some(Instant::now());
+            while take(cx, &url, &mut taken.letters).await? {}
+            taken.looked = Some(Instant::now());
         }
-        Ok(letters.clone())
+        Ok(taken.letters.clone())
     }
 }
 

@@ -12,7 +12,14 @@ pub fn report(matrix: &Matrix) -> String {
     let [a, b] = &matrix.sides;
     let mut text = format!(
         "# Parity: {} and {}\n\nStack `{}`, pipectl {}, {}. **{} of {} scenarios are equal: {:.1} %.**\n\n",
-        a.label, b.label, matrix.stack, matrix.pipectl, matrix.id, matrix.equal, matrix.all, matrix.percent
+        a.label,
+        b.label,
+        matrix.stack,
+        matrix.pipectl,
+        matrix.id,
+        matrix.equal,
+        matrix.all,
+        matrix.percent
     );
     text.push_str("| | target | what answered | region | took |\n|---|---|---|---|---|\n");
     for side in &matrix.sides {
@@ -35,10 +42,13 @@ pub fn report(matrix: &Matrix) -> String {
     text.push_str("\n## Scenarios\n\n| scenario | what is tried | |\n|---|---|---|\n");
     for row in &matrix.rows {
         let verdict = match row.verdict {
-            Verdict::Equal if unlike_aws(row) => "equal, and both unlike AWS",
+            Verdict::Equal if row.is_unlike_aws() => "equal, and neither as expected",
             verdict => verdict.label(),
         };
-        line(&mut text, &[&format!("`{}`", row.name), &row.title, verdict]);
+        line(
+            &mut text,
+            &[&format!("`{}`", row.name), &row.title, verdict],
+        );
     }
     differences(&mut text, matrix);
     if !matrix.not_of_the_stack.is_empty() {
@@ -50,16 +60,11 @@ pub fn report(matrix: &Matrix) -> String {
     text
 }
 
-fn unlike_aws(row: &Row) -> bool {
-    row.unlike_aws.iter().all(|unlike| !unlike.is_empty())
-}
-
 fn differences(text: &mut String, matrix: &Matrix) {
     let [a, b] = &matrix.sides;
-    let told = matrix
-        .rows
-        .iter()
-        .filter(|row| matches!(row.verdict, Verdict::Differs | Verdict::NotSupported) || unlike_aws(row));
+    let told = matrix.rows.iter().filter(|row| {
+        matches!(row.verdict, Verdict::Differs | Verdict::NotSupported) || row.is_unlike_aws()
+    });
     let told: Vec<&Row> = told.collect();
     if told.is_empty() {
         return;
@@ -116,5 +121,8 @@ fn cell(text: &str) -> String {
     if short.len() < text.len() {
         short.push('…');
     }
-    short.replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
+    short
+        .replace('|', "\\|")
+        .replace(['\n', '\r'], " ")
+        .replace('<', "&lt;")
 }

@@ -151,6 +151,13 @@ pub struct Matrix {
     pub not_of_the_stack: Vec<(String, String)>,
 }
 
+impl Row {
+    /// Is it, on both, not as on AWS, or not as the stack file expects?
+    pub fn is_unlike_aws(&self) -> bool {
+        self.unlike_aws.iter().all(|unlike| !unlike.is_empty())
+    }
+}
+
 impl Matrix {
     /// Compares two runs of `scenarios`.
     pub fn of(
@@ -165,7 +172,10 @@ impl Matrix {
             .iter()
             .map(|one| row(one, wanted(one), [outcome(a, one), outcome(b, one)]))
             .collect();
-        let equal = rows.iter().filter(|row| row.verdict == Verdict::Equal).count();
+        let equal = rows
+            .iter()
+            .filter(|row| row.verdict == Verdict::Equal)
+            .count();
         let all = rows.len();
         Self {
             version: VERSION,
@@ -176,7 +186,11 @@ impl Matrix {
             sides,
             equal,
             all,
-            percent: if all == 0 { 0.0 } else { equal as f64 * 100.0 / all as f64 },
+            percent: if all == 0 {
+                0.0
+            } else {
+                equal as f64 * 100.0 / all as f64
+            },
             rows,
             not_of_the_stack: others
                 .iter()
@@ -228,25 +242,27 @@ fn row(scenario: &Scenario, wanted: bool, outcomes: [Option<Outcome>; 2]) -> Row
     let of = |outcome: &Outcome, name: &str| outcome.seen.facts.get(name).cloned();
     for name in names {
         let (in_a, in_b) = (of(a, name), of(b, name));
-        let aws = scenario.of_aws(name);
+        let aws = scenario.expected(name);
         if in_a != in_b {
             made.differences.push(Difference {
                 fact: name.clone(),
                 a: in_a.clone(),
                 b: in_b.clone(),
-                aws: aws.map(|(_, value, _)| (*value).to_owned()),
-                source: aws.map(|(_, _, source)| (*source).to_owned()),
+                aws: aws.map(|(value, _)| value.to_owned()),
+                source: aws.map(|(_, source)| source.to_owned()),
             });
         }
-        let Some((_, value, source)) = aws else { continue };
+        let Some((value, source)) = aws else {
+            continue;
+        };
         let judged = [(a, in_a), (b, in_b)].into_iter().zip(&mut made.unlike_aws);
         for ((outcome, is), unlike) in judged {
-            if outcome.ending == Ending::Seen && is.as_deref() != Some(*value) {
+            if outcome.ending == Ending::Seen && is.as_deref() != Some(value) {
                 unlike.push(Deviation {
                     fact: name.clone(),
                     is,
-                    aws: (*value).to_owned(),
-                    source: (*source).to_owned(),
+                    aws: value.to_owned(),
+                    source: source.to_owned(),
                 });
             }
         }
@@ -299,7 +315,8 @@ mod tests {
 
     fn gzip() -> Scenario {
         let mut all = catalogue::all().into_iter();
-        all.find(|one| one.name == "file-gzip").expect("it is there")
+        all.find(|one| one.name == "file-gzip")
+            .expect("it is there")
     }
 
     fn of(a: Outcome, b: Outcome) -> Row {
@@ -316,12 +333,22 @@ mod tests {
 
     #[test]
     fn a_difference_tells_both_sides_and_what_aws_does() {
-        let differs = of(seen(&[("status", "done"), ("lines", "200")]), seen(&[("status", "failed")]));
+        let differs = of(
+            seen(&[("status", "done"), ("lines", "200")]),
+            seen(&[("status", "failed")]),
+        );
         assert_eq!(differs.verdict, Verdict::Differs);
         let facts: Vec<_> = differs
             .differences
             .iter()
-            .map(|one| (one.fact.as_str(), one.a.as_deref(), one.b.as_deref(), one.aws.as_deref()))
+            .map(|one| {
+                (
+                    one.fact.as_str(),
+                    one.a.as_deref(),
+                    one.b.as_deref(),
+                    one.aws.as_deref(),
+                )
+            })
             .collect();
         assert_eq!(
             facts,
@@ -356,6 +383,9 @@ mod tests {
     #[test]
     fn skipped_and_not_played_are_not_equal() {
         assert_eq!(row(&gzip(), false, [None, None]).verdict, Verdict::Skipped);
-        assert_eq!(row(&gzip(), true, [None, Some(seen(&[]))]).verdict, Verdict::Differs);
+        assert_eq!(
+            row(&gzip(), true, [None, Some(seen(&[]))]).verdict,
+            Verdict::Differs
+        );
     }
 }

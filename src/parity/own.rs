@@ -11,7 +11,11 @@ pub async fn play(world: &World, test: &Test) -> Played {
     let path = world.copy.root.join(&test.upload);
     let bytes = tokio::fs::read(&path).await;
     let bytes = bytes.map_err(|error| format!("{}: {error}", path.display()))?;
-    let name = test.upload.file_name().unwrap_or_default().to_string_lossy();
+    let name = test
+        .upload
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
     let key = match &test.key {
         Some(key) => key.clone(),
         None => format!("{}{name}", world.event()?.prefix),
@@ -35,7 +39,9 @@ async fn met(world: &World, expectation: &Expectation) -> Result<Option<()>, Tro
             world.letters_of(queue).await?.iter().any(is_it)
         }
         Expectation::Log { function, contains } => {
-            world.has_line(function, |event| event.raw.contains(contains)).await?
+            world
+                .has_line(function, |event| event.raw.contains(contains))
+                .await?
         }
     };
     Ok(met.then_some(()))
@@ -47,10 +53,15 @@ async fn has_item(world: &World, table: &str, has: &[(String, Scalar)]) -> Resul
     let mut from = None;
     loop {
         let scan = world.cx.clients.dynamodb.scan().table_name(&name);
-        let page = scan.set_exclusive_start_key(from).consistent_read(true).send().await;
+        let page = scan
+            .set_exclusive_start_key(from)
+            .consistent_read(true)
+            .send()
+            .await;
         let page = page.map_err(failed("Scan"))?;
         let found = page.items().iter().any(|item| {
-            has.iter().all(|(name, value)| item.get(name).is_some_and(|there| is(there, value)))
+            has.iter()
+                .all(|(name, value)| item.get(name).is_some_and(|there| is(there, value)))
         });
         if found {
             return Ok(true);
@@ -65,9 +76,9 @@ async fn has_item(world: &World, table: &str, has: &[(String, Scalar)]) -> Resul
 fn is(there: &AttributeValue, value: &Scalar) -> bool {
     match (there, value) {
         (AttributeValue::S(there), Scalar::Text(value)) => there == value,
-        (AttributeValue::N(there), Scalar::Number(value)) => {
-            there.parse::<f64>().is_ok_and(|there| there.total_cmp(value).is_eq())
-        }
+        (AttributeValue::N(there), Scalar::Number(value)) => there
+            .parse::<f64>()
+            .is_ok_and(|there| there.total_cmp(value).is_eq()),
         (AttributeValue::Bool(there), Scalar::Flag(value)) => there == value,
         _ => false,
     }
@@ -84,6 +95,9 @@ mod tests {
         assert!(is(&number("1E2"), &Scalar::Number(100.0)));
         assert!(!is(&number("100"), &Scalar::Text("100".to_owned())));
         assert!(is(&AttributeValue::Bool(true), &Scalar::Flag(true)));
-        assert!(!is(&AttributeValue::S("a".to_owned()), &Scalar::Text("b".to_owned())));
+        assert!(!is(
+            &AttributeValue::S("a".to_owned()),
+            &Scalar::Text("b".to_owned())
+        ));
     }
 }

@@ -132,13 +132,19 @@ pub enum Need {
 impl Need {
     /// What is missing for it, if anything is.
     pub fn missing(self, parts: &Parts) -> Option<&'static str> {
-        let dead_letters = parts.queue.as_ref().and_then(|queue| queue.dead_letters.as_ref());
+        let dead_letters = parts
+            .queue
+            .as_ref()
+            .and_then(|queue| queue.dead_letters.as_ref());
         let (met, what) = match self {
             Self::Nothing => (true, ""),
             Self::Pipeline => (parts.is_pipeline, "a pipeline from files to results"),
             Self::Event => (parts.event.is_some(), "a bucket that starts a function"),
             Self::Prefix => (
-                parts.event.as_ref().is_some_and(|event| !event.prefix.is_empty()),
+                parts
+                    .event
+                    .as_ref()
+                    .is_some_and(|event| !event.prefix.is_empty()),
                 "a bucket that starts a function, with a prefix",
             ),
             Self::Queue => (parts.queue.is_some(), "a queue that starts a function"),
@@ -157,7 +163,10 @@ impl Need {
             ),
             Self::Table => (parts.table.is_some(), "a table"),
             Self::Ttl => (
-                parts.table.as_ref().is_some_and(|table| table.ttl.is_some()),
+                parts
+                    .table
+                    .as_ref()
+                    .is_some_and(|table| table.ttl.is_some()),
                 "a table whose items expire",
             ),
             Self::DayIndex => {
@@ -200,7 +209,12 @@ pub fn adjusted(stack: &Stack, parts: &Parts) -> Stack {
         function.async_retries = 0;
         // It may not fit an account, and is what a scenario sets.
         function.reserved_concurrency = None;
-        if parts.is_pipeline && parts.event.as_ref().is_some_and(|e| e.function == function.name) {
+        if parts.is_pipeline
+            && parts
+                .event
+                .as_ref()
+                .is_some_and(|e| e.function == function.name)
+        {
             set(function, "MAX_FILE_BYTES", &LARGEST_FILE.to_string());
         }
     }
@@ -224,7 +238,10 @@ pub fn adjusted(stack: &Stack, parts: &Parts) -> Stack {
         mapping.batch = mapping.batch.min(10);
         mapping.window.0 = 0;
     }
-    let mut texts = copy.functions.iter().flat_map(|function| &function.environment);
+    let mut texts = copy
+        .functions
+        .iter()
+        .flat_map(|function| &function.environment);
     let needs_templates = texts.any(|(_, text)| {
         let mut references = text.references();
         references.any(|reference| reference.id.kind == Kind::Template)

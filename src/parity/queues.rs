@@ -11,8 +11,8 @@ use super::parts::RECEIVES;
 use super::seen::{Played, Seen, Trouble};
 use super::traces::Trace;
 use super::world::World;
-use crate::operate::dead_letters::{self, Desk, redrive};
 use crate::event::{Event, Sink};
+use crate::operate::dead_letters::{self, Desk, redrive};
 use crate::stack::model::{Kind, LogicalId};
 
 /// So long are messages hidden at first that are to come in sight together, s.
@@ -42,13 +42,21 @@ pub async fn batch(world: &World) -> Played {
     world.send(tag, &["queue-ok"; 10], TOGETHER_S).await?;
     let traces = world.traces(tag, &function, 10).await?;
     let requests: BTreeSet<&String> = traces.iter().map(|trace| &trace.request_id).collect();
-    let of_request = |id: &String| traces.iter().filter(|trace| trace.request_id == *id).count();
+    let of_request = |id: &String| {
+        traces
+            .iter()
+            .filter(|trace| trace.request_id == *id)
+            .count()
+    };
     let largest = requests.iter().map(|id| of_request(id)).max().unwrap_or(0);
     let mut seen = Seen::new();
     seen.fact("messages handled", traces.len());
     seen.fact("receives of each", receives(&traces));
     seen.is("several in one invocation", largest > 1);
-    seen.is("more than ten in one", traces.iter().any(|trace| trace.batch > 10));
+    seen.is(
+        "more than ten in one",
+        traces.iter().any(|trace| trace.batch > 10),
+    );
     // SQS gives what the servers it asks happen to have.
     seen.note("largest batch", largest);
     seen.note("invocations", requests.len());
@@ -58,17 +66,31 @@ pub async fn batch(world: &World) -> Played {
 pub async fn partial_failure(world: &World) -> Played {
     let tag = "queue-partial-failure";
     let function = world.queue()?.function.clone();
-    world.send(tag, &["queue-ok", "queue-once-ok", "queue-ok"], TOGETHER_S).await?;
+    world
+        .send(tag, &["queue-ok", "queue-once-ok", "queue-ok"], TOGETHER_S)
+        .await?;
     let patience = world.pace.patience;
-    world.traces_until(tag, &function, patience, |traces| traces.len() >= 4).await?;
+    world
+        .traces_until(tag, &function, patience, |traces| traces.len() >= 4)
+        .await?;
     world.settle().await;
     let traces = world.traces_now(tag, &function).await?;
     let of = |act: &str| -> Vec<Trace> {
-        traces.iter().filter(|trace| trace.act == act).cloned().collect()
+        traces
+            .iter()
+            .filter(|trace| trace.act == act)
+            .cloned()
+            .collect()
     };
     let mut seen = Seen::new();
-    seen.fact("receives of those that did not fail", receives(&of("queue-ok")));
-    seen.fact("receives of the one that failed once", receives(&of("queue-once-ok")));
+    seen.fact(
+        "receives of those that did not fail",
+        receives(&of("queue-ok")),
+    );
+    seen.fact(
+        "receives of the one that failed once",
+        receives(&of("queue-once-ok")),
+    );
     if let Some(queue) = &world.queue()?.dead_letters {
         let letters = world.letters_now(queue, tag).await?;
         seen.fact("dead letters", letters.len());
@@ -86,13 +108,22 @@ pub async fn poison(world: &World) -> Played {
     let result = world.result(&stored).await?;
     let mut seen = Seen::new();
     tell(&mut seen, "", result.as_ref());
-    let letters = world.letters(dead_letters_of(world)?, 1, world.pace.promptly, |letter| letter.is_of(tag)).await?;
+    let letters = world
+        .letters(dead_letters_of(world)?, 1, world.pace.promptly, |letter| {
+            letter.is_of(tag)
+        })
+        .await?;
     seen.fact("dead letters", letters.len());
     if let Some(letter) = letters.first() {
         let told = letter.attributes.iter();
         let told = told.filter(|(name, _)| !OF_THE_RUN.contains(&name.as_str()));
-        let told: Vec<String> = told.map(|(name, value)| format!("{name}={value}")).collect();
-        seen.fact("the letter tells", told.join(", ").replace(&stored.key, "<key>"));
+        let told: Vec<String> = told
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        seen.fact(
+            "the letter tells",
+            told.join(", ").replace(&stored.key, "<key>"),
+        );
     }
     let worker = world.queue()?.function.clone();
     let traces = world.traces(tag, &worker, 1).await?;
@@ -105,7 +136,9 @@ pub async fn max_receives(world: &World) -> Played {
     let function = world.queue()?.function.clone();
     let queue = dead_letters_of(world)?;
     world.send(tag, &["queue-fail"], 0).await?;
-    let letters = world.letters(queue, 1, world.redrives(), |letter| letter.is_of(tag)).await?;
+    let letters = world
+        .letters(queue, 1, world.redrives(), |letter| letter.is_of(tag))
+        .await?;
     world.settle().await;
     let traces = world.traces_now(tag, &function).await?;
     let mut seen = Seen::new();
@@ -115,7 +148,10 @@ pub async fn max_receives(world: &World) -> Played {
         seen.fact("receive count of the letter", letter.receives());
         let source = world.queue_named(&world.queue()?.queue).arn;
         let told = letter.system.get("DeadLetterQueueSourceArn");
-        seen.is("the letter tells its queue", told.is_some() && told == source.as_ref());
+        seen.is(
+            "the letter tells its queue",
+            told.is_some() && told == source.as_ref(),
+        );
         seen.is("the body is the message's", letter.body.contains("\"n\":0"));
     }
     Ok(seen)
@@ -126,16 +162,24 @@ pub async fn visible_again(world: &World) -> Played {
     let function = world.queue()?.function.clone();
     world.send(tag, &["queue-once-ok"], 0).await?;
     let patience = world.pace.patience;
-    world.traces_until(tag, &function, patience, |traces| traces.len() >= 2).await?;
+    world
+        .traces_until(tag, &function, patience, |traces| traces.len() >= 2)
+        .await?;
     world.settle().await;
     let traces = world.traces_now(tag, &function).await?;
     let mut seen = Seen::new();
     seen.fact("receives", traces.len());
-    let counts: Vec<String> = traces.iter().filter_map(|trace| trace.receives).map(|n| n.to_string()).collect();
+    let counts: Vec<String> = traces
+        .iter()
+        .filter_map(|trace| trace.receives)
+        .map(|n| n.to_string())
+        .collect();
     seen.fact("receive counts", counts.join(", "));
     seen.is(
         "the same message",
-        traces.windows(2).all(|pair| pair[0].message == pair[1].message),
+        traces
+            .windows(2)
+            .all(|pair| pair[0].message == pair[1].message),
     );
     if let [first, second, ..] = traces.as_slice() {
         seen.note("after", format!("{} ms", second.at - first.at));
@@ -149,15 +193,23 @@ const MANY: usize = 50;
 pub async fn many_files(world: &World) -> Played {
     let uploads = (0..MANY).map(|index| async move {
         let key = world.key("queue-50-files", "go", &format!("{index}.ndjson"))?;
-        world.put(&key, sample(SEED + 40 + index as u64, index + 1, false)).await
+        world
+            .put(&key, sample(SEED + 40 + index as u64, index + 1, false))
+            .await
     });
     let stored = try_join_all(uploads).await?;
     let results = try_join_all(stored.iter().map(|one| world.result(one))).await?;
     let mut seen = Seen::new();
-    let done = results.iter().flatten().filter(|one| one.status == model::Outcome::Done);
+    let done = results
+        .iter()
+        .flatten()
+        .filter(|one| one.status == model::Outcome::Done);
     seen.fact("done", done.count());
     let right = results.iter().enumerate();
-    let right = right.filter(|(index, one)| one.as_ref().is_some_and(|one| one.lines == *index as u64 + 1));
+    let right = right.filter(|(index, one)| {
+        one.as_ref()
+            .is_some_and(|one| one.lines == *index as u64 + 1)
+    });
     seen.fact("with the lines of their own file", right.count());
     let lines: u64 = results.iter().flatten().map(|one| one.lines).sum();
     seen.fact("lines in all", lines);
@@ -196,8 +248,8 @@ pub async fn redriven(world: &World) -> Played {
         .await?;
     let mut seen = Seen::new();
     seen.fact("dead letters before the fix", waits.unwrap_or(0));
-    let before = world.traces_now(tag, &worker).await?.len();
-    seen.is("the function had its tries", before == RECEIVES as usize);
+    let before = world.traces(tag, &worker, RECEIVES as usize).await?;
+    seen.fact("receives by the function before", before.len());
 
     world.change(|_| {}, &[(&worker, "fixed")]).await?;
     let all = dead_letters::queues::all(&world.copy, &world.cx.place);
@@ -214,17 +266,14 @@ pub async fn redriven(world: &World) -> Played {
     let report = report.ok_or_else(|| "the dead letter queue is gone".to_owned())?;
     seen.fact("redriven", report.done);
     seen.note("by", format!("{:?}", report.how));
-    match &stored {
-        Some(stored) => {
-            let result = world.result(stored).await?;
-            tell(&mut seen, "after the fix", result.as_ref());
-        }
-        None => {
-            let came = world.traces_until(tag, &worker, world.pace.patience, |traces| {
-                traces.iter().any(|trace| trace.note == "fixed")
-            });
-            seen.is("handled after the fix", came.await?);
-        }
+    if let Some(stored) = &stored {
+        let result = world.result(stored).await?;
+        tell(&mut seen, "after the fix", result.as_ref());
+    } else {
+        let came = world.traces_until(tag, &worker, world.pace.patience, |traces| {
+            traces.iter().any(|trace| trace.note == "fixed")
+        });
+        seen.is("handled after the fix", came.await?);
     }
     let left = world
         .until(world.pace.patience, || async {

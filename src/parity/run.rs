@@ -37,6 +37,8 @@ pub struct Side<'a> {
     pub target: &'a Target,
     /// The functions, with what stands before them.
     pub fronts: Fronts,
+    /// Longest time for one scenario; else as a target of its kind may need.
+    pub deadline: Option<Duration>,
 }
 
 /// What came of one target.
@@ -66,7 +68,8 @@ impl Side<'_> {
     ) -> Run {
         let begun = Instant::now();
         let mut run = Run::default();
-        if let Err(cause) = self.go(scenarios, wanted, sink, cancel, &mut run).await {
+        let went = Box::pin(self.go(scenarios, wanted, sink, cancel, &mut run)).await;
+        if let Err(cause) = went {
             run.trouble = Some(cause);
         }
         run.took_ms = begun.elapsed().as_millis() as u64;
@@ -86,6 +89,7 @@ impl Side<'_> {
             stack,
             target,
             fronts,
+            deadline,
         } = self;
         let record = Record::of("parity", stack, target);
         record.take_down(stack, target, cancel).await?;
@@ -95,7 +99,8 @@ impl Side<'_> {
         copies::fits(&copy, target)?;
         record.remember(&copy.name)?;
         run.copy.clone_from(&copy.name);
-        let world = World::new(copy, parts, target, fronts, cancel.clone())?;
+        let mut world = World::new(copy, parts, target, fronts, cancel.clone())?;
+        world.pace.deadline = deadline.unwrap_or(world.pace.deadline);
 
         let stage = Stage {
             label: &label,
@@ -105,7 +110,7 @@ impl Side<'_> {
             of: scenarios.iter().filter(|one| wanted(one)).count(),
         };
         let scenarios: Vec<&Scenario> = scenarios.iter().filter(|one| wanted(one)).collect();
-        let played = stage.play(&scenarios, &mut run.outcomes).await;
+        let played = Box::pin(stage.play(&scenarios, &mut run.outcomes)).await;
         // Also after an interruption, which has had its effect by then.
         let begun = Instant::now();
         let gone = copies::take_down(&world.copy, target, &Cancel::default()).await;
@@ -145,7 +150,7 @@ impl Stage<'_> {
         self.tell("up", begun);
         let (alone, at_once): (Vec<&Scenario>, Vec<&Scenario>) =
             scenarios.iter().copied().partition(|one| one.alone);
-        self.unless_interrupted(self.first_file()).await?;
+        self.unless_interrupted(Box::pin(self.first_file())).await?;
         let mut playing = stream::iter(at_once)
             .map(|scenario| async move { (scenario, self.one(scenario).await) })
             .buffer_unordered(AT_ONCE);

@@ -171,8 +171,13 @@ mod tests {
         ] {
             assert_eq!(words_of_error(&text), "Task timed out after 3.00 seconds");
         }
-        let exited = format!("RequestId: {id} Error: Runtime exited with error: exit status 1\nRuntime.ExitError");
-        assert_eq!(words_of_error(&exited), "Runtime exited with error: exit status 1");
+        let exited = format!(
+            "RequestId: {id} Error: Runtime exited with error: exit status 1\nRuntime.ExitError"
+        );
+        assert_eq!(
+            words_of_error(&exited),
+            "Runtime exited with error: exit status 1"
+        );
         assert_eq!(words_of_error(&format!("ü {id}é")), "ü <id>é");
         assert_eq!(words_of_error(""), "");
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::error::ParityError;
 use super::markdown;
-use super::matrix::Matrix;
+use super::matrix::{Matrix, Verdict};
 use crate::package::replace;
 
 /// Where a report is.
@@ -31,8 +31,11 @@ pub fn try_out(directory: &Path) -> Result<(), ParityError> {
 /// Writes a report. Each file is complete or not there.
 pub fn write(directory: &Path, matrix: &Matrix) -> Result<Files, ParityError> {
     let [a, b] = &matrix.sides;
+    // Chosen scenarios are no whole: they do not take its name.
+    let chosen = matrix.with(Verdict::Skipped).next().is_some();
+    let chosen = if chosen { "_chosen" } else { "" };
     let names = |when: &str| {
-        let name = format!("parity_{}_{}_{when}", a.label, b.label);
+        let name = format!("parity_{}_{}{chosen}_{when}", a.label, b.label);
         (
             directory.join(format!("{name}.json")),
             directory.join(format!("{name}.md")),

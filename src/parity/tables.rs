@@ -34,14 +34,23 @@ fn value(key: &Key) -> AttributeValue {
 pub async fn second_writer(world: &World) -> Played {
     let table = table(world)?;
     let keys = std::iter::once(&table.partition_key).chain(&table.sort_key);
-    let keys: HashMap<String, AttributeValue> = keys.map(|key| (key.name.clone(), value(key))).collect();
+    let keys: HashMap<String, AttributeValue> =
+        keys.map(|key| (key.name.clone(), value(key))).collect();
     let write = async |by: &str| -> Result<(), CallError> {
         let mut item = keys.clone();
         item.insert("written_by".to_owned(), AttributeValue::S(by.to_owned()));
-        let put = world.cx.clients.dynamodb.put_item().table_name(name(world, table));
+        let put = world
+            .cx
+            .clients
+            .dynamodb
+            .put_item()
+            .table_name(name(world, table));
         let put = put.condition_expression("attribute_not_exists(#key)");
         let put = put.expression_attribute_names("#key", &table.partition_key.name);
-        put.set_item(Some(item)).send().await.map_err(failed("PutItem"))?;
+        put.set_item(Some(item))
+            .send()
+            .await
+            .map_err(failed("PutItem"))?;
         Ok(())
     };
     let told = |written: Result<(), CallError>| match written {
@@ -52,12 +61,34 @@ pub async fn second_writer(world: &World) -> Played {
     let mut seen = Seen::new();
     seen.fact("first writer", told(write("first").await)?);
     seen.fact("second writer", told(write("second").await)?);
-    let get = world.cx.clients.dynamodb.get_item().table_name(name(world, table));
-    let item = get.set_key(Some(keys.clone())).consistent_read(true).send().await.map_err(failed("GetItem"))?;
-    let by = item.item.as_ref().and_then(|item| item.get("written_by")?.as_s().ok());
+    let get = world
+        .cx
+        .clients
+        .dynamodb
+        .get_item()
+        .table_name(name(world, table));
+    let item = get
+        .set_key(Some(keys.clone()))
+        .consistent_read(true)
+        .send()
+        .await
+        .map_err(failed("GetItem"))?;
+    let by = item
+        .item
+        .as_ref()
+        .and_then(|item| item.get("written_by")?.as_s().ok());
     seen.fact("the item is of the", by.map_or("nobody", String::as_str));
-    let delete = world.cx.clients.dynamodb.delete_item().table_name(name(world, table));
-    delete.set_key(Some(keys)).send().await.map_err(failed("DeleteItem"))?;
+    let delete = world
+        .cx
+        .clients
+        .dynamodb
+        .delete_item()
+        .table_name(name(world, table));
+    delete
+        .set_key(Some(keys))
+        .send()
+        .await
+        .map_err(failed("DeleteItem"))?;
     Ok(seen)
 }
 
@@ -66,11 +97,17 @@ pub async fn ttl(world: &World) -> Played {
     let table = table(world)?;
     let describe = world.cx.clients.dynamodb.describe_time_to_live();
     let answer = describe.table_name(name(world, table)).send().await;
-    let answer = answer.map_err(failed("DescribeTimeToLive"))?.time_to_live_description;
+    let answer = answer
+        .map_err(failed("DescribeTimeToLive"))?
+        .time_to_live_description;
     let mut seen = Seen::new();
-    let status = answer.as_ref().and_then(|one| one.time_to_live_status.as_ref());
+    let status = answer
+        .as_ref()
+        .and_then(|one| one.time_to_live_status.as_ref());
     seen.fact("status", status.map_or("none", |status| status.as_str()));
-    let attribute = answer.as_ref().and_then(|one| one.attribute_name.as_deref());
+    let attribute = answer
+        .as_ref()
+        .and_then(|one| one.attribute_name.as_deref());
     seen.is("attribute of the stack", attribute == table.ttl.as_deref());
     if world.pipeline.is_some() {
         let key = world.key("table-ttl", "go", ".ndjson")?;
@@ -80,13 +117,21 @@ pub async fn ttl(world: &World) -> Played {
             let processed = OffsetDateTime::parse(&result.processed_at, &Rfc3339).ok()?;
             Some(result.expires_at - processed.unix_timestamp())
         });
-        seen.fact("a result is kept, s", kept.map_or("no result".to_owned(), |s| s.to_string()));
+        seen.fact(
+            "a result is kept, s",
+            kept.map_or("no result".to_owned(), |s| s.to_string()),
+        );
     }
     Ok(seen)
 }
 
 pub async fn index(world: &World) -> Played {
-    let stored = world.put(&world.key("table-index", "go", ".ndjson")?, sample(SEED + 71, 5, false)).await?;
+    let stored = world
+        .put(
+            &world.key("table-index", "go", ".ndjson")?,
+            sample(SEED + 71, 5, false),
+        )
+        .await?;
     let result = world.result(&stored).await?;
     let mut seen = Seen::new();
     let Some(result) = result else {
@@ -107,6 +152,9 @@ pub async fn index(world: &World) -> Played {
     seen.is("the day's query finds the result", found.is_some());
     seen.is("and finds all of it", found.as_ref() == Some(&result));
     let day = result.processed_at.get(..10).unwrap_or_default();
-    seen.is("under the day it was processed", result.day.starts_with(day));
+    seen.is(
+        "under the day it was processed",
+        result.day.starts_with(day),
+    );
     Ok(seen)
 }

@@ -131,7 +131,11 @@ mod tests {
             found.iter().map(of).collect::<Vec<_>>(),
             [("t".to_owned(), Some(2), 3), ("u".to_owned(), None, 3)]
         );
-        for other in ["START RequestId: r", "{\"level\":\"INFO\"}", "{\"pipectl_parity\""] {
+        for other in [
+            "START RequestId: r",
+            "{\"level\":\"INFO\"}",
+            "{\"pipectl_parity\"",
+        ] {
             assert_eq!(traces(&LogEvent::new(7, "worker", "s", other)), []);
         }
     }

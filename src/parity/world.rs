@@ -26,7 +26,7 @@ use crate::plan::Plan;
 use crate::resource::error::{CallError, failed};
 use crate::resource::{Context, Identity};
 use crate::stack::model::Stack;
-use crate::target::Target;
+use crate::target::{ProductName, Target};
 use crate::wait;
 
 /// How long is waited at a target.
@@ -49,7 +49,8 @@ impl Pace {
     /// events take a while. // aws-behaviours C5, S12
     pub fn of(target: &Target) -> Self {
         let seconds = Duration::from_secs;
-        if target.capabilities().self_served {
+        // Whoever serves it.
+        if target.product.name == ProductName::Embedded {
             return Self {
                 patience: seconds(30),
                 promptly: seconds(15),
@@ -93,6 +94,11 @@ pub struct Invoked {
     pub payload: Value,
 }
 
+/// A key that starts nothing, with a mark.
+pub fn outside(tag: &str, ending: &str) -> String {
+    format!("outside/{MARK}{tag}--go--{ending}")
+}
+
 /// The copy.
 pub struct World {
     /// As it was made.
@@ -116,13 +122,21 @@ impl World {
     ///
     /// # Errors
     /// For people: an artifact cannot be read or written.
-    pub fn new(copy: Stack, parts: Parts, target: &Target, fronts: Fronts, cancel: Cancel) -> Result<Self, String> {
+    pub fn new(
+        copy: Stack,
+        parts: Parts,
+        target: &Target,
+        fronts: Fronts,
+        cancel: Cancel,
+    ) -> Result<Self, String> {
         let artifacts = fronts.with(&BTreeMap::new());
         let artifacts = artifacts.map_err(|error| error.to_string())?;
         let cx = copies::context(&copy, target, Some(artifacts));
         let pace = Pace::of(target);
         Ok(Self {
-            pipeline: Pipeline::of(&copy, &cx.place).ok().filter(|_| parts.is_pipeline),
+            pipeline: Pipeline::of(&copy, &cx.place)
+                .ok()
+                .filter(|_| parts.is_pipeline),
             traces: Traces::new(&copy, &cx, pace.fresh),
             letters: Letters::default(),
             copy,
@@ -200,13 +214,12 @@ impl World {
     /// A key under the prefix, with a mark.
     pub fn key(&self, tag: &str, act: &str, ending: &str) -> Result<String, Trouble> {
         let event = self.event()?;
-        let suffix = if event.suffix.is_empty() { ending } else { &event.suffix };
+        let suffix = if event.suffix.is_empty() {
+            ending
+        } else {
+            &event.suffix
+        };
         Ok(format!("{}{MARK}{tag}--{act}--{suffix}", event.prefix))
-    }
-
-    /// A key that starts nothing, with a mark.
-    pub fn outside(&self, tag: &str, act: &str, ending: &str) -> String {
-        format!("outside/{MARK}{tag}--{act}--{ending}")
     }
 
     /// Physical name of the event's bucket.
@@ -235,7 +248,12 @@ impl World {
     /// Job id of an object.
     pub fn job(&self, stored: &Stored) -> Result<String, Trouble> {
         let version = stored.version_id.as_deref();
-        Ok(model::job_id(&self.bucket()?, &stored.key, version, stored.etag.as_deref()))
+        Ok(model::job_id(
+            &self.bucket()?,
+            &stored.key,
+            version,
+            stored.etag.as_deref(),
+        ))
     }
 
     /// The result of a job, once it is there; none when it does not come.
@@ -254,11 +272,12 @@ impl World {
 
     /// The record of S3 that tells of an object.
     pub fn record(&self, stored: &Stored) -> Result<Value, Trouble> {
-        let key: String = percent_encoding::utf8_percent_encode(&stored.key, percent_encoding::NON_ALPHANUMERIC)
-            .to_string()
-            .replace("%2D", "-")
-            .replace("%2F", "/")
-            .replace("%2E", ".");
+        let key: String =
+            percent_encoding::utf8_percent_encode(&stored.key, percent_encoding::NON_ALPHANUMERIC)
+                .to_string()
+                .replace("%2D", "-")
+                .replace("%2F", "/")
+                .replace("%2E", ".");
         Ok(json!({
             "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
             "awsRegion": self.cx.place.target.region(),
@@ -341,14 +360,15 @@ impl World {
     pub async fn invoke(&self, function: &str, payload: &Value) -> Result<Invoked, CallError> {
         let invoke = self.cx.clients.lambda.invoke();
         let name = self.cx.place.function(&self.copy, function).name;
-        let invoke = invoke.function_name(name).payload(Blob::new(payload.to_string()));
+        let invoke = invoke
+            .function_name(name)
+            .payload(Blob::new(payload.to_string()));
         let answer = invoke.send().await.map_err(failed("Invoke"))?;
         let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
         Ok(Invoked {
             error: answer.function_error,
-            payload: serde_json::from_slice(&payload).unwrap_or_else(|_| {
-                String::from_utf8_lossy(&payload).into_owned().into()
-            }),
+            payload: serde_json::from_slice(&payload)
+                .unwrap_or_else(|_| String::from_utf8_lossy(&payload).into_owned().into()),
         })
     }
 
@@ -373,9 +393,16 @@ impl World {
 
     /// Records of a scenario that a function was given, once there are `count` and then a while has passed in which
     /// more could come.
-    pub async fn traces(&self, tag: &str, function: &str, count: usize) -> Result<Vec<Trace>, Trouble> {
-        self.traces_until(tag, function, self.pace.patience, |traces| traces.len() >= count)
-            .await?;
+    pub async fn traces(
+        &self,
+        tag: &str,
+        function: &str,
+        count: usize,
+    ) -> Result<Vec<Trace>, Trouble> {
+        self.traces_until(tag, function, self.pace.patience, |traces| {
+            traces.len() >= count
+        })
+        .await?;
         self.settle().await;
         self.traces_now(tag, function).await
     }
@@ -436,7 +463,11 @@ impl World {
     }
 
     /// Looks until there is something or the time is over.
-    pub async fn until<T, F, Fut>(&self, patience: Duration, mut look: F) -> Result<Option<T>, Trouble>
+    pub async fn until<T, F, Fut>(
+        &self,
+        patience: Duration,
+        mut look: F,
+    ) -> Result<Option<T>, Trouble>
     where
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<Option<T>, Trouble>>,

@@ -13,7 +13,11 @@ const LONGEST: usize = 90;
 /// The whole: every scenario, what differs, and the number.
 pub fn matrix(matrix: &Matrix, files: &Files) -> String {
     let mut parts = vec![table(matrix)];
-    let told: Vec<String> = matrix.rows.iter().filter_map(|row| details(matrix, row)).collect();
+    let told: Vec<String> = matrix
+        .rows
+        .iter()
+        .filter_map(|row| details(matrix, row))
+        .collect();
     if !told.is_empty() {
         parts.push(told.join("\n\n"));
     }
@@ -26,11 +30,14 @@ fn table(matrix: &Matrix) -> String {
     let mut table = Table::new(&["scenario", "", &a.label, &b.label], &[2, 3]);
     for row in &matrix.rows {
         let took = |side: usize| {
-            row.outcomes[side].as_ref().map_or_else(String::new, |outcome| {
-                duration(Duration::from_millis(outcome.took_ms))
-            })
+            row.outcomes[side]
+                .as_ref()
+                .map_or_else(String::new, |outcome| {
+                    duration(Duration::from_millis(outcome.took_ms))
+                })
         };
         let verdict = match row.verdict {
+            Verdict::Equal if row.is_unlike_aws() => warn("equal, neither as expected").to_string(),
             Verdict::Equal => good("equal").to_string(),
             Verdict::Skipped => dim("skipped by choice").to_string(),
             other => bad(other.label()).to_string(),
@@ -51,14 +58,23 @@ fn details(matrix: &Matrix, row: &Row) -> Option<String> {
     for one in &row.differences {
         lines.extend(difference(matrix, one));
     }
-    let both = row.unlike_aws.iter().all(|unlike| !unlike.is_empty());
+    let both = row.is_unlike_aws();
     for one in row.unlike_aws[0].iter().filter(|_| both) {
-        if row.differences.iter().any(|differs| differs.fact == one.fact) {
+        if row
+            .differences
+            .iter()
+            .any(|differs| differs.fact == one.fact)
+        {
             continue;
         }
         lines.push(format!("  {} on both", one.fact));
         lines.push(format!("    {} {}", warn("both:"), shown(one.is.as_ref())));
-        lines.push(format!("    {} {} {}", hint("AWS:"), short(&one.aws), by(&one.source)));
+        lines.push(format!(
+            "    {} {} {}",
+            hint("expected:"),
+            short(&one.aws),
+            by(&one.source)
+        ));
     }
     (!lines.is_empty()).then(|| format!("{}: {}\n{}", row.name, row.title, lines.join("\n")))
 }
@@ -119,7 +135,9 @@ fn verdict(matrix: &Matrix, files: &Files) -> String {
         let names = names(verdict);
         match names.len() {
             0 => {}
-            count @ 1..=12 => lines.push(format!("{count} {}: {}", verdict.label(), names.join(", "))),
+            count @ 1..=12 => {
+                lines.push(format!("{count} {}: {}", verdict.label(), names.join(", ")));
+            }
             count => lines.push(format!("{count} {}", verdict.label())),
         }
     }
@@ -127,7 +145,10 @@ fn verdict(matrix: &Matrix, files: &Files) -> String {
         let count = matrix.not_of_the_stack.len();
         lines.push(dim(format!("{count} scenarios are not of this stack")).to_string());
     }
-    let written = files.latest.as_ref().map_or(&files.markdown, |(_, markdown)| markdown);
+    let written = files
+        .latest
+        .as_ref()
+        .map_or(&files.markdown, |(_, markdown)| markdown);
     lines.push(format!("report: {}", hint(written.display())));
     lines.join("\n")
 }

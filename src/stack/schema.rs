@@ -123,7 +123,19 @@ fn overrides(definitions: &mut Map<String, Value>) {
     let merged: Vec<&str> = SECTIONS
         .iter()
         .map(|section| section.definition)
-        .filter(|name| !matches!(*name, "Access" | "Wiring" | "TypedKey" | "Test" | "Expectation" | "Item" | "Message" | "LogLine"))
+        .filter(|name| {
+            !matches!(
+                *name,
+                "Access"
+                    | "Wiring"
+                    | "TypedKey"
+                    | "Test"
+                    | "Expectation"
+                    | "Item"
+                    | "Message"
+                    | "LogLine"
+            )
+        })
         .collect();
     let mut copies = Map::new();
     for name in &merged {

@@ -46,9 +46,11 @@ fn main() -> Result<(), Failure> {
         .into();
     let platform = Platform { api, agent };
     if std::env::var_os(FAIL_INIT).is_some() {
-        let error =
-            json!({"errorType": "Pipectl.Init", "errorMessage": "asked to fail before it is ready"});
-        platform.post("/2018-06-01/runtime/init/error", error.to_string().into_bytes())?;
+        let error = json!({"errorType": "Pipectl.Init", "errorMessage": "asked to fail before it is ready"});
+        platform.post(
+            "/2018-06-01/runtime/init/error",
+            error.to_string().into_bytes(),
+        )?;
         exit(1);
     }
     let server = Server::http("127.0.0.1:0").map_err(|error| error.to_string())?;
@@ -236,7 +238,9 @@ impl Front {
                 println!("{told}");
                 self.platform.answer(id, "response", &told)?;
             }
-            "tell" => self.platform.answer(id, "response", &surroundings(&self.note))?,
+            "tell" => self
+                .platform
+                .answer(id, "response", &surroundings(&self.note))?,
             _ => {
                 let error = json!({"errorType": "Pipectl.Asked", "errorMessage": "asked to fail"});
                 self.platform.answer(id, "error", &error)?;
@@ -285,7 +289,11 @@ fn surroundings(note: &str) -> Value {
             .any(|word| name.to_ascii_uppercase().contains(word))
     };
     let variables = std::env::vars().map(|(name, value)| {
-        let value = if is_secret(&name) { Value::Null } else { value.into() };
+        let value = if is_secret(&name) {
+            Value::Null
+        } else {
+            value.into()
+        };
         (name, value)
     });
     let root = std::env::var("LAMBDA_TASK_ROOT").unwrap_or_default();

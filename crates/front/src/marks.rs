@@ -41,7 +41,12 @@ pub fn records(event: &Value) -> Vec<Record> {
 }
 
 fn record(value: &Value) -> Record {
-    let text = |path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let text = |path: &str| {
+        value
+            .pointer(path)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
     let mark = mark(&value.to_string());
     let (tag, act) = mark.unzip();
     Record {
@@ -82,7 +87,12 @@ mod tests {
         assert_eq!(mark(key), expected);
         let in_json = format!(r#"{{"body":"{{\"key\":\"{key}\"}}"}}"#);
         assert_eq!(mark(&in_json), expected);
-        for none in ["", "pipectl-parity--a--b", "pipectl-parity----b--", "pipectl-parity--A--b--"] {
+        for none in [
+            "",
+            "pipectl-parity--a--b",
+            "pipectl-parity----b--",
+            "pipectl-parity--A--b--",
+        ] {
             assert_eq!(mark(none), None, "{none}");
         }
         assert_eq!(
@@ -102,7 +112,10 @@ mod tests {
         let both = records(&event);
         assert_eq!(both[0].act.as_deref(), Some("event-exit"));
         assert_eq!(both[0].event.as_deref(), Some("ObjectCreated:Put"));
-        assert_eq!((both[1].tag.as_deref(), both[1].receives.as_deref()), (None, Some("2")));
+        assert_eq!(
+            (both[1].tag.as_deref(), both[1].receives.as_deref()),
+            (None, Some("2"))
+        );
         let one = records(&json!({"mark": "pipectl-parity--t--event-tell--"}));
         assert_eq!((one.len(), one[0].act.as_deref()), (1, Some("event-tell")));
     }

@@ -45,7 +45,10 @@ pub fn sort(mut event: Value, records: &[Record], note: &str) -> Sorted {
 
 /// The answer that tells which messages failed. // aws-behaviours E9
 pub fn failures(failed: &[String]) -> Value {
-    let items: Vec<Value> = failed.iter().map(|id| json!({ "itemIdentifier": id })).collect();
+    let items: Vec<Value> = failed
+        .iter()
+        .map(|id| json!({ "itemIdentifier": id }))
+        .collect();
     json!({ "batchItemFailures": items })
 }
 
@@ -58,7 +61,10 @@ pub fn with_failures(answer: &[u8], failed: &[String]) -> Vec<u8> {
         _ if answer.is_empty() => json!({}),
         _ => return answer.to_vec(),
     };
-    let mut items = value["batchItemFailures"].as_array().cloned().unwrap_or_default();
+    let mut items = value["batchItemFailures"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     items.extend(failed.iter().map(|id| json!({ "itemIdentifier": id })));
     value["batchItemFailures"] = Value::Array(items);
     value.to_string().into_bytes()
@@ -89,7 +95,10 @@ mod tests {
         let sorted = sort(event, &records, note);
         let rest = sorted.rest.map(|rest| crate::marks::records(&rest));
         let rest = rest.unwrap_or_default().into_iter();
-        (rest.filter_map(|record| record.message).collect(), sorted.failed)
+        (
+            rest.filter_map(|record| record.message).collect(),
+            sorted.failed,
+        )
     }
 
     #[test]
@@ -106,7 +115,10 @@ mod tests {
             ("i", "queue-unfixed-ok", "1"),
         ];
         let owned = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
-        assert_eq!(sorted(&acts, ""), (owned(&["a", "e"]), owned(&["c", "d", "f", "h", "i"])));
+        assert_eq!(
+            sorted(&acts, ""),
+            (owned(&["a", "e"]), owned(&["c", "d", "f", "h", "i"]))
+        );
         assert_eq!(sorted(&acts, "fixed\n").0, owned(&["a", "e", "h"]));
         let nothing: (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
         assert_eq!(sorted(&[("b", "queue-ok", "1")], ""), nothing);
@@ -116,7 +128,10 @@ mod tests {
     fn failures_come_beside_those_of_the_program() {
         let more = ["x".to_owned()];
         for (answer, expected) in [
-            (r#"{"batchItemFailures":[{"itemIdentifier":"p"}]}"#, vec!["p", "x"]),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"p"}]}"#,
+                vec!["p", "x"],
+            ),
             ("null", vec!["x"]),
             ("", vec!["x"]),
             ("{}", vec!["x"]),

@@ -66,7 +66,11 @@ pub(super) fn stack(cx: &Checker<'_>, file: &Path) -> Parsed {
                 template::read(cx, entry, path)
             }),
             outputs: texts(&top, "outputs", |name| (Code::BadName, names::plain(name))),
-            tests: top.map("tests").iter().filter_map(|entry| test::read(cx, entry)).collect(),
+            tests: top
+                .map("tests")
+                .iter()
+                .filter_map(|entry| test::read(cx, entry))
+                .collect(),
         },
         notifications: Vec::new(),
         mappings: Vec::new(),

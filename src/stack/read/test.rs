@@ -27,7 +27,10 @@ pub(super) fn read(cx: &Checker<'_>, entry: &Entry) -> Option<Test> {
     }
     let expect = reader.path("expect");
     if reader.want("expect").is_some() && reader.list("expect").is_empty() {
-        reader.missing("expect", "write what must come of it, as `expect: [{ item: … }]`");
+        reader.missing(
+            "expect",
+            "write what must come of it, as `expect: [{ item: … }]`",
+        );
     }
     let test = Test {
         name: name.to_owned(),

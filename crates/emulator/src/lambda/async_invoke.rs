@@ -176,11 +176,9 @@ async fn tell(
         return true;
     };
     let text = error.map_or_else(
-        || {
-            match end {
-                End::NotAllowed => "The function's reserved concurrency is zero.".to_owned(),
-                _ => "The event was too old.".to_owned(),
-            }
+        || match end {
+            End::NotAllowed => "The function's reserved concurrency is zero.".to_owned(),
+            _ => "The event was too old.".to_owned(),
         },
         |(_, error)| {
             error["errorMessage"]
