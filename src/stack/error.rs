@@ -118,6 +118,8 @@ codes! {
     TemplateCapabilities => "template_capabilities",
     /// There is no file that a test could upload.
     TestFileNotFound => "test_file_not_found",
+    /// A test looks for a message where a function takes it away.
+    QueueIsRead => "queue_is_read",
     /// A target overrides something that the stack does not have.
     UnknownOverride => "unknown_override",
 }

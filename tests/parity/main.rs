@@ -59,6 +59,7 @@ fn row<'d>(data: &'d Value, name: &str) -> &'d Value {
     found.unwrap_or_else(|| panic!("no {name} in {data:#}"))
 }
 
+/// aws-behaviours L22, L23, L24, L25
 #[test]
 fn the_whole_catalogue_is_as_on_aws_on_the_embedded_target() {
     let env = TestEnv::new(BINARY);

@@ -3,7 +3,7 @@
 use super::reader::{Reader, wrong_type};
 use super::reference;
 use crate::stack::checker::Checker;
-use crate::stack::error::{Code, StackError};
+use crate::stack::error::Code;
 use crate::stack::fields::{EXPECTATION, ITEM, LOG, MESSAGE, TEST};
 use crate::stack::model::{Expectation, Kind, Scalar, Seconds, Test};
 use crate::stack::names;
@@ -15,16 +15,6 @@ pub(super) fn read(cx: &Checker<'_>, entry: &Entry) -> Option<Test> {
     let path = ["tests", name];
     let reader = Reader::open(cx, entry, &path, &TEST)?;
     let upload = reader.text("upload").unwrap_or_default();
-    if !upload.is_empty() && !cx.root.join(upload).is_file() {
-        cx.push(
-            StackError::new(
-                Code::TestFileNotFound,
-                format!("there is no file `{upload}`"),
-                "paths are relative to the project",
-            )
-            .at(cx.place(&reader.path("upload")), "not there"),
-        );
-    }
     let expect = reader.path("expect");
     if reader.want("expect").is_some() && reader.list("expect").is_empty() {
         reader.missing(

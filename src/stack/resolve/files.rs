@@ -1,4 +1,4 @@
-//! Files that a stack names: crates of functions, templates.
+//! Files that a stack names: crates of functions, templates, what tests upload.
 
 use std::path::Path;
 
@@ -40,28 +40,30 @@ pub(super) fn check(cx: &Checker<'_>, stack: &Stack) {
         ));
     }
     for template in &stack.templates {
-        let written = template.file.display().to_string();
-        if written.is_empty() || cx.root.join(&template.file).is_file() {
-            continue;
-        }
-        let help = did_you_mean_path(cx.root, &template.file, Path::is_file).unwrap_or_else(|| {
-            format!(
-                "paths are relative to {}; correct the path",
-                cx.root.display()
-            )
-        });
-        cx.push(
-            StackError::new(
-                Code::TemplateNotFound,
-                format!("there is no file `{written}`"),
-                help,
-            )
-            .at(
-                cx.place(&["templates", &template.name, "file"]),
-                "no file here",
-            ),
-        );
+        let path = ["templates", &template.name, "file"];
+        check_file(cx, &template.file, &path, Code::TemplateNotFound);
     }
+    for test in &stack.tests {
+        let path = ["tests", &test.name, "upload"];
+        check_file(cx, &test.upload, &path, Code::TestFileNotFound);
+    }
+}
+
+fn check_file(cx: &Checker<'_>, file: &Path, path: &[&str], code: Code) {
+    let written = file.display().to_string();
+    if written.is_empty() || cx.root.join(file).is_file() {
+        return;
+    }
+    let help = did_you_mean_path(cx.root, file, Path::is_file).unwrap_or_else(|| {
+        format!(
+            "paths are relative to {}; correct the path",
+            cx.root.display()
+        )
+    });
+    cx.push(
+        StackError::new(code, format!("there is no file `{written}`"), help)
+            .at(cx.place(path), "no file here"),
+    );
 }
 
 fn check_artifact(cx: &Checker<'_>, function: &str, file: &Path) {

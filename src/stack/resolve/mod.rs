@@ -10,6 +10,7 @@ mod queues;
 mod rings;
 mod tables;
 mod templates;
+mod tests;
 
 use super::checker::Checker;
 use super::read::Parsed;
@@ -24,4 +25,5 @@ pub(super) fn check(cx: &Checker<'_>, parsed: &Parsed) {
     mappings::check(cx, parsed);
     files::check(cx, &parsed.stack);
     templates::check(cx, &parsed.stack);
+    tests::check(cx, &parsed.stack);
 }

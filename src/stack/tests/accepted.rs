@@ -276,3 +276,26 @@ targets:
         )
     );
 }
+
+#[test]
+fn tests_are_read_with_what_they_expect() {
+    let text = "stack: a\ntables: { t: { partition_key: id } }\nqueues: { failed: {} }\nfunctions: { f: { crate: functions/worker } }\ntests:\n  one:\n    upload: Cargo.toml\n    key: in/one.log\n    within: 2m\n    expect:\n      - item: { table: tables.t, has: { id: x, lines: 7, share: 0.5, ok: true } }\n      - message: { queue: queues.failed, contains: one.log }\n      - log: { function: functions.f, contains: done }\n  two: { upload: Cargo.toml, expect: [{ log: { function: functions.f, contains: x } }] }\n";
+    let stack = resolve(text, "embedded").expect("a valid stack");
+    let [one, two] = &stack.tests[..] else {
+        panic!("{:?}", stack.tests);
+    };
+    assert_eq!(
+        (one.name.as_str(), one.key.as_deref(), one.within),
+        ("one", Some("in/one.log"), Seconds(120))
+    );
+    let told: Vec<String> = one.expect.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "item in tables.t with id x, lines 7, share 0.5, ok true",
+            "message in queues.failed with `one.log`",
+            "line of functions.f with `done`",
+        ]
+    );
+    assert_eq!((two.key.as_deref(), two.within), (None, Seconds(30)));
+}

@@ -251,6 +251,25 @@ const CASES: &[(&str, Wanted)] = &[
             ("artifact_not_found", &["Cargo.tmol"]),
         ],
     ),
+    // Tests
+    (
+        "stack: a\nqueues: { jobs: {}, failed: {} }\nfunctions: { f: { crate: functions/worker } }\nwiring: [{ from: queues.jobs, to: functions.f }]\ntests:\n  t:\n    upload: samples/none.ndjson\n    within: 20m\n    expect:\n      - message: { queue: queues.jobs, contains: x }\n      - item: { table: tables.t, has: { a: [1] } }\n      - log: { function: queues.failed, contains: x }\n      - {}\n  u: { upload: Cargo.toml, expect: [] }\n  v: { upload: Cargo.toml, expects: 1 }\n",
+        &[
+            ("test_file_not_found", &["samples/none.ndjson"]),
+            ("out_of_range", &["20m"]),
+            ("unknown_reference", &["tables.t"]),
+            ("wrong_type", &["a"]),
+            ("wrong_kind", &["queues.failed"]),
+            ("wrong_type", &["{"]),
+            ("missing_field", &["u"]),
+            ("missing_field", &["v"]),
+            ("unknown_field", &["expects"]),
+        ],
+    ),
+    (
+        "stack: a\nqueues: { jobs: {} }\nfunctions: { f: { crate: functions/worker } }\nwiring: [{ from: queues.jobs, to: functions.f }]\ntests: { t: { upload: Cargo.toml, expect: [{ message: { queue: queues.jobs, contains: x } }] } }\n",
+        &[("queue_is_read", &["queues.jobs"])],
+    ),
     // Targets: also those that are not chosen
     (
         "stack: a\nqueues: { jobs: {} }\ntargets:\n  aws: { queues: { jbos: { delay: 1s }, jobs: { dealy: 1s, retention: 1 } }, stack: b }\n",

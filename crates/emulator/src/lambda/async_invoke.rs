@@ -240,7 +240,7 @@ fn cut(text: &str, most: usize) -> &str {
     &text[..end]
 }
 
-/// AWS's record of an invocation that came to its end.
+/// AWS's record of an invocation that came to its end. // aws-behaviours L23
 fn record(
     function: &Function,
     pending: &Pending,

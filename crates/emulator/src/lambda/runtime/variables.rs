@@ -6,7 +6,7 @@ use crate::config::REGION;
 use crate::lambda::state::Function;
 
 /// Exactly what AWS gives a function, its own variables, where the embedded target is, and a directory
-/// for temporary files; nothing of this process's own.
+/// for temporary files; nothing of this process's own. // aws-behaviours L25
 pub(super) fn variables(
     function: &Function,
     directory: &Path,
