@@ -36,12 +36,16 @@ pub fn fresh(stack: &Stack, mark: &str) -> Stack {
     named(stack, &format!("{}{end}", kept.trim_end_matches('-')))
 }
 
-/// The stack under another name.
+/// The stack under another name. Nothing of a copy is to stay when it is taken down.
 fn named(stack: &Stack, name: &str) -> Stack {
-    Stack {
+    let mut copy = Stack {
         name: name.to_owned(),
         ..stack.clone()
-    }
+    };
+    copy.buckets.iter_mut().for_each(|one| one.retain = false);
+    copy.queues.iter_mut().for_each(|one| one.retain = false);
+    copy.tables.iter_mut().for_each(|one| one.retain = false);
+    copy
 }
 
 /// Are the names of the copy's resources, which are longer than the stack's, names at the target?
@@ -54,8 +58,11 @@ pub fn fits(copy: &Stack, target: &Target) -> Result<(), String> {
     let buckets = buckets.map(|one| place.bucket(copy, &one.name).name);
     let functions = copy.functions.iter();
     let functions = functions.map(|one| place.function(copy, &one.name).name);
+    let queues = copy.queues.iter();
+    let queues = queues.map(|one| place.queue(copy, &one.name).name);
     let too_long = buckets.filter(|name| name.len() > 63);
     let too_long = too_long.chain(functions.filter(|name| name.len() > 64));
+    let too_long = too_long.chain(queues.filter(|name| name.len() > 80));
     match too_long.into_iter().next() {
         Some(name) => Err(format!(
             "`{name}` is too long a name: the copies' are longer"
@@ -186,15 +193,16 @@ pub fn hold(root: &Path, what: &str) -> Result<Option<File>, Held> {
 pub struct Record(PathBuf);
 
 impl Record {
-    /// Of copies that are made for `what` on a target. One target may be at several endpoints; the one that is
-    /// ours is where it is.
+    /// Of copies that are made for `what` on a target, in an account and a region. One target may be at several
+    /// endpoints; the one that is ours is where it is.
     pub fn of(what: &str, stack: &Stack, target: &Target) -> Self {
-        let endpoint = target.endpoint();
-        let endpoint = endpoint.filter(|_| !target.capabilities().self_served);
-        let place = endpoint.map_or_else(String::new, |endpoint| {
-            let hash = hex::encode(Sha256::digest(endpoint));
-            format!("-{}", &hash[..8])
-        });
+        let place = if target.capabilities().self_served {
+            String::new()
+        } else {
+            let endpoint = target.endpoint().unwrap_or_default();
+            let place = format!("{endpoint} {} {}", target.account, target.region());
+            format!("-{}", &hex::encode(Sha256::digest(place))[..8])
+        };
         let name = format!("{what}-{}-{}{place}.txt", stack.name, target.name());
         Self(stack.root.join(".pipectl").join(name))
     }

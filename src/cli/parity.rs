@@ -8,19 +8,21 @@ use time::OffsetDateTime;
 
 use super::bench::run_id;
 use super::results::parse_duration;
-use super::{Ended, Global, Stop, session};
+use super::{Ended, Global, Stop, down, session};
 use crate::apply::Cancel;
 use crate::copies;
 use crate::event::{Event, Sink};
 use crate::package;
+use crate::parity::adjust::adjusted;
 use crate::parity::catalogue::{self, Scenario};
 use crate::parity::front::Fronts;
 use crate::parity::matrix::SideFacts;
-use crate::parity::parts::{Parts, adjusted};
-use crate::parity::run::{Run, Side};
+use crate::parity::parts::Parts;
+use crate::parity::run::{Run, Side, clean_up};
 use crate::parity::store::{self, Files};
 use crate::parity::{Matrix, ParityError, estimate};
 use crate::render::{Renderer, parity as words};
+use crate::stack::Address;
 use crate::stack::model::Stack;
 use crate::stack::suggest;
 use crate::target::{ProductName, Target};
@@ -74,6 +76,7 @@ struct Place {
     label: String,
     stack: Stack,
     target: Target,
+    parts: Parts,
 }
 
 pub(super) async fn run(
@@ -83,17 +86,17 @@ pub(super) async fn run(
     cancel: &Cancel,
 ) -> Ended {
     let named = [written(&args.a), written(&args.b)];
+    if let Some(target) = &global.target {
+        return Err(ParityError::TargetOption {
+            target: target.clone(),
+        }
+        .into());
+    }
+    let taken = whose(global, &named)?;
     let mut places = Vec::new();
     for (index, (name, endpoint)) in named.iter().enumerate() {
-        places.push(
-            reach(
-                global,
-                name,
-                endpoint.or(whose(global, &named, index)?),
-                renderer,
-            )
-            .await?,
-        );
+        let given = global.endpoint.as_deref().filter(|_| taken == Some(index));
+        places.push(reach(global, name, endpoint.or(given), renderer).await?);
     }
     let [Some(b), Some(a)] = [places.pop(), places.pop()] else {
         unreachable!("two were reached");
@@ -101,12 +104,12 @@ pub(super) async fn run(
     let [a, b] = told_apart([a, b])?;
 
     // What cannot be is told before anything is made.
-    let parts = Parts::of(&a.stack, &copies::context(&a.stack, &a.target, None).place);
     let scenarios = catalogue::of(&a.stack);
     for name in args.only.iter().chain(&args.skip) {
         known(name, &scenarios)?;
     }
     let wanted = |one: &Scenario| is_wanted(one, &args.only, &args.skip);
+    let parts = [a.parts.clone(), b.parts.clone()];
     let (scenarios, others) = catalogue::fitting(scenarios, &parts);
     let count = scenarios.iter().filter(|one| wanted(one)).count();
     if count == 0 {
@@ -117,40 +120,39 @@ pub(super) async fn run(
         return Err(ParityError::NothingToPlay { stack, missing }.into());
     }
     for place in [&a, &b] {
-        let copy = copies::fresh(&adjusted(&place.stack, &parts), "p");
+        let copy = copies::fresh(&adjusted(&place.stack, &place.parts), "p");
         let fits = copies::fits(&copy, &place.target);
         fits.map_err(|cause| ParityError::NoCopy { cause })?;
     }
     store::try_out(&args.out)?;
     let mut held = Vec::new();
     for place in [&a, &b] {
-        held.push(ready(global, place, &parts, count, renderer).await?);
+        held.push(ready(global, place, count, renderer).await?);
     }
-    let fronts = [fronts(&a, renderer).await?, fronts(&b, renderer).await?];
+    let [of_a, of_b] = [fronts(&a, renderer).await?, fronts(&b, renderer).await?];
 
     // From here an interruption ends with both copies gone.
     let _drain = cancel.drain();
+    for place in [&a, &b] {
+        let cleaned = clean_up(&place.stack, &place.target, cancel).await;
+        cleaned.map_err(|cause| ParityError::NotCleanedUp {
+            target: place.label.clone(),
+            cause,
+        })?;
+    }
     let begun = OffsetDateTime::now_utc();
-    let [of_a, of_b] = fronts;
-    let side_a = Side {
-        label: a.label.clone(),
-        stack: &a.stack,
-        target: &a.target,
-        fronts: of_a,
-        deadline: args.deadline,
-    };
-    let side_b = Side {
-        label: b.label.clone(),
-        stack: &b.stack,
-        target: &b.target,
-        fronts: of_b,
-        deadline: args.deadline,
-    };
+    let abandon = Cancel::default();
+    let side_a = side_of(&a, of_a, &args, &abandon);
+    let side_b = side_of(&b, of_b, &args, &abandon);
     let (run_a, run_b) = futures::join!(
         Box::pin(side_a.play(&scenarios, &wanted, renderer, cancel)),
         Box::pin(side_b.play(&scenarios, &wanted, renderer, cancel))
     );
     drop(held);
+    for place in [&a, &b] {
+        let cx = session::context(&place.stack, place.target.clone(), None);
+        down::stop_if_empty(&place.stack, &cx, renderer).await?;
+    }
     let id = run_id(begun);
     let sides = [
         SideFacts::of(&a.label, &a.target, &run_a),
@@ -184,25 +186,53 @@ fn written(text: &str) -> (&str, Option<&str>) {
         .map_or((text, None), |(name, url)| (name, Some(url)))
 }
 
-/// `--endpoint`, where it can only be meant for this one.
-fn whose<'g>(
-    global: &'g Global,
-    named: &[(&str, Option<&str>); 2],
-    index: usize,
-) -> Result<Option<&'g str>, Stop> {
+/// A side that is to be played.
+fn side_of<'a>(
+    place: &'a Place,
+    fronts: Fronts,
+    args: &ParityArgs,
+    abandon: &'a Cancel,
+) -> Side<'a> {
+    Side {
+        label: place.label.clone(),
+        stack: &place.stack,
+        target: &place.target,
+        fronts,
+        deadline: args.deadline,
+        abandon,
+    }
+}
+
+/// Which of both `--endpoint` is meant for.
+fn whose(global: &Global, named: &[(&str, Option<&str>); 2]) -> Result<Option<usize>, Stop> {
     let Some(endpoint) = &global.endpoint else {
         return Ok(None);
     };
     let takes = |(name, written): &(&str, Option<&str>)| -> Result<bool, Stop> {
-        let row = session::find_row(global, name)?;
+        let row = session::find_row(&alone(global), name)?;
         Ok(written.is_none() && !row.capabilities.self_served)
     };
-    let takes = [takes(&named[0])?, takes(&named[1])?];
-    if takes == [true, true] {
-        let target = named[0].0.to_owned();
-        return Err(ParityError::WhoseEndpoint { target }.into());
+    match [takes(&named[0])?, takes(&named[1])?] {
+        [true, false] => Ok(Some(0)),
+        [false, true] => Ok(Some(1)),
+        [true, true] => {
+            let target = named[0].0.to_owned();
+            Err(ParityError::WhoseEndpoint { target }.into())
+        }
+        [false, false] => {
+            let (target, endpoint) = (named[0].0.to_owned(), endpoint.clone());
+            Err(ParityError::NoEndpoint { target, endpoint }.into())
+        }
     }
-    Ok(takes[index].then_some(endpoint.as_str()))
+}
+
+/// The options that are of no single target.
+fn alone(global: &Global) -> Global {
+    Global {
+        profile: None,
+        endpoint: None,
+        ..global.clone()
+    }
 }
 
 async fn reach(
@@ -211,9 +241,12 @@ async fn reach(
     endpoint: Option<&str>,
     renderer: &Renderer,
 ) -> Result<Place, Stop> {
+    // A profile is for the side that signs for AWS.
+    let signs = session::find_row(&alone(global), name)?.signs_for_aws();
     let global = Global {
         target: Some(name.to_owned()),
         endpoint: endpoint.map(str::to_owned),
+        profile: global.profile.clone().filter(|_| signs),
         ..global.clone()
     };
     let row = session::find_row(&global, name)?;
@@ -230,18 +263,24 @@ async fn reach(
         ProductName::Moto => "moto",
         ProductName::Aws | ProductName::Other => name,
     };
+    let parts = Parts::of(&stack, &copies::context(&stack, &target, None).place);
     Ok(Place {
         label: label.to_owned(),
         stack,
         target,
+        parts,
     })
 }
 
 /// Both, with labels that tell them apart.
 fn told_apart([a, mut b]: [Place; 2]) -> Result<[Place; 2], Stop> {
     let (of_a, of_b) = (&a.target, &b.target);
-    let same_account = of_a.account == of_b.account && of_a.region() == of_b.region();
-    if of_a.endpoint() == of_b.endpoint() && (of_a.endpoint().is_some() || same_account) {
+    let same = match (of_a.endpoint(), of_b.endpoint()) {
+        (Some(of_a), Some(of_b)) => is_one(of_a, of_b),
+        (None, None) => of_a.account == of_b.account && of_a.region() == of_b.region(),
+        _ => false,
+    };
+    if same {
         let place = of_a.place();
         return Err(ParityError::SameTarget { place }.into());
     }
@@ -249,6 +288,14 @@ fn told_apart([a, mut b]: [Place; 2]) -> Result<[Place; 2], Stop> {
         b.label.push_str("-2");
     }
     Ok([a, b])
+}
+
+/// Are two endpoints one? This machine has several names.
+fn is_one(a: &str, b: &str) -> bool {
+    match (Address::parse(a), Address::parse(b)) {
+        (Some(a), Some(b)) if a.is_this_machine() && b.is_this_machine() => a.port == b.port,
+        _ => a == b,
+    }
 }
 
 /// Is there a scenario or a group of that name?
@@ -294,13 +341,12 @@ fn is_wanted(one: &Scenario, only: &[String], skip: &[String]) -> bool {
 async fn ready(
     global: &Global,
     place: &Place,
-    parts: &Parts,
     count: usize,
     renderer: &Renderer,
 ) -> Result<Option<std::fs::File>, Stop> {
     let Place { stack, target, .. } = place;
-    if target.row.signs_for_aws() && target.endpoint().is_none() {
-        let (usd, of) = estimate::of(&adjusted(stack, parts), count);
+    if target.row.signs_for_aws() {
+        let (usd, of) = estimate::of(&adjusted(stack, &place.parts), count);
         renderer.emit(Event::CostEstimated {
             target: place.label.clone(),
             usd,
@@ -367,6 +413,16 @@ fn verdict(
     });
     if failed.is_some() {
         return failed;
+    }
+    let unmet = matrix
+        .rows
+        .iter()
+        .filter(|row| row.group == catalogue::Group::Own);
+    let unmet = unmet.filter(|row| row.unlike_aws.iter().any(|unlike| !unlike.is_empty()));
+    let unmet: Vec<&str> = unmet.map(|row| row.name.as_str()).collect();
+    if !unmet.is_empty() {
+        let names = unmet.join(", ");
+        return Some(ParityError::TestsFailed { names, file });
     }
     let least = args.at_least.filter(|least| matrix.percent < *least)?;
     let differing: Vec<&str> = matrix.unequal().map(|row| row.name.as_str()).collect();

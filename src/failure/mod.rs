@@ -144,14 +144,17 @@ impl Dressed for ParityError {
             Self::SameTarget { .. }
             | Self::WhoseEndpoint { .. }
             | Self::NoEndpoint { .. }
+            | Self::TargetOption { .. }
             | Self::NoScenario { .. }
             | Self::NothingToPlay { .. }
             | Self::NoCopy { .. } => Exit::Usage,
             Self::Busy { .. } => Exit::Refused,
             Self::Interrupted { .. } => Exit::Interrupted,
-            Self::SideFailed { .. } | Self::TooLittle { .. } | Self::NotWritten { .. } => {
-                Exit::Failed
-            }
+            Self::SideFailed { .. }
+            | Self::NotCleanedUp { .. }
+            | Self::TestsFailed { .. }
+            | Self::TooLittle { .. }
+            | Self::NotWritten { .. } => Exit::Failed,
         }
     }
 }

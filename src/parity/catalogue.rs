@@ -1,6 +1,7 @@
 //! All scenarios: what each needs of a stack, and what AWS does in it, with the source of that.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use futures::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,16 @@ impl Scenario {
         }
     }
 
+    /// How long it may take beyond what any scenario may.
+    pub fn takes(&self) -> Duration {
+        match &self.play {
+            Play::Known(_) => Duration::ZERO,
+            Play::Own(test) => {
+                Duration::from_secs(u64::from(test.within.0)) * test.expect.len() as u32
+            }
+        }
+    }
+
     /// What has to be of a fact, and who says so: what AWS does, or what the stack file expects.
     pub fn expected(&self, fact: &str) -> Option<(&'static str, &'static str)> {
         if let Play::Own(_) = self.play {
@@ -126,9 +137,9 @@ pub fn all() -> Vec<Scenario> {
                 ("status", "done", PIPELINE), ("lines", "100", PIPELINE), ("malformed", "10", PIPELINE)];
             "file-empty", "an empty file", Pipeline, false, files::empty, [
                 ("status", "rejected", PIPELINE), ("reason", "empty", PIPELINE)];
-            "file-wrong-suffix", "a file that is no log by its name", Pipeline, false, files::wrong_suffix, [
+            "file-wrong-suffix", "a file that is no log by its name", AnySuffix, false, files::wrong_suffix, [
                 ("status", "rejected", PIPELINE), ("reason", "wrong_suffix", PIPELINE)];
-            "file-outside-prefix", "a file outside of the prefix", Prefix, false, files::outside_prefix, [
+            "file-outside-prefix", "a file outside of the prefix", Outside, false, files::outside_prefix, [
                 ("invocations for the file outside", "0", "S10"),
                 ("one inside that came after it starts the function", "yes", "S12")];
             "file-odd-keys", "keys that have to be encoded", Pipeline, false, files::odd_keys, [
@@ -147,27 +158,27 @@ pub fn all() -> Vec<Scenario> {
         Events {
             "event-same-bytes", "the same bytes twice under one key", Event, false, events::same_bytes_twice, [
                 ("invocations", "2", "S12")];
-            "event-overwritten-key", "a key that is overwritten", Event, false, events::overwritten, [
+            "event-overwritten-key", "a key that is overwritten", Versions, false, events::overwritten, [
                 ("invocations", "2", "S12"), ("first: lines", "8", PIPELINE), ("second: lines", "9", PIPELINE)];
-            "event-duplicate", "the same event twice", Pipeline, false, events::duplicate, [
+            "event-duplicate", "the same event twice", PipelineWithOutside, false, events::duplicate, [
                 ("invocations that failed", "0", PIPELINE), ("status", "done", PIPELINE),
                 ("messages handled", "2", "Q11"), ("the result stays as it was", "yes", "D20")];
-            "event-two-in-one", "two events in one invocation", Pipeline, false, events::two_in_one, [
+            "event-two-in-one", "two events in one invocation", PipelineWithOutside, false, events::two_in_one, [
                 ("function error", "none", PIPELINE), ("first: lines", "4", PIPELINE), ("second: lines", "5", PIPELINE)];
-            "event-multipart", "an upload in parts fires once", Event, false, events::multipart, [
+            "event-multipart", "an upload in parts fires once", Creations, false, events::multipart, [
                 ("invocations", "1", "S12"), ("events", "ObjectCreated:CompleteMultipartUpload", "S12")];
-            "event-copy", "a copy fires", Event, false, events::copy, [
+            "event-copy", "a copy fires", CreationsWithOutside, false, events::copy, [
                 ("invocations", "1", "S12"), ("events", "ObjectCreated:Copy", "S12")];
-            "event-delete", "a deletion does not fire", Event, false, events::delete, [
+            "event-delete", "a deletion does not fire", NoRemovals, false, events::delete, [
                 ("invocations", "1", "S12"), ("events", "ObjectCreated:Put", "S12")];
             "event-test", "S3's test event is ignored", Pipeline, false, events::test_event, [
                 ("function error", "none", "S15"), ("messages", "0", "S15")];
         }
         Queues {
-            "queue-batch", "ten messages at once", Queue, false, queues::batch, [
+            "queue-batch", "ten messages at once", Batches, false, queues::batch, [
                 ("messages handled", "10", "E8"), ("several in one invocation", "yes", "E8"),
                 ("more than ten in one", "no", "E8"), ("receives of each", "1, 1, 1, 1, 1, 1, 1, 1, 1, 1", "E9")];
-            "queue-partial-failure", "one message of a batch fails", Queue, false, queues::partial_failure, [
+            "queue-partial-failure", "one message of a batch fails", Batches, false, queues::partial_failure, [
                 ("receives of those that did not fail", "1, 1", "E9"),
                 ("receives of the one that failed once", "2", "E9"), ("dead letters", "0", "Q7")];
             "queue-poison", "a file that can never be read", PipelineWithDeadLetters, false, queues::poison, [
@@ -279,7 +290,8 @@ pub fn of(stack: &Stack) -> Vec<Scenario> {
         group: Group::Own,
         title: Cow::Owned(format!("tests.{} of the stack file", test.name)),
         need: Need::Event,
-        alone: false,
+        // What they look for could be another scenario's.
+        alone: true,
         aws: &[],
         play: Play::Own(Box::new(test.clone())),
     });
@@ -287,17 +299,19 @@ pub fn of(stack: &Stack) -> Vec<Scenario> {
     scenarios
 }
 
-/// Those that a stack has the parts for.
+/// Those that the stack has the parts for, as it is for both targets.
 pub fn fitting(
     scenarios: Vec<Scenario>,
-    parts: &Parts,
+    parts: &[Parts; 2],
 ) -> (Vec<Scenario>, Vec<(Scenario, &'static str)>) {
     let mut fit = Vec::new();
     let mut others = Vec::new();
     for scenario in scenarios {
-        match scenario.need.missing(parts) {
-            None => fit.push(scenario),
-            Some(missing) => others.push((scenario, missing)),
+        if parts.iter().all(|parts| scenario.need.is_met(parts)) {
+            fit.push(scenario);
+        } else {
+            let missing = scenario.need.words();
+            others.push((scenario, missing));
         }
     }
     (fit, others)

@@ -29,16 +29,31 @@ pub enum ParityError {
         /// One of the targets.
         target: String,
     },
-    /// The target that is served by pipectl has no other endpoint.
-    #[error("the target `{target}` is served by pipectl itself")]
-    #[diagnostic(code(parity::no_endpoint), help("leave `={endpoint}` out"))]
+    /// `--target` says nothing here.
+    #[error("--target names one target, and parity has two")]
+    #[diagnostic(
+        code(parity::target_option),
+        help("write both behind the command: `pipectl parity embedded {target}`")
+    )]
+    TargetOption {
+        /// As given.
+        target: String,
+    },
+    /// No target takes the endpoint: pipectl serves it itself, or has it already.
+    #[error("the target `{target}` does not take the endpoint {endpoint}")]
+    #[diagnostic(
+        code(parity::no_endpoint),
+        help(
+            "leave it out: pipectl serves that target itself, or its endpoint is written already"
+        )
+    )]
     NoEndpoint {
         /// Target.
         target: String,
         /// What was written.
         endpoint: String,
     },
-    /// Both could not be told apart.
+    /// There is none of that name.
     #[error("there is no scenario `{name}`")]
     #[diagnostic(code(parity::no_scenario), help("{help}"))]
     NoScenario {
@@ -77,6 +92,30 @@ pub enum ParityError {
         stack: String,
         /// Target.
         target: String,
+    },
+    /// What an earlier run left is still there.
+    #[error("{target}: {cause}")]
+    #[diagnostic(
+        code(parity::not_cleaned_up),
+        help("nothing else was made; run it again")
+    )]
+    NotCleanedUp {
+        /// Target.
+        target: String,
+        /// What is there, and why.
+        cause: String,
+    },
+    /// Tests of the stack file were not met.
+    #[error("not as the stack file expects: {names}")]
+    #[diagnostic(
+        code(parity::tests_failed),
+        help("what was expected is above, and in {file}")
+    )]
+    TestsFailed {
+        /// Their names.
+        names: String,
+        /// The report.
+        file: String,
     },
     /// A copy could not be made, or not taken down.
     #[error("{target}: {cause}")]

@@ -1,7 +1,7 @@
-//! What playing scenarios on AWS costs at most. Prices of docs/aws-behaviours.md §12, us-east-1, US dollars, without
+//! What playing scenarios on AWS costs, rather too high. Prices of docs/aws-behaviours.md §12, us-east-1, US dollars, without
 //! the free tier.
 
-use super::parts::TIMEOUT_S;
+use super::adjust::TIMEOUT_S;
 use crate::stack::model::Stack;
 
 /// Of a request to Lambda.
@@ -24,7 +24,7 @@ const OBJECTS: f64 = 50.0;
 /// Requests of mappings, in the ten minutes that a run takes: five long polls of 20 s, and what comes.
 const POLLS: f64 = 150.0 + 500.0;
 
-/// US dollars at most, and what they are for.
+/// US dollars, and what they are for.
 pub fn of(copy: &Stack, scenarios: usize) -> (f64, String) {
     let scenarios = scenarios as f64;
     let memory_mb = copy

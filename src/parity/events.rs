@@ -9,7 +9,7 @@ use super::files::tell;
 use super::front::MARK;
 use super::seen::{Played, Seen};
 use super::traces::Trace;
-use super::world::{Stored, World, outside};
+use super::world::{Stored, World};
 use crate::resource::error::failed;
 
 /// Kinds of the events that came, in order.
@@ -64,7 +64,7 @@ pub async fn overwritten(world: &World) -> Played {
 pub async fn duplicate(world: &World) -> Played {
     let tag = "event-duplicate";
     let stored = world
-        .put(&outside(tag, ".ndjson"), sample(SEED + 23, 6, false))
+        .put(&world.outside(tag, ".ndjson")?, sample(SEED + 23, 6, false))
         .await?;
     let event = json!({ "Records": [world.record(&stored)?] });
     let function = world.function()?.to_owned();
@@ -95,7 +95,7 @@ pub async fn two_in_one(world: &World) -> Played {
     let mut stored = Vec::new();
     for (index, ending) in ["-a.ndjson", "-b.ndjson"].iter().enumerate() {
         let body = sample(SEED + 24, index + 4, false);
-        stored.push(world.put(&outside(tag, ending), body).await?);
+        stored.push(world.put(&world.outside(tag, ending)?, body).await?);
     }
     let event = json!({ "Records": [world.record(&stored[0])?, world.record(&stored[1])?] });
     let invoked = world.invoke(world.function()?, &event).await?;
@@ -182,7 +182,10 @@ pub async fn copy(world: &World) -> Played {
     let tag = "event-copy";
     let (bucket, key) = (world.bucket()?, world.key(tag, "go", ".ndjson")?);
     let source = world
-        .put("outside/to-be-copied.ndjson", sample(SEED + 26, 11, false))
+        .put(
+            &world.outside(tag, ".ndjson")?,
+            sample(SEED + 26, 11, false),
+        )
         .await?;
     let copy = world.cx.clients.s3.copy_object().bucket(&bucket).key(&key);
     let answer = copy
@@ -214,6 +217,10 @@ pub async fn delete(world: &World) -> Played {
             !traces.is_empty()
         })
         .await?;
+    if world.pipeline.is_some() {
+        // What is still to be read must be there.
+        world.result(&stored).await?;
+    }
     let deleted = world.cx.clients.s3.delete_object().bucket(world.bucket()?);
     let deleted = deleted.key(&stored.key).send().await;
     deleted.map_err(failed("DeleteObject"))?;

@@ -7,9 +7,9 @@ use flate2::write::GzEncoder;
 use model::JobResult;
 use model::sample::{SEED, sample};
 
-use super::parts::LARGEST_FILE;
+use super::adjust::LARGEST_FILE;
 use super::seen::{Played, Seen, Trouble};
-use super::world::{World, outside};
+use super::world::World;
 
 /// Tells of a result all that does not differ from run to run.
 pub fn tell(seen: &mut Seen, name: &str, result: Option<&JobResult>) {
@@ -126,7 +126,9 @@ pub async fn outside_prefix(world: &World) -> Played {
     let tag = "file-outside-prefix";
     let function = world.function()?.to_owned();
     let body = sample(SEED + 6, 5, false);
-    world.put(&outside(tag, ".ndjson"), body.clone()).await?;
+    world
+        .put(&world.outside(tag, ".ndjson")?, body.clone())
+        .await?;
     // What comes after it has been through when its absence is told.
     world
         .put(&world.key("file-inside-prefix", "go", ".ndjson")?, body)

@@ -1,13 +1,14 @@
 //! Functions that end in every way there is, what they find around them, and how they are changed.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::adjust::set;
 use super::files::tell;
 use super::front::{FAIL_INIT, MARK};
 use super::letters::Letter;
-use super::parts::set;
 use super::seen::{Played, Seen, Trouble, without_ids, words_of_error};
 use super::world::World;
 use crate::operate::logs::LineKind;
@@ -90,7 +91,7 @@ pub async fn panic(world: &World) -> Played {
 
 pub async fn memory(world: &World) -> Played {
     let mut seen = ends(world, "function-memory", "event-memory").await?;
-    let survived = world.has_line(world.function()?, |event| {
+    let survived = world.has_line(world.function()?, 0, |event| {
         event.raw.contains("pipectl_parity_survived")
     });
     seen.is("goes on beyond its memory", survived.await?);
@@ -139,6 +140,9 @@ pub async fn init_error(world: &World) -> Played {
     Ok(seen)
 }
 
+/// Longer than AWS waits before the first retry. // aws-behaviours L21
+const RETRY: Duration = Duration::from_secs(75);
+
 pub async fn async_failure(world: &World) -> Played {
     let tag = "function-async-failure";
     let function = world.function()?.to_owned();
@@ -151,8 +155,7 @@ pub async fn async_failure(world: &World) -> Played {
     let tried = async {
         world.start(tag, "event-fail").await?;
         let queue = world.parts.on_failure.as_deref().unwrap_or_default();
-        // AWS waits a minute before the retry. // aws-behaviours L21
-        let patience = world.pace.patience + world.pace.promptly;
+        let patience = (world.pace.patience + world.pace.promptly).max(RETRY);
         let letters = world
             .letters(queue, 1, patience, |letter| letter.is_of(tag))
             .await?;
@@ -389,7 +392,7 @@ pub async fn no_concurrency(world: &World) -> Played {
     world.change(none, &[]).await?;
     let mut seen = Seen::new();
     let tried = async {
-        let refused = world.until(world.pace.settle * 3, || async {
+        let refused = world.until(world.pace.promptly, || async {
             Ok(ask(world, &function, tag).await.err())
         });
         let refused = refused.await?;
@@ -405,7 +408,7 @@ pub async fn no_concurrency(world: &World) -> Played {
             world.traces_now(tag, &function).await?.len(),
         );
         if let Some(queue) = &world.parts.on_failure {
-            let patience = world.pace.settle * 3;
+            let patience = world.pace.promptly;
             let letters = world
                 .letters(queue, 1, patience, |letter| letter.is_of(tag))
                 .await?;

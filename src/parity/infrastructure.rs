@@ -2,9 +2,9 @@
 
 use model::sample::{SEED, sample};
 
+use super::adjust::VISIBILITY_S;
 use super::files::tell;
 use super::letters;
-use super::parts::VISIBILITY_S;
 use super::seen::{Played, Seen, Trouble};
 use super::world::World;
 use crate::converge;
@@ -49,6 +49,8 @@ pub async fn second_up(world: &World) -> Played {
 }
 
 pub async fn drift(world: &World) -> Played {
+    // What is found is this change alone.
+    world.change(|_| {}, &[]).await?;
     let queue = world.queue_named(&world.queue()?.queue);
     let url = letters::url(&world.cx, &queue).await?;
     let set = world.cx.clients.sqs.set_queue_attributes().queue_url(url);
@@ -108,7 +110,17 @@ pub async fn up_at_once(world: &World) -> Played {
     world.up(&|_| true).await?;
     let mut seen = Seen::new();
     seen.note("after", format!("{} ms", begun.elapsed().as_millis()));
-    seen.fact("changes then", changes(&plan(world).await?));
+    let calm = world.until(world.pace.promptly, || async {
+        Ok(plan(world).await?.is_empty().then_some(()))
+    });
+    let calm = calm.await?.is_some();
+    let then = if calm {
+        "none".to_owned()
+    } else {
+        changes(&plan(world).await?)
+    };
+    seen.fact("changes then", then);
+    world.first_file("up-at-once-first").await?;
     if world.pipeline.is_some() {
         let stored = world
             .put(

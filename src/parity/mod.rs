@@ -6,6 +6,7 @@
 //! [`world`] is a copy on one target, [`run`] plays, [`matrix`] compares. [`front`] stands before each function of a
 //! copy, so that a scenario can ask for a crash. docs/parity.md tells what it is for.
 
+pub mod adjust;
 pub mod catalogue;
 pub mod error;
 pub mod estimate;

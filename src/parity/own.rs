@@ -20,18 +20,22 @@ pub async fn play(world: &World, test: &Test) -> Played {
         Some(key) => key.clone(),
         None => format!("{}{name}", world.event()?.prefix),
     };
+    let since = model::epoch_ms(world.cx.place.target.now()) - CLOCKS_MS;
     world.put(&key, bytes).await?;
     let mut seen = Seen::new();
     let within = std::time::Duration::from_secs(u64::from(test.within.0));
     for expectation in &test.expect {
-        let met = world.until(within, || async { met(world, expectation).await });
+        let met = world.until(within, || async { met(world, expectation, since).await });
         seen.is(&expectation.to_string(), met.await?.is_some());
     }
     Ok(seen)
 }
 
-/// Is it so by now?
-async fn met(world: &World, expectation: &Expectation) -> Result<Option<()>, Trouble> {
+/// Clocks of a function and of this machine may differ so much, ms.
+const CLOCKS_MS: i64 = 2_000;
+
+/// Is it so by now? Lines of logs are of `since` or later.
+async fn met(world: &World, expectation: &Expectation, since: i64) -> Result<Option<()>, Trouble> {
     let met = match expectation {
         Expectation::Item { table, has } => has_item(world, table, has).await?,
         Expectation::Message { queue, contains } => {
@@ -40,7 +44,7 @@ async fn met(world: &World, expectation: &Expectation) -> Result<Option<()>, Tro
         }
         Expectation::Log { function, contains } => {
             world
-                .has_line(function, |event| event.raw.contains(contains))
+                .has_line(function, since, |event| event.raw.contains(contains))
                 .await?
         }
     };

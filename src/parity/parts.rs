@@ -1,8 +1,13 @@
-//! What of a stack scenarios work with: the first of each kind of way through it.
+//! What of a stack scenarios work with: the first of each kind of way through it; and what they need.
 
 use crate::operate::pipeline::Pipeline;
 use crate::resource::Place;
-use crate::stack::model::{Function, KeyType, Kind, Part, Stack, Table, Text};
+use crate::stack::model::{KeyType, Stack, Table};
+
+/// Every kind of creation.
+const CREATIONS: &str = "s3:ObjectCreated:*";
+/// Where objects may go that start nothing.
+const OUTSIDE: &[&str] = &["outside/", "pipectl-outside/", "0/"];
 
 /// A bucket that starts a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +20,14 @@ pub struct EventWay {
     pub prefix: String,
     /// Keys end so.
     pub suffix: String,
+    /// A prefix of keys that start nothing, if there is one.
+    pub outside: Option<&'static str>,
     /// Does the bucket keep versions?
-    pub versioned: bool,
+    versioned: bool,
+    /// Does every kind of creation start the function?
+    creations: bool,
+    /// Does a removal start it, too?
+    removals: bool,
 }
 
 /// A queue that starts a function.
@@ -26,8 +37,10 @@ pub struct QueueWay {
     pub queue: String,
     /// Name of the function in the stack.
     pub function: String,
-    /// Name of the queue's dead letter queue.
+    /// Name of the queue's dead letter queue, if nothing takes from it.
     pub dead_letters: Option<String>,
+    /// Messages of one invocation.
+    batch: u32,
 }
 
 /// What there is.
@@ -41,7 +54,7 @@ pub struct Parts {
     pub queue: Option<QueueWay>,
     /// The function that is started by the bucket, else the first one.
     pub function: Option<String>,
-    /// Name of the queue that this function's failed events go to.
+    /// Name of the queue that this function's failed events go to, if nothing takes from it.
     pub on_failure: Option<String>,
     /// The first table.
     pub table: Option<Table>,
@@ -50,32 +63,16 @@ pub struct Parts {
 impl Parts {
     /// Those of a stack.
     pub fn of(stack: &Stack, place: &Place) -> Self {
-        let created = |events: &[String]| {
-            events
-                .iter()
-                .any(|event| event == "s3:ObjectCreated:*" || event == "s3:ObjectCreated:Put")
-        };
-        let mut notifications = stack.notifications.iter();
-        let event = notifications
-            .find(|one| created(&one.events))
-            .map(|one| EventWay {
-                bucket: one.bucket.clone(),
-                function: one.function.clone(),
-                prefix: one.prefix.clone(),
-                suffix: one.suffix.clone(),
-                versioned: stack
-                    .buckets
-                    .iter()
-                    .any(|bucket| bucket.name == one.bucket && bucket.versioning),
-            });
+        let stays = |queue: &String| !stack.mappings.iter().any(|one| one.queue == *queue);
+        let event = event(stack);
         let queue = stack.mappings.first().map(|mapping| {
             let of = stack.queues.iter().find(|one| one.name == mapping.queue);
+            let letters = of.and_then(|queue| queue.dead_letter.as_ref());
             QueueWay {
                 queue: mapping.queue.clone(),
                 function: mapping.function.clone(),
-                dead_letters: of
-                    .and_then(|queue| queue.dead_letter.as_ref())
-                    .map(|letters| letters.queue.clone()),
+                dead_letters: letters.map(|letters| letters.queue.clone()).filter(stays),
+                batch: mapping.batch,
             }
         });
         let by_event = event.as_ref().map(|event| &event.function);
@@ -83,10 +80,17 @@ impl Parts {
             .functions
             .iter()
             .find(|function| by_event.is_none_or(|name| *name == function.name));
+        // A pipeline's files come in by the first wiring.
+        let first = stack.notifications.first();
+        let first = first.zip(event.as_ref()).is_some_and(|(first, event)| {
+            first.bucket == event.bucket && first.prefix == event.prefix
+        });
         Self {
-            is_pipeline: Pipeline::of(stack, place).is_ok(),
+            is_pipeline: first && Pipeline::of(stack, place).is_ok(),
             function: function.map(|function| function.name.clone()),
-            on_failure: function.and_then(|function| function.on_failure.clone()),
+            on_failure: function
+                .and_then(|function| function.on_failure.clone())
+                .filter(stays),
             table: stack.tables.first().cloned(),
             event,
             queue,
@@ -100,6 +104,37 @@ impl Parts {
     }
 }
 
+/// The first bucket that tells a function of what is put into it.
+fn event(stack: &Stack) -> Option<EventWay> {
+    let has = |events: &[String], name: &str| events.iter().any(|event| event == name);
+    let way = stack
+        .notifications
+        .iter()
+        .find(|one| has(&one.events, CREATIONS) || has(&one.events, "s3:ObjectCreated:Put"))?;
+    let of_bucket = || {
+        let all = stack.notifications.iter();
+        all.filter(|one| one.bucket == way.bucket)
+    };
+    let starts_nothing = |outside: &&&str| {
+        of_bucket().all(|one| !one.prefix.is_empty() && !outside.starts_with(&one.prefix))
+    };
+    Some(EventWay {
+        bucket: way.bucket.clone(),
+        function: way.function.clone(),
+        prefix: way.prefix.clone(),
+        suffix: way.suffix.clone(),
+        outside: OUTSIDE.iter().find(starts_nothing).copied(),
+        versioned: stack
+            .buckets
+            .iter()
+            .any(|bucket| bucket.name == way.bucket && bucket.versioning),
+        creations: has(&way.events, CREATIONS),
+        removals: of_bucket()
+            .flat_map(|one| &one.events)
+            .any(|event| event.starts_with("s3:ObjectRemoved")),
+    })
+}
+
 /// What a scenario needs of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
@@ -107,13 +142,27 @@ pub enum Need {
     Nothing,
     /// Files go in and results come out.
     Pipeline,
+    /// The same, whatever a file's name ends with.
+    AnySuffix,
+    /// The same, and there are keys that start nothing.
+    PipelineWithOutside,
     /// A bucket that starts a function.
     Event,
-    /// The same with a prefix.
-    Prefix,
+    /// The same, and there are keys that start nothing.
+    Outside,
+    /// A bucket whose every kind of creation starts a function.
+    Creations,
+    /// The same, and there are keys that start nothing.
+    CreationsWithOutside,
+    /// A bucket whose creations start a function, and whose removals do not.
+    NoRemovals,
+    /// A bucket with versions that starts a function.
+    Versions,
     /// A queue that starts a function.
     Queue,
-    /// The same with a dead letter queue.
+    /// The same, with several messages at once.
+    Batches,
+    /// A queue that starts a function, with a dead letter queue.
     DeadLetters,
     /// The same, in a pipeline.
     PipelineWithDeadLetters,
@@ -130,135 +179,73 @@ pub enum Need {
 }
 
 impl Need {
-    /// What is missing for it, if anything is.
-    pub fn missing(self, parts: &Parts) -> Option<&'static str> {
-        let dead_letters = parts
-            .queue
-            .as_ref()
-            .and_then(|queue| queue.dead_letters.as_ref());
-        let (met, what) = match self {
-            Self::Nothing => (true, ""),
-            Self::Pipeline => (parts.is_pipeline, "a pipeline from files to results"),
-            Self::Event => (parts.event.is_some(), "a bucket that starts a function"),
-            Self::Prefix => (
-                parts
-                    .event
-                    .as_ref()
-                    .is_some_and(|event| !event.prefix.is_empty()),
-                "a bucket that starts a function, with a prefix",
-            ),
-            Self::Queue => (parts.queue.is_some(), "a queue that starts a function"),
-            Self::DeadLetters => (
-                dead_letters.is_some(),
-                "a queue that starts a function, with a dead letter queue",
-            ),
-            Self::PipelineWithDeadLetters => (
-                parts.is_pipeline && dead_letters.is_some(),
-                "a pipeline from files to results, with a dead letter queue",
-            ),
-            Self::Function => (parts.function.is_some(), "a function"),
-            Self::OnFailure => (
-                parts.on_failure.is_some(),
-                "a function with a queue for its failed events",
-            ),
-            Self::Table => (parts.table.is_some(), "a table"),
-            Self::Ttl => (
-                parts
-                    .table
-                    .as_ref()
-                    .is_some_and(|table| table.ttl.is_some()),
-                "a table whose items expire",
-            ),
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Pipeline => "a pipeline from files to results",
+            Self::AnySuffix => "a pipeline for files of any name",
+            Self::PipelineWithOutside => "a pipeline for files under a prefix",
+            Self::Event => "a bucket that starts a function",
+            Self::Outside => "a bucket that starts a function, under a prefix",
+            Self::Creations => "a bucket whose every creation starts a function",
+            Self::CreationsWithOutside => {
+                "a bucket whose every creation starts a function, under a prefix"
+            }
+            Self::NoRemovals => {
+                "a bucket whose creations start a function and whose removals do not"
+            }
+            Self::Versions => "a bucket with versions that starts a function",
+            Self::Queue => "a queue that starts a function",
+            Self::Batches => "a queue that starts a function with several messages",
+            Self::DeadLetters => "a queue that starts a function, with a dead letter queue",
+            Self::PipelineWithDeadLetters => {
+                "a pipeline from files to results, with a dead letter queue"
+            }
+            Self::Function => "a function",
+            Self::OnFailure => "a function with a queue for its failed events",
+            Self::Table => "a table",
+            Self::Ttl => "a table whose items expire",
+            Self::DayIndex => "a pipeline whose results have an index on the day",
+        }
+    }
+
+    /// Has the stack what it takes?
+    pub fn is_met(self, parts: &Parts) -> bool {
+        let event = |is: fn(&EventWay) -> bool| parts.event.as_ref().is_some_and(is);
+        let queue = |is: fn(&QueueWay) -> bool| parts.queue.as_ref().is_some_and(is);
+        let table = |is: fn(&Table) -> bool| parts.table.as_ref().is_some_and(is);
+        let outside = event(|event| event.outside.is_some());
+        match self {
+            Self::Nothing => true,
+            Self::Pipeline => parts.is_pipeline,
+            Self::AnySuffix => parts.is_pipeline && event(|event| event.suffix.is_empty()),
+            Self::PipelineWithOutside => parts.is_pipeline && outside,
+            Self::Event => parts.event.is_some(),
+            Self::Outside => outside,
+            Self::Creations => event(|event| event.creations),
+            Self::CreationsWithOutside => outside && event(|event| event.creations),
+            Self::NoRemovals => event(|event| !event.removals),
+            Self::Versions => event(|event| event.versioned),
+            Self::Queue => parts.queue.is_some(),
+            Self::Batches => queue(|queue| queue.batch >= 3),
+            Self::DeadLetters => queue(|queue| queue.dead_letters.is_some()),
+            Self::PipelineWithDeadLetters => {
+                parts.is_pipeline && queue(|queue| queue.dead_letters.is_some())
+            }
+            Self::Function => parts.function.is_some(),
+            Self::OnFailure => parts.on_failure.is_some(),
+            Self::Table => parts.table.is_some(),
+            Self::Ttl => table(|table| table.ttl.is_some()),
             Self::DayIndex => {
-                let index = parts.table.as_ref().is_some_and(|table| {
-                    let mut indexes = table.indexes.iter();
-                    indexes.any(|index| {
-                        index.partition_key.name == "day"
-                            && index.partition_key.key_type == KeyType::String
+                parts.is_pipeline
+                    && table(|table| {
+                        table.indexes.iter().any(|index| {
+                            index.partition_key.name == "day"
+                                && index.partition_key.key_type == KeyType::String
+                        })
                     })
-                });
-                (
-                    parts.is_pipeline && index,
-                    "a pipeline whose results have an index on the day",
-                )
-            }
-        };
-        (!met).then_some(what)
-    }
-}
-
-/// Longest run of one invocation in a copy, s.
-pub const TIMEOUT_S: u32 = 3;
-/// How long a message is hidden in a copy, s: six times as long, as AWS advises. // aws-behaviours Q10
-pub const VISIBILITY_S: u32 = 18;
-/// Receives before a message moves to the dead letter queue, in a copy.
-pub const RECEIVES: u32 = 2;
-/// Most memory of a function in a copy, MB: a scenario takes all of it, also where nothing stops it.
-const MEMORY_MB: u32 = 512;
-/// Largest file in a copy of a pipeline, bytes.
-pub const LARGEST_FILE: usize = 21 * 1024 * 1024;
-
-/// The stack as copies are: short times, few tries, nothing that stays, nothing that costs beyond what scenarios
-/// need.
-pub fn adjusted(stack: &Stack, parts: &Parts) -> Stack {
-    let mut copy = stack.clone();
-    let started_by_queue = |queue: &str| stack.mappings.iter().any(|one| one.queue == queue);
-    for function in &mut copy.functions {
-        function.timeout.0 = TIMEOUT_S;
-        function.memory.0 = function.memory.0.min(MEMORY_MB);
-        function.async_retries = 0;
-        // It may not fit an account, and is what a scenario sets.
-        function.reserved_concurrency = None;
-        if parts.is_pipeline
-            && parts
-                .event
-                .as_ref()
-                .is_some_and(|e| e.function == function.name)
-        {
-            set(function, "MAX_FILE_BYTES", &LARGEST_FILE.to_string());
-        }
-    }
-    for queue in &mut copy.queues {
-        queue.retain = false;
-        queue.delay.0 = 0;
-        if started_by_queue(&queue.name) {
-            queue.visibility_timeout.0 = VISIBILITY_S;
-            if let Some(letters) = &mut queue.dead_letter {
-                letters.max_receives = RECEIVES;
             }
         }
     }
-    for bucket in &mut copy.buckets {
-        bucket.retain = false;
-    }
-    for table in &mut copy.tables {
-        table.retain = false;
-    }
-    for mapping in &mut copy.mappings {
-        mapping.batch = mapping.batch.min(10);
-        mapping.window.0 = 0;
-    }
-    let mut texts = copy
-        .functions
-        .iter()
-        .flat_map(|function| &function.environment);
-    let needs_templates = texts.any(|(_, text)| {
-        let mut references = text.references();
-        references.any(|reference| reference.id.kind == Kind::Template)
-    });
-    if !needs_templates {
-        copy.templates.clear();
-    }
-    copy.outputs.clear();
-    copy.tests.clear();
-    copy
-}
-
-/// Sets a variable of a function.
-pub fn set(function: &mut Function, name: &str, value: &str) {
-    let text = Text {
-        parts: vec![Part::Literal(value.to_owned())],
-    };
-    function.environment.retain(|(one, _)| one != name);
-    function.environment.push((name.to_owned(), text));
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use futures::future::try_join_all;
 use model::sample::{SEED, sample};
 
+use super::adjust::RECEIVES;
 use super::files::tell;
 use super::letters;
-use super::parts::RECEIVES;
 use super::seen::{Played, Seen, Trouble};
 use super::traces::Trace;
 use super::world::World;
@@ -228,6 +228,8 @@ pub async fn redriven(world: &World) -> Played {
     let worker = world.queue()?.function.clone();
     let letters = dead_letters_of(world)?;
     let queue = world.queue_named(letters);
+    // What scenarios before this left there is not waited for.
+    world.letters_of(letters).await?;
     // A file where files come in, else a message.
     let stored = match &world.parts.event {
         Some(_) if world.pipeline.is_some() => {
@@ -239,9 +241,8 @@ pub async fn redriven(world: &World) -> Played {
             None
         }
     };
-    let patience = world.pace.deadline / 2;
     let waits = world
-        .until(patience, || async {
+        .until(world.redrives(), || async {
             let waiting = letters::waiting(&world.cx, &queue).await?;
             Ok((waiting > 0).then_some(waiting))
         })

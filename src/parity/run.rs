@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
-use model::sample::{SEED, sample};
 use tokio::time::Instant;
 
-use super::catalogue::Scenario;
+use super::adjust::adjusted;
+use super::catalogue::{Group, Scenario};
 use super::front::Fronts;
-use super::parts::{Parts, adjusted};
+use super::parts::Parts;
 use super::seen::{Ending, Outcome, Seen};
 use super::world::World;
 use crate::apply::Cancel;
@@ -23,10 +23,6 @@ use crate::wait;
 
 /// Scenarios that are played at once.
 const AT_ONCE: usize = 8;
-/// How often a first file is sent until one comes through: AWS begins to tell of a bucket's objects a while after
-/// it was asked to.
-const FIRST_FILES: usize = 6;
-
 /// One target, and what is made there.
 pub struct Side<'a> {
     /// What it is called.
@@ -39,6 +35,17 @@ pub struct Side<'a> {
     pub fronts: Fronts,
     /// Longest time for one scenario; else as a target of its kind may need.
     pub deadline: Option<Duration>,
+    /// Asked when one of both could not be made: there is nothing to compare then.
+    pub abandon: &'a Cancel,
+}
+
+/// Takes down what earlier runs on a target left that were killed.
+///
+/// # Errors
+/// For people: what is still there.
+pub async fn clean_up(stack: &Stack, target: &Target, cancel: &Cancel) -> Result<(), String> {
+    let record = Record::of("parity", stack, target);
+    record.take_down(stack, target, cancel).await
 }
 
 /// What came of one target.
@@ -57,8 +64,8 @@ pub struct Run {
 }
 
 impl Side<'_> {
-    /// Plays all scenarios that are `wanted`. An interruption ends it after what is under way; the copy goes in any
-    /// case.
+    /// Plays all scenarios that are `wanted`. After an interruption what is being changed is finished, and the copy
+    /// goes in any case.
     pub async fn play(
         self,
         scenarios: &[Scenario],
@@ -90,9 +97,9 @@ impl Side<'_> {
             target,
             fronts,
             deadline,
+            abandon,
         } = self;
         let record = Record::of("parity", stack, target);
-        record.take_down(stack, target, cancel).await?;
         let place = copies::context(stack, target, None).place;
         let parts = Parts::of(stack, &place);
         let copy = copies::fresh(&adjusted(stack, &parts), "p");
@@ -107,10 +114,16 @@ impl Side<'_> {
             world: &world,
             sink,
             cancel,
+            abandon,
             of: scenarios.iter().filter(|one| wanted(one)).count(),
         };
         let scenarios: Vec<&Scenario> = scenarios.iter().filter(|one| wanted(one)).collect();
         let played = Box::pin(stage.play(&scenarios, &mut run.outcomes)).await;
+        let has_hung = |one: &Outcome| matches!(one.ending, Ending::Hung { .. });
+        if run.outcomes.values().any(has_hung) {
+            // A change may have been given up with calls on their way.
+            wait::pause(world.pace.settle).await;
+        }
         // Also after an interruption, which has had its effect by then.
         let begun = Instant::now();
         let gone = copies::take_down(&world.copy, target, &Cancel::default()).await;
@@ -135,6 +148,7 @@ struct Stage<'a> {
     world: &'a World,
     sink: &'a dyn Sink,
     cancel: &'a Cancel,
+    abandon: &'a Cancel,
     of: usize,
 }
 
@@ -146,64 +160,49 @@ impl Stage<'_> {
     ) -> Result<(), String> {
         let begun = Instant::now();
         let everything = |plan: &Plan| plan.steps.iter().all(|step| step.action == Action::Create);
-        self.world.up(&everything).await?;
+        if let Err(cause) = self.world.up(&everything).await {
+            self.abandon.ask();
+            return Err(cause);
+        }
         self.tell("up", begun);
-        let (alone, at_once): (Vec<&Scenario>, Vec<&Scenario>) =
+        // What is wrong with it is seen by the scenarios.
+        let _ = self
+            .unless_ended(Box::pin(self.world.first_file("first-file")))
+            .await?;
+        let (mut alone, at_once): (Vec<&Scenario>, Vec<&Scenario>) =
             scenarios.iter().copied().partition(|one| one.alone);
-        self.unless_interrupted(Box::pin(self.first_file())).await?;
+        // Before anything is changed, and the last of them takes the copy down.
+        alone.sort_by_key(|one| one.group != Group::Own);
         let mut playing = stream::iter(at_once)
             .map(|scenario| async move { (scenario, self.one(scenario).await) })
             .buffer_unordered(AT_ONCE);
-        while let Some((scenario, outcome)) = self.unless_interrupted(playing.next()).await? {
+        while let Some((scenario, outcome)) = self.unless_ended(playing.next()).await? {
             self.keep(scenario, outcome, outcomes);
         }
         drop(playing);
         for scenario in alone {
-            let outcome = self.unless_interrupted(self.one(scenario)).await?;
+            // It may be changing the copy: it heeds an interruption itself, where it can be left.
+            let outcome = self.one(scenario).await;
+            self.unless_ended(std::future::ready(())).await?;
             self.keep(scenario, outcome, outcomes);
         }
         Ok(())
     }
 
-    async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Result<T, String> {
+    /// What work gives, unless the run ends before.
+    async fn unless_ended<T>(&self, work: impl Future<Output = T>) -> Result<T, String> {
         tokio::select! {
             biased;
             () = self.cancel.asked() => Err("interrupted".to_owned()),
+            () = self.abandon.asked() => Err("the other target could not be made ready".to_owned()),
             done = work => Ok(done),
-        }
-    }
-
-    /// Sends files until one starts the function: from there on what does not come is told. What is wrong is seen
-    /// by the scenarios.
-    async fn first_file(&self) {
-        let world = self.world;
-        let (Ok(function), true) = (world.function(), world.parts.event.is_some()) else {
-            return;
-        };
-        let patience = world.pace.patience / FIRST_FILES as u32;
-        for n in 0..FIRST_FILES {
-            let sent = async {
-                let key = world.key("first-file", "go", &format!("{n}.ndjson"))?;
-                let stored = world.put(&key, sample(SEED, 1, false)).await?;
-                let came = world.traces_until("first-file", function, patience, |traces| {
-                    !traces.is_empty()
-                });
-                let came = came.await?;
-                if came && world.pipeline.is_some() {
-                    world.result(&stored).await?;
-                }
-                Ok::<_, super::seen::Trouble>(came)
-            };
-            if sent.await != Ok(false) {
-                return;
-            }
         }
     }
 
     /// Plays one, for as long as one may take.
     async fn one(&self, scenario: &Scenario) -> Outcome {
         let begun = Instant::now();
-        let deadline = self.world.pace.deadline;
+        let deadline = self.world.pace.deadline + scenario.takes();
         let (ending, seen) = match wait::at_most(deadline, scenario.play(self.world)).await {
             Some(Ok(seen)) => (Ending::Seen, seen),
             Some(Err(trouble)) => (trouble.into(), Seen::new()),

@@ -12,9 +12,10 @@ use model::JobResult;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::adjust::VISIBILITY_S;
 use super::front::{Fronts, MARK};
 use super::letters::{self, Letter, Letters};
-use super::parts::{EventWay, Parts, QueueWay, VISIBILITY_S};
+use super::parts::{EventWay, Parts, QueueWay};
 use super::seen::Trouble;
 use super::traces::{Trace, Traces};
 use crate::apply::Cancel;
@@ -28,6 +29,9 @@ use crate::resource::{Context, Identity};
 use crate::stack::model::Stack;
 use crate::target::{ProductName, Target};
 use crate::wait;
+
+/// How often a first file is sent until one comes through.
+const FIRST_FILES: u32 = 6;
 
 /// How long is waited at a target.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +60,7 @@ impl Pace {
                 promptly: seconds(15),
                 settle: Duration::from_millis(300),
                 fresh: Duration::from_millis(30),
-                deadline: seconds(90),
+                deadline: seconds(150),
             };
         }
         let is_local = target.is_on_this_machine();
@@ -92,11 +96,6 @@ pub struct Invoked {
     pub error: Option<String>,
     /// Answer.
     pub payload: Value,
-}
-
-/// A key that starts nothing, with a mark.
-pub fn outside(tag: &str, ending: &str) -> String {
-    format!("outside/{MARK}{tag}--go--{ending}")
 }
 
 /// The copy.
@@ -214,12 +213,22 @@ impl World {
     /// A key under the prefix, with a mark.
     pub fn key(&self, tag: &str, act: &str, ending: &str) -> Result<String, Trouble> {
         let event = self.event()?;
-        let suffix = if event.suffix.is_empty() {
-            ending
+        let suffix = if ending.ends_with(&event.suffix) {
+            ""
         } else {
             &event.suffix
         };
-        Ok(format!("{}{MARK}{tag}--{act}--{suffix}", event.prefix))
+        Ok(format!(
+            "{}{MARK}{tag}--{act}--{ending}{suffix}",
+            event.prefix
+        ))
+    }
+
+    /// A key that starts nothing, with a mark.
+    pub fn outside(&self, tag: &str, ending: &str) -> Result<String, Trouble> {
+        let outside = self.event()?.outside;
+        let outside = outside.ok_or_else(|| "every key starts a function".to_owned())?;
+        Ok(format!("{outside}{MARK}{tag}--go--{ending}"))
     }
 
     /// Physical name of the event's bucket.
@@ -430,14 +439,17 @@ impl World {
         Ok(traces)
     }
 
-    /// Is such a line in a function's log by now?
+    /// Is such a line in a function's log by now, of `since` or later?
     pub async fn has_line(
         &self,
         function: &str,
+        since: i64,
         is: impl Fn(&LogEvent) -> bool,
     ) -> Result<bool, Trouble> {
         let events = self.traces.events(&self.cx).await?;
-        let mut events = events.iter().filter(|event| event.function == function);
+        let mut events = events
+            .iter()
+            .filter(|event| event.function == function && event.at >= since);
         Ok(events.any(is))
     }
 
@@ -455,11 +467,35 @@ impl World {
         .await
     }
 
+    /// Sends files until one starts the function: AWS begins to tell of a bucket's objects a while after it was asked
+    /// to. From there on what does not come is told.
+    pub async fn first_file(&self, tag: &str) -> Result<(), Trouble> {
+        let (Ok(function), true) = (self.function(), self.parts.event.is_some()) else {
+            return Ok(());
+        };
+        let patience = self.pace.patience / FIRST_FILES;
+        for n in 0..FIRST_FILES {
+            let key = self.key(tag, "go", &format!("{n}.ndjson"))?;
+            let stored = self.put(&key, model::sample::sample(1, 1, false)).await?;
+            let came = self.traces_until(tag, function, patience, |traces| !traces.is_empty());
+            if came.await? {
+                if self.pipeline.is_some() {
+                    self.result(&stored).await?;
+                }
+                break;
+            }
+        }
+        Ok(())
+    }
+
     // Waiting.
 
     /// Gives what must not come its time.
     pub async fn settle(&self) {
-        wait::pause(self.pace.settle).await;
+        tokio::select! {
+            () = wait::pause(self.pace.settle) => {}
+            () = self.cancel.asked() => {}
+        }
     }
 
     /// Looks until there is something or the time is over.
@@ -477,6 +513,9 @@ impl World {
         loop {
             if let Some(found) = look().await? {
                 return Ok(Some(found));
+            }
+            if self.cancel.is_asked() {
+                return Err(Trouble::Failed("interrupted".to_owned()));
             }
             if begun.elapsed() + pause > patience {
                 return Ok(None);

@@ -121,7 +121,7 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
             )
         }),
         Event::CostEstimated { target, usd, of } => Some(format!(
-            "{} {target}: at most about ${usd:.2} ({of})",
+            "{} {target}: about ${usd:.2} at most ({of})",
             hint("cost")
         )),
         Event::EmbeddedStarted { endpoint, pid } => Some(format!(

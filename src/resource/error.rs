@@ -47,8 +47,6 @@ const UNSUPPORTED: &[&str] = &[
     "UnknownOperationException",
     "NotImplemented",
     "UnsupportedOperation",
-    // An answer without a code: it is none of the service.
-    "Unknown",
 ];
 /// Code of a refusal to delete data without consent.
 const HOLDS_DATA: &str = "HoldsData";
@@ -128,7 +126,13 @@ impl CallError {
 
     /// Does the endpoint say that it does not have the operation?
     pub fn is_unsupported(&self) -> bool {
-        self.status == Some(501) || UNSUPPORTED.contains(&self.code.as_str())
+        let refused = self
+            .status
+            .is_some_and(|status| (400..500).contains(&status));
+        // An answer without a code is none of the service.
+        self.status == Some(501)
+            || UNSUPPORTED.contains(&self.code.as_str())
+            || (refused && self.code == "Unknown")
     }
 
     /// Is it a wait that ran out?

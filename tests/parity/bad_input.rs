@@ -5,7 +5,7 @@ use std::time::Duration;
 use pipectl_testkit::{Fault, FaultKind, FaultProxy, TestEnv, process, until};
 use serde_json::{Value, json};
 
-use super::{BINARY, Other, parity, queues, row};
+use super::{BINARY, Other, all, is_empty, parity, row};
 
 /// The error of a run that makes nothing.
 fn refused(env: &TestEnv, arguments: &[&str], code: i32) -> Value {
@@ -21,6 +21,7 @@ fn what_is_no_pair_of_targets_is_refused() {
     let target = other.target();
     let url = other.url();
     let same = "localstack";
+    let by_name = target.replace("127.0.0.1", "localhost");
     for (arguments, code, exit) in [
         (vec!["embedded", "embedded"], "parity::same_target", 64),
         (vec![&*target, &*target], "parity::same_target", 64),
@@ -32,6 +33,17 @@ fn what_is_no_pair_of_targets_is_refused() {
         (
             vec!["embedded=http://127.0.0.1:1", same],
             "parity::no_endpoint",
+            64,
+        ),
+        (vec![&*target, &*by_name], "parity::same_target", 64),
+        (
+            vec!["embedded", &*target, "--endpoint", url],
+            "parity::no_endpoint",
+            64,
+        ),
+        (
+            vec!["embedded", &*target, "--target", "aws"],
+            "parity::target_option",
             64,
         ),
         (vec!["embedded", "nowhere"], "target::unknown", 64),
@@ -60,7 +72,7 @@ fn what_is_no_pair_of_targets_is_refused() {
         error["help"].as_str().expect("help").contains("file-gzip"),
         "{error:#}"
     );
-    assert_eq!(queues(url), Vec::<String>::new());
+    is_empty(url);
 }
 
 #[test]
@@ -132,7 +144,7 @@ fn what_a_target_lacks_and_where_it_hangs_is_told_and_counts() {
     assert_eq!(row(data, "table-second-writer")["verdict"], "equal");
     assert_eq!(data["equal"], json!(1));
     proxy.disarm();
-    assert_eq!(queues(other.url()), Vec::<String>::new());
+    is_empty(other.url());
 }
 
 /// Waits until both sides play.
@@ -156,10 +168,17 @@ fn playing(started: &pipectl_testkit::Started<'_>) {
 #[test]
 fn an_interrupted_run_leaves_nothing_and_a_killed_one_is_cleaned_up_by_the_next() {
     let env = TestEnv::new(BINARY);
+    // What the stack keeps, its copies do not.
+    let file = env.root().join("stacks/log-pipeline.yaml");
+    let stack = std::fs::read_to_string(&file).expect("the stack");
+    let kept = stack.replace("versioning: true,", "versioning: true, retain: true,");
+    let kept = kept.replace("ttl: expires_at", "ttl: expires_at\n    retain: true");
+    assert_eq!(kept.matches("retain: true").count(), 2);
+    std::fs::write(&file, kept).expect("written");
     let other = Other::start();
     let target = other.target();
-    let all = ["parity", "embedded", &target, "--output", "json"];
-    let started = env.invocation(&all).start();
+    let whole = ["parity", "embedded", &target, "--output", "json"];
+    let started = env.invocation(&whole).start();
     playing(&started);
     let busy = parity(&env, &["embedded", &target]).expect_code(77).json();
     assert_eq!(busy["error"]["code"], "parity::busy");
@@ -167,25 +186,22 @@ fn an_interrupted_run_leaves_nothing_and_a_killed_one_is_cleaned_up_by_the_next(
     let told = started.finish().expect_code(75).json();
     assert_eq!(told["error"]["code"], "parity::interrupted", "{told:#}");
     assert_eq!(told["data"]["complete"], json!(false));
-    let embedded = env.emulator().expect("it runs").endpoint;
-    for endpoint in [embedded.as_str(), other.url()] {
-        assert_eq!(queues(endpoint), Vec::<String>::new());
-    }
+    is_empty(other.url());
+    assert_eq!(env.emulator(), None);
 
-    let started = env.invocation(&all).start();
+    let started = env.invocation(&whole).start();
     playing(&started);
     process::signal(started.pid(), "KILL");
     let _ = started.finish();
-    assert_eq!(queues(other.url()).len(), 3);
+    assert!(!all(other.url()).is_empty());
     let again = ["embedded", &target, "--only", "table-second-writer"];
     let told = parity(&env, &again).expect_success().json();
     assert_eq!(
         row(&told["data"], "table-second-writer")["verdict"],
         "equal"
     );
-    for endpoint in [embedded.as_str(), other.url()] {
-        assert_eq!(queues(endpoint), Vec::<String>::new());
-    }
+    is_empty(other.url());
+    assert_eq!(env.emulator(), None);
     // A run that was not whole replaces no report of one that was.
     let reports = std::fs::read_dir(env.root().join("results")).expect("reports");
     let names: Vec<String> = reports
@@ -205,4 +221,28 @@ fn an_interrupted_run_leaves_nothing_and_a_killed_one_is_cleaned_up_by_the_next(
         !names.contains(&"parity_embedded_embedded-2_latest.md".to_owned()),
         "{names:?}"
     );
+}
+
+#[test]
+fn an_account_of_aws_is_told_what_it_costs_and_asked() {
+    let env = TestEnv::new(BINARY);
+    let other = Other::start();
+    let target = format!("aws={}", other.url());
+    let arguments = ["parity", "embedded", &target, "--output", "json"];
+    let told = env
+        .invocation(&arguments)
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_REGION", "us-east-1")
+        .run()
+        .expect_code(77);
+    assert_eq!(told.json()["error"]["code"], "target::not_agreed");
+    let costs = told
+        .stderr
+        .lines()
+        .find(|line| line.contains("cost_estimated"));
+    let event: Value = serde_json::from_str(costs.expect("the estimate")).expect("JSON");
+    let usd = event["usd"].as_f64().expect("a number");
+    assert!((0.01..1.0).contains(&usd), "{event}");
+    is_empty(other.url());
 }

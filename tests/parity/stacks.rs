@@ -93,8 +93,11 @@ tests:
     env.write("README.md", "no log\n");
     std::fs::write(&file, format!("{stack}\n{tests}")).expect("written");
     let other = Other::start();
-    let told = parity(&env, &["embedded", &other.target(), "--only", "tests"]).expect_success();
+    let told = parity(&env, &["embedded", &other.target(), "--only", "tests"]).expect_code(1);
     let told = told.json();
+    assert_eq!(told["error"]["code"], "parity::tests_failed");
+    let message = told["error"]["message"].as_str().expect("a message");
+    assert_eq!(message, "not as the stack file expects: test-wrong");
     let data = &told["data"];
     for name in ["test-thousand-lines", "test-no-log"] {
         let row = row(data, name);
@@ -117,4 +120,50 @@ tests:
     assert_eq!(skipped["verdict"], "skipped");
     // What was left out counts: 3 of 47.
     assert_eq!((&data["equal"], &data["all"]), (&json!(3), &json!(47)));
+}
+
+#[test]
+fn files_of_one_suffix_into_a_bucket_without_versions_or_prefix() {
+    let env = TestEnv::new(BINARY);
+    let file = env.root().join("stacks/log-pipeline.yaml");
+    let stack = std::fs::read_to_string(&file).expect("the stack");
+    let changed = stack
+        .replace("versioning: true, ", "")
+        .replace("prefix: logs/", "suffix: .ndjson");
+    assert_eq!(changed.matches("suffix: .ndjson").count(), 1);
+    std::fs::write(&file, changed).expect("written");
+    let other = Other::start();
+    let target = other.target();
+    let chosen = ["embedded", &target, "--only", "files,events"];
+    let told = parity(&env, &chosen).expect_success().json();
+    let rows = told["data"]["rows"].as_array().expect("rows").iter();
+    let played: Vec<&Value> = rows.filter(|row| row["verdict"] != "skipped").collect();
+    for row in &played {
+        assert_eq!(
+            (&row["verdict"], &row["unlike_aws"]),
+            (&json!("equal"), &json!([[], []])),
+            "{row:#}"
+        );
+    }
+    let names: Vec<&str> = played
+        .iter()
+        .filter_map(|row| row["name"].as_str())
+        .collect();
+    let expected = [
+        "file-100-lines",
+        "file-1000-lines",
+        "file-gzip",
+        "file-malformed-lines",
+        "file-empty",
+        "file-odd-keys",
+        "file-long-key",
+        "file-20-mb",
+        "file-too-large",
+        "file-crlf-bom",
+        "event-same-bytes",
+        "event-multipart",
+        "event-delete",
+        "event-test",
+    ];
+    assert_eq!(names, expected);
 }

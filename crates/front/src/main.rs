@@ -193,6 +193,8 @@ impl Front {
 
     /// The next invocation for the program; those that are for nobody else are done here.
     fn next(&mut self) -> Result<Answer, Failure> {
+        // Those of an invocation that the program failed as a whole are no longer of interest.
+        self.failed.clear();
         loop {
             let path = "/2018-06-01/runtime/invocation/next";
             let mut answer = self.platform.call("GET", path, &[], Vec::new())?;

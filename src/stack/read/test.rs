@@ -101,7 +101,14 @@ fn item_of(cx: &Checker<'_>, entry: &Entry, path: &[&str]) -> Option<Expectation
     let reader = Reader::open(cx, entry, path, &ITEM)?;
     let table = named(cx, &reader, "table", Kind::Table);
     let has = reader.want("has").map(|_| reader.map("has"));
-    let has = has.unwrap_or_default().iter().filter_map(|attribute| {
+    let written = has.unwrap_or_default();
+    if reader.get("has").is_some() && written.is_empty() {
+        reader.missing(
+            "has",
+            "write attributes that tell the item from others, as `has: { key: … }`",
+        );
+    }
+    let has = written.iter().filter_map(|attribute| {
         let value = match &attribute.value.value {
             Node::Text(text) => Scalar::Text(text.clone()),
             Node::Int(number) => Scalar::Number(*number as f64),

@@ -267,8 +267,11 @@ const CASES: &[(&str, Wanted)] = &[
         ],
     ),
     (
-        "stack: a\nqueues: { jobs: {} }\nfunctions: { f: { crate: functions/worker } }\nwiring: [{ from: queues.jobs, to: functions.f }]\ntests: { t: { upload: Cargo.toml, expect: [{ message: { queue: queues.jobs, contains: x } }] } }\n",
-        &[("queue_is_read", &["queues.jobs"])],
+        "stack: a\nqueues: { jobs: {} }\ntables: { t: { partition_key: id } }\nfunctions: { f: { crate: functions/worker } }\nwiring: [{ from: queues.jobs, to: functions.f }]\ntests: { e: { upload: Cargo.toml, expect: [{ item: { table: tables.t, has: {} } }] }, t: { upload: Cargo.toml, expect: [{ message: { queue: queues.jobs, contains: x } }] } }\n",
+        &[
+            ("missing_field", &["item"]),
+            ("queue_is_read", &["queues.jobs"]),
+        ],
     ),
     // Targets: also those that are not chosen
     (
