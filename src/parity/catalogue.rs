@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::parts::{Need, Parts};
 use super::seen::Played;
 use super::world::World;
-use super::{events, files, functions, infrastructure, own, queues, tables};
+use super::{changes, events, files, functions, infrastructure, own, queues, tables};
 use crate::stack::model::{Stack, Test};
 
 /// What a scenario is about.
@@ -220,14 +220,14 @@ pub fn all() -> Vec<Scenario> {
                 ("function error", "Unhandled", "L23"), ("error type", "Runtime.ExitError", "L24"),
                 ("error message", "Runtime exited with error: signal: killed", "L24"), ("invocations", "1", "L21"),
                 ("log", "Runtime exited with error: signal: killed", "L24")];
-            "function-init-error", "a function fails before it is ready", Function, true, functions::init_error, [
+            "function-init-error", "a function fails before it is ready", Function, true, changes::init_error, [
                 ("function error", "Unhandled", "L24"), ("error type", "Pipectl.Init", "L24"),
                 ("event: record in the on-failure queue", "there", "L23"),
                 ("event: condition", "RetriesExhausted", "L23"), ("event: invoke count", "1", "L23"),
                 ("event: function error", "Unhandled", "L23"), ("event: error type", "Pipectl.Init", "L24"),
                 ("event: error message", "asked to fail before it is ready", "L24"),
                 ("works again without the fault", "yes", "L24")];
-            "function-async-failure", "an event fails and uses up its retry", OnFailure, true, functions::async_failure, [
+            "function-async-failure", "an event fails and uses up its retry", OnFailure, true, changes::async_failure, [
                 ("invocations", "2", "L21"), ("with the same request id", "yes", "L21"),
                 ("record in the on-failure queue", "there", "L23"), ("error message", "asked to fail", "L23"),
                 ("condition", "RetriesExhausted", "L23"), ("invoke count", "2", "L23"),
@@ -250,13 +250,13 @@ pub fn all() -> Vec<Scenario> {
                 ("the function's line is there", "yes", "C5"), ("START of the invocation", "yes", "L19"),
                 ("END of the invocation", "yes", "L19"), ("REPORT of the invocation", "yes", "L19"),
                 ("log stream", "0000/00/00/[$LATEST]<32 hex digits>", "L25")];
-            "function-no-concurrency", "no invocation is allowed for a while", Function, true, functions::no_concurrency, [
+            "function-no-concurrency", "no invocation is allowed for a while", Function, true, changes::no_concurrency, [
                 ("an invocation is refused with", "TooManyRequestsException", "L14"),
                 ("invocations meanwhile", "0", "L22"), ("event meanwhile: record in the on-failure queue", "there", "L22"),
                 ("event meanwhile: condition", "ZeroReservedConcurrency", "L22"),
                 ("event meanwhile: invoke count", "0", "L22"),
                 ("an invocation works again", "yes", "L16"), ("the next event starts it", "yes", "L16")];
-            "function-code-update", "the next file meets the new code", Function, true, functions::code_update, [
+            "function-code-update", "the next file meets the new code", Function, true, changes::code_update, [
                 ("next file: status", "done", PIPELINE), ("code that handled it", "second × 1", "L3")];
         }
         Tables {

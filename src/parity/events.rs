@@ -5,11 +5,12 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use model::sample::{SEED, sample};
 use serde_json::json;
 
+use super::calls::Stored;
 use super::files::tell;
 use super::front::MARK;
 use super::seen::{Played, Seen};
 use super::traces::Trace;
-use super::world::{Stored, World};
+use super::world::World;
 use crate::resource::error::failed;
 
 /// Kinds of the events that came, in order.

@@ -7,7 +7,9 @@
 //! copy, so that a scenario can ask for a crash. docs/parity.md tells what it is for.
 
 pub mod adjust;
+mod calls;
 pub mod catalogue;
+mod changes;
 pub mod error;
 pub mod estimate;
 mod events;
@@ -19,6 +21,7 @@ mod letters;
 pub mod markdown;
 pub mod matrix;
 mod own;
+mod pace;
 pub mod parts;
 mod queues;
 pub mod run;
