@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use targets::{Place, reach, told_apart, whose, written};
+use targets::{Named, Place, reach, rows, told_apart, whose, written};
 
 use super::bench::run_id;
 use super::results::parse_duration;
@@ -79,12 +79,34 @@ pub(super) async fn run(
 ) -> Ended {
     let named = [written(&args.a), written(&args.b)];
     if let Some(target) = &global.target {
-        return Err(ParityError::TargetOption {
-            target: target.clone(),
-        }
-        .into());
+        let target = target.clone();
+        return Err(ParityError::TargetOption { target }.into());
     }
-    let taken = whose(global, &named)?;
+    // What cannot be is told before anything is reached.
+    let rows = rows(global, &named)?;
+    let stack = session::load(global, &rows[0].name)?;
+    let scenarios = catalogue::of(&stack);
+    for name in args.only.iter().chain(&args.skip) {
+        known(name, &scenarios)?;
+    }
+    let ended = compare(global, &args, &named, scenarios, renderer, cancel).await;
+    // It may have been started for this.
+    for row in rows.iter().filter(|row| row.capabilities.self_served) {
+        let cx = session::context(&stack, session::served(row, None), None);
+        down::stop_if_empty(&stack, &cx, renderer).await?;
+    }
+    ended
+}
+
+async fn compare(
+    global: &Global,
+    args: &ParityArgs,
+    named: &[Named<'_>; 2],
+    scenarios: Vec<Scenario>,
+    renderer: &Renderer,
+    cancel: &Cancel,
+) -> Ended {
+    let taken = whose(global, named)?;
     let mut places = Vec::new();
     for (index, (name, endpoint)) in named.iter().enumerate() {
         let given = global.endpoint.as_deref().filter(|_| taken == Some(index));
@@ -94,12 +116,6 @@ pub(super) async fn run(
         unreachable!("two were reached");
     };
     let [a, b] = told_apart([a, b])?;
-
-    // What cannot be is told before anything is made.
-    let scenarios = catalogue::of(&a.stack);
-    for name in args.only.iter().chain(&args.skip) {
-        known(name, &scenarios)?;
-    }
     let wanted = |one: &Scenario| is_wanted(one, &args.only, &args.skip);
     let parts = [a.parts.clone(), b.parts.clone()];
     let (scenarios, others) = catalogue::fitting(scenarios, &parts);
@@ -134,17 +150,13 @@ pub(super) async fn run(
     }
     let begun = OffsetDateTime::now_utc();
     let abandon = Cancel::default();
-    let side_a = side_of(&a, of_a, &args, &abandon);
-    let side_b = side_of(&b, of_b, &args, &abandon);
+    let side_a = side_of(&a, of_a, args, &abandon);
+    let side_b = side_of(&b, of_b, args, &abandon);
     let (run_a, run_b) = futures::join!(
         Box::pin(side_a.play(&scenarios, &wanted, renderer, cancel)),
         Box::pin(side_b.play(&scenarios, &wanted, renderer, cancel))
     );
     drop(held);
-    for place in [&a, &b] {
-        let cx = session::context(&place.stack, place.target.clone(), None);
-        down::stop_if_empty(&place.stack, &cx, renderer).await?;
-    }
     let id = run_id(begun);
     let sides = [
         SideFacts::of(&a.label, &a.target, &run_a),
@@ -162,7 +174,7 @@ pub(super) async fn run(
     let files = files.map_err(|error| Stop::with_data(error, &matrix))?;
     let data = ParityData { matrix, files };
     let show = || words::matrix(&data.matrix, &data.files);
-    match verdict(&data, &args, [&run_a, &run_b], count, cancel) {
+    match verdict(&data, args, [&run_a, &run_b], count, cancel) {
         None => renderer.data(&data, show),
         Some(error) => {
             renderer.human(show);

@@ -37,6 +37,11 @@ fn what_is_no_pair_of_targets_is_refused() {
         ),
         (vec![&*target, &*by_name], "parity::same_target", 64),
         (
+            vec!["embedded", &*target, "--profile", "mine"],
+            "target::no_profile",
+            64,
+        ),
+        (
             vec!["embedded", &*target, "--endpoint", url],
             "parity::no_endpoint",
             64,
@@ -73,6 +78,8 @@ fn what_is_no_pair_of_targets_is_refused() {
         "{error:#}"
     );
     is_empty(url);
+    // Nothing that was started for this goes on.
+    assert_eq!(env.emulator(), None);
 }
 
 #[test]

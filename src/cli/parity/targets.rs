@@ -1,5 +1,7 @@
 //! Which two targets are meant.
 
+use std::sync::Arc;
+
 use super::super::{Global, Stop, session};
 use crate::copies;
 use crate::parity::ParityError;
@@ -7,7 +9,7 @@ use crate::parity::parts::Parts;
 use crate::render::Renderer;
 use crate::stack::Address;
 use crate::stack::model::Stack;
-use crate::target::{ProductName, Target};
+use crate::target::{ProductName, Target, TargetError, TargetRow};
 
 /// A target, and the stack as it is for it.
 pub(super) struct Place {
@@ -21,21 +23,49 @@ pub(super) struct Place {
     pub(super) parts: Parts,
 }
 
-/// Name and endpoint, as written.
-pub(super) fn written(text: &str) -> (&str, Option<&str>) {
+/// A target as it is written: its name, and its endpoint.
+pub(super) type Named<'a> = (&'a str, Option<&'a str>);
+
+/// Takes `NAME` or `NAME=URL` apart.
+pub(super) fn written(text: &str) -> Named<'_> {
     text.split_once('=')
         .map_or((text, None), |(name, url)| (name, Some(url)))
 }
 
+/// The rows of both.
+pub(super) fn rows(global: &Global, named: &[Named<'_>; 2]) -> Result<[Arc<TargetRow>; 2], Stop> {
+    let row = |(name, endpoint): &Named<'_>| {
+        let row = session::find_row(&alone(global), name)?;
+        match endpoint.filter(|_| row.capabilities.self_served) {
+            None => Ok(row),
+            Some(endpoint) => {
+                let (target, endpoint) = ((*name).to_owned(), endpoint.to_owned());
+                Err(Stop::from(ParityError::NoEndpoint { target, endpoint }))
+            }
+        }
+    };
+    let rows = [row(&named[0])?, row(&named[1])?];
+    let [a, b] = &rows;
+    if a.name == b.name && named[0].1 == named[1].1 {
+        let place = format!("the target `{}`", a.name);
+        // With `--endpoint` it is not known yet which of them is meant.
+        if global.endpoint.is_none() || a.capabilities.self_served {
+            return Err(ParityError::SameTarget { place }.into());
+        }
+    }
+    if global.profile.is_some() && !rows.iter().any(|row| row.signs_for_aws()) {
+        let target = a.name.to_string();
+        return Err(TargetError::NoProfile { target }.into());
+    }
+    Ok(rows)
+}
+
 /// Which of both `--endpoint` is meant for.
-pub(super) fn whose(
-    global: &Global,
-    named: &[(&str, Option<&str>); 2],
-) -> Result<Option<usize>, Stop> {
+pub(super) fn whose(global: &Global, named: &[Named<'_>; 2]) -> Result<Option<usize>, Stop> {
     let Some(endpoint) = &global.endpoint else {
         return Ok(None);
     };
-    let takes = |(name, written): &(&str, Option<&str>)| -> Result<bool, Stop> {
+    let takes = |(name, written): &Named<'_>| -> Result<bool, Stop> {
         let row = session::find_row(&alone(global), name)?;
         Ok(written.is_none() && !row.capabilities.self_served)
     };
@@ -77,10 +107,6 @@ pub(super) async fn reach(
         ..global.clone()
     };
     let row = session::find_row(&global, name)?;
-    if let Some(endpoint) = endpoint.filter(|_| row.capabilities.self_served) {
-        let (target, endpoint) = (name.to_owned(), endpoint.to_owned());
-        return Err(ParityError::NoEndpoint { target, endpoint }.into());
-    }
     let stack = session::load(&global, name)?;
     let target = session::reach(&global, &stack, &row, true, renderer).await?;
     let label = match target.product.name {
