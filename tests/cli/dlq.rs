@@ -109,7 +109,10 @@ fn a_poison_file(env: &TestEnv, probe: &Probe) {
 
     let id = text(letter, "message_id");
     let job_id = text(&letter["files"][0], "job_id");
-    assert_snapshot!("ls", told(&env.pipectl(&["dlq", "ls"]), &[id]));
+    let ls = told(&env.pipectl(&["dlq", "ls"]), &[id]);
+    // One in three hundred has no letter in it, and is not known by its looks.
+    let ls = ls.replace(&job_id[..12], "<hex------->");
+    assert_snapshot!("ls", ls);
     let shown = env
         .pipectl(&["dlq", "show", &job_id[..10]])
         .expect_success();
