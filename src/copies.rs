@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::apply::Cancel;
 use crate::converge::{self, NoPlan};
-use crate::event::{Event, Sink};
+use crate::event::Silent;
 use crate::package::{self, Artifact};
 use crate::plan::{Consent, Losses, Plan, Purpose};
 use crate::resource::{Context, Place};
@@ -20,13 +20,6 @@ use crate::target::Target;
 
 /// Longest name of a stack. // stack::names
 const LONGEST_NAME: usize = 30;
-
-/// The steps of a copy are not told one by one.
-struct Silent;
-
-impl Sink for Silent {
-    fn emit(&self, _: Event) {}
-}
 
 /// The stack under a name that nothing else has; `mark` is in it.
 pub fn fresh(stack: &Stack, mark: &str) -> Stack {
@@ -172,14 +165,19 @@ pub struct Held;
 /// # Errors
 /// Another one holds it.
 pub fn hold(root: &Path, what: &str) -> Result<Option<File>, Held> {
-    let directory = root.join(".pipectl");
+    lock(&root.join(".pipectl").join(format!("{what}.lock")))
+}
+
+fn lock(path: &Path) -> Result<Option<File>, Held> {
     let open = || {
-        std::fs::create_dir_all(&directory)?;
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
         File::options()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(directory.join(format!("{what}.lock")))
+            .open(path)
     };
     let Ok(file) = open() else { return Ok(None) };
     match file.try_lock() {
@@ -205,6 +203,14 @@ impl Record {
         };
         let name = format!("{what}-{}-{}{place}.txt", stack.name, target.name());
         Self(stack.root.join(".pipectl").join(name))
+    }
+
+    /// Holds it: two at once would take each other's copies for ones that were left.
+    ///
+    /// # Errors
+    /// Another one holds it.
+    pub fn hold(&self) -> Result<Option<File>, Held> {
+        lock(&self.0.with_extension("lock"))
     }
 
     fn names(&self) -> Vec<String> {
@@ -251,5 +257,45 @@ impl Record {
         } else {
             package::replace(&self.0, format!("{}\n", names.join("\n")).as_bytes())
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::target::{Connection, Product, ProductName, row};
+
+    fn at(endpoint: &str, account: &str) -> Target {
+        let row = Arc::new(row("localstack").expect("built in").clone());
+        let connection = Connection::local(&row, Some(endpoint.to_owned()));
+        let product = Product::named(ProductName::LocalStack);
+        Target::new(row, connection, account.to_owned(), product)
+    }
+
+    #[test]
+    fn whose_copies_are_recorded_together_hold_one_another_off_and_nobody_else() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("stacks/log-pipeline.yaml");
+        let mut stack = crate::stack::load(&file, "localstack").expect("the example");
+        let root = tempfile::tempdir().expect("a directory");
+        stack.root = root.path().to_owned();
+        let (first, second) = ("http://127.0.0.1:4566", "http://127.0.0.1:4567");
+        let record = |endpoint, account| Record::of("parity", &stack, &at(endpoint, account));
+        let _held = record(first, "000000000000").hold().expect("free");
+        assert_eq!(record(first, "000000000000").hold().err(), Some(Held));
+        record(second, "000000000000")
+            .hold()
+            .expect("another endpoint");
+        record(first, "111111111111")
+            .hold()
+            .expect("another account");
+        record(first, "000000000000")
+            .remember("a-p-1")
+            .expect("written");
+        assert_eq!(record(first, "000000000000").names(), ["a-p-1"]);
+        assert!(record(second, "000000000000").names().is_empty());
+        record(first, "000000000000").forget("a-p-1");
+        assert!(record(first, "000000000000").names().is_empty());
     }
 }

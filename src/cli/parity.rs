@@ -21,7 +21,7 @@ use crate::parity::adjust::adjusted;
 use crate::parity::catalogue::{self, Scenario};
 use crate::parity::front::Fronts;
 use crate::parity::matrix::SideFacts;
-use crate::parity::run::{Run, Side, clean_up};
+use crate::parity::run::{Run, Side, record};
 use crate::parity::store::{self, Files};
 use crate::parity::{Matrix, ParityError, estimate};
 use crate::render::{Renderer, parity as words};
@@ -89,13 +89,31 @@ pub(super) async fn run(
     for name in args.only.iter().chain(&args.skip) {
         known(name, &scenarios)?;
     }
-    let ended = compare(global, &args, &named, scenarios, renderer, cancel).await;
+    let compared = compare(global, &args, &named, scenarios, renderer, cancel).await;
     // It may have been started for this.
+    let mut stopped = Ok(());
     for row in rows.iter().filter(|row| row.capabilities.self_served) {
         let cx = session::context(&stack, session::served(row, None), None);
-        down::stop_if_empty(&stack, &cx, renderer).await?;
+        stopped = down::stop_if_empty(&stack, &cx, renderer).await.map(drop);
     }
-    ended
+    let (data, error) = compared?;
+    let show = || words::matrix(&data.matrix, &data.files);
+    match error {
+        Some(error) => {
+            renderer.human(show);
+            Err(Stop::with_data(error, &data))
+        }
+        None => match stopped {
+            Ok(()) => {
+                renderer.data(&data, show);
+                Ok(())
+            }
+            Err(stop) => {
+                renderer.human(show);
+                Err(Stop::with_data(stop.failure, &data))
+            }
+        },
+    }
 }
 
 async fn compare(
@@ -105,7 +123,7 @@ async fn compare(
     scenarios: Vec<Scenario>,
     renderer: &Renderer,
     cancel: &Cancel,
-) -> Ended {
+) -> Result<(ParityData, Option<ParityError>), Stop> {
     let taken = whose(global, named)?;
     let mut places = Vec::new();
     for (index, (name, endpoint)) in named.iter().enumerate() {
@@ -142,8 +160,9 @@ async fn compare(
     // From here an interruption ends with both copies gone.
     let _drain = cancel.drain();
     for place in [&a, &b] {
-        let cleaned = clean_up(&place.stack, &place.target, cancel).await;
-        cleaned.map_err(|cause| ParityError::NotCleanedUp {
+        let record = record(&place.stack, &place.target);
+        let cleaned = record.take_down(&place.stack, &place.target, cancel);
+        cleaned.await.map_err(|cause| ParityError::NotCleanedUp {
             target: place.label.clone(),
             cause,
         })?;
@@ -173,15 +192,8 @@ async fn compare(
     let files = store::write(&args.out, &matrix);
     let files = files.map_err(|error| Stop::with_data(error, &matrix))?;
     let data = ParityData { matrix, files };
-    let show = || words::matrix(&data.matrix, &data.files);
-    match verdict(&data, args, [&run_a, &run_b], count, cancel) {
-        None => renderer.data(&data, show),
-        Some(error) => {
-            renderer.human(show);
-            return Err(Stop::with_data(error, &data));
-        }
-    }
-    Ok(())
+    let error = verdict(&data, args, [&run_a, &run_b], count, cancel);
+    Ok((data, error))
 }
 
 /// A side that is to be played.
@@ -259,11 +271,12 @@ async fn ready(
     session::agree_anew(global, stack, target, renderer).await?;
     session::refuse_outputs(stack, target)?;
     session::tell_lab(stack, target, renderer)?;
-    let what = format!("parity-{}-{}", stack.name, place.label);
-    let held = copies::hold(&stack.root, &what).map_err(|copies::Held| ParityError::Busy {
-        stack: stack.name.clone(),
-        target: place.label.clone(),
-    });
+    let held = record(stack, target)
+        .hold()
+        .map_err(|copies::Held| ParityError::Busy {
+            stack: stack.name.clone(),
+            target: place.label.clone(),
+        });
     Ok(held?)
 }
 

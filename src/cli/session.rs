@@ -132,11 +132,8 @@ pub(super) async fn agree(
     target: &Target,
     renderer: &Renderer,
 ) -> Result<(), Stop> {
-    if !target.row.signs_for_aws() {
-        return Ok(());
-    }
     let (account, region) = (&target.account, target.region());
-    let before = recorded(stack, &target.row);
+    let before = recorded(stack, &target.row).filter(|_| target.row.signs_for_aws());
     let was_there = before.is_some_and(|seen| {
         seen.account.as_ref() == Some(account) && seen.region.as_deref() == Some(region)
     });

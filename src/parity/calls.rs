@@ -134,25 +134,20 @@ impl World {
         }
     }
 
-    /// All letters of a queue so far that `belongs`, once there are `count` of them; what there is when they do not
-    /// come in time.
+    /// The letters of a scenario, once there are `count` of them; what there is when they do not come in time.
     pub async fn letters(
         &self,
         queue: &str,
         count: usize,
         patience: Duration,
-        belongs: impl Fn(&Letter) -> bool,
+        tag: &str,
     ) -> Result<Vec<Letter>, Trouble> {
-        let now = || async {
-            let mut letters = self.letters_of(queue).await?;
-            letters.retain(|letter| belongs(letter));
-            Ok::<_, Trouble>(letters)
-        };
         self.until(patience, || async {
-            Ok((now().await?.len() >= count).then_some(()))
+            let letters = self.letters_now(queue, tag).await?;
+            Ok((letters.len() >= count).then_some(()))
         })
         .await?;
-        now().await
+        self.letters_now(queue, tag).await
     }
 
     /// The letters of a scenario so far.

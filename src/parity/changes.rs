@@ -37,9 +37,7 @@ pub async fn init_error(world: &World) -> Played {
         seen.fact("error type", kind.unwrap_or("none"));
         if let Some(queue) = &world.parts.on_failure {
             world.start(tag, "go").await?;
-            let letters = world
-                .letters(queue, 1, world.pace.promptly, |letter| letter.is_of(tag))
-                .await?;
+            let letters = world.letters(queue, 1, world.pace.promptly, tag).await?;
             let mut record = Seen::new();
             tell_record(&mut record, letters.first());
             let facts = record.facts.into_iter();
@@ -72,9 +70,7 @@ pub async fn async_failure(world: &World) -> Played {
         world.start(tag, "event-fail").await?;
         let queue = world.parts.on_failure.as_deref().unwrap_or_default();
         let patience = (world.pace.patience + world.pace.promptly).max(RETRY);
-        let letters = world
-            .letters(queue, 1, patience, |letter| letter.is_of(tag))
-            .await?;
+        let letters = world.letters(queue, 1, patience, tag).await?;
         let traces = world.traces(tag, &function, 2).await?;
         let mut seen = Seen::new();
         seen.fact("invocations", traces.len());
@@ -149,9 +145,7 @@ pub async fn no_concurrency(world: &World) -> Played {
         );
         if let Some(queue) = &world.parts.on_failure {
             let patience = world.pace.promptly;
-            let letters = world
-                .letters(queue, 1, patience, |letter| letter.is_of(tag))
-                .await?;
+            let letters = world.letters(queue, 1, patience, tag).await?;
             let mut record = Seen::new();
             tell_record(&mut record, letters.first());
             let kept = [

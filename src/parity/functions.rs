@@ -1,4 +1,4 @@
-//! Functions that end in every way there is, what they find around them, and how they are changed.
+//! Functions that end in every way there is, what they find around them, and what is in their logs.
 
 use serde_json::{Value, json};
 
@@ -44,9 +44,7 @@ async fn ends(world: &World, tag: &str, act: &str) -> Played {
     world.start(tag, act).await?;
     let mut seen = Seen::new();
     if let Some(queue) = &world.parts.on_failure {
-        let letters = world
-            .letters(queue, 1, world.pace.promptly, |letter| letter.is_of(tag))
-            .await?;
+        let letters = world.letters(queue, 1, world.pace.promptly, tag).await?;
         tell_record(&mut seen, letters.first());
     }
     let traces = world.traces(tag, &function, 1).await?;

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::front::MARK;
+use crate::operate::dead_letters::peek;
 use crate::resource::error::{CallError, failed};
 use crate::resource::{Context, Identity};
 
@@ -105,16 +106,10 @@ async fn take(cx: &Context, url: &str, letters: &mut Vec<Letter>) -> Result<bool
     Ok(!messages.is_empty())
 }
 
-/// URL of a queue.
+/// URL of a queue that has to be there.
 pub async fn url(cx: &Context, queue: &Identity) -> Result<String, CallError> {
-    if let Some(url) = &queue.url {
-        return Ok(url.clone());
-    }
-    let answer = cx.clients.sqs.get_queue_url().queue_name(&queue.name);
-    let answer = answer.send().await.map_err(failed("GetQueueUrl"))?;
-    answer
-        .queue_url
-        .ok_or_else(|| CallError::missing("GetQueueUrl", "QueueUrl"))
+    let url = peek::url(cx, queue).await?;
+    url.ok_or_else(|| CallError::missing("GetQueueUrl", "QueueUrl"))
 }
 
 /// Messages that wait in a queue, in sight or not.

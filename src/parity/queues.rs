@@ -11,7 +11,7 @@ use super::letters;
 use super::seen::{Played, Seen, Trouble};
 use super::traces::Trace;
 use super::world::World;
-use crate::event::{Event, Sink};
+use crate::event::Silent;
 use crate::operate::dead_letters::{self, Desk, redrive};
 use crate::stack::model::{Kind, LogicalId};
 
@@ -69,12 +69,7 @@ pub async fn partial_failure(world: &World) -> Played {
     world
         .send(tag, &["queue-ok", "queue-once-ok", "queue-ok"], TOGETHER_S)
         .await?;
-    let patience = world.pace.patience;
-    world
-        .traces_until(tag, &function, patience, |traces| traces.len() >= 4)
-        .await?;
-    world.settle().await;
-    let traces = world.traces_now(tag, &function).await?;
+    let traces = world.traces(tag, &function, 4).await?;
     let of = |act: &str| -> Vec<Trace> {
         traces
             .iter()
@@ -109,9 +104,7 @@ pub async fn poison(world: &World) -> Played {
     let mut seen = Seen::new();
     tell(&mut seen, "", result.as_ref());
     let letters = world
-        .letters(dead_letters_of(world)?, 1, world.pace.promptly, |letter| {
-            letter.is_of(tag)
-        })
+        .letters(dead_letters_of(world)?, 1, world.pace.promptly, tag)
         .await?;
     seen.fact("dead letters", letters.len());
     if let Some(letter) = letters.first() {
@@ -136,9 +129,7 @@ pub async fn max_receives(world: &World) -> Played {
     let function = world.queue()?.function.clone();
     let queue = dead_letters_of(world)?;
     world.send(tag, &["queue-fail"], 0).await?;
-    let letters = world
-        .letters(queue, 1, world.redrives(), |letter| letter.is_of(tag))
-        .await?;
+    let letters = world.letters(queue, 1, world.redrives(), tag).await?;
     world.settle().await;
     let traces = world.traces_now(tag, &function).await?;
     let mut seen = Seen::new();
@@ -161,12 +152,7 @@ pub async fn visible_again(world: &World) -> Played {
     let tag = "queue-visible-again";
     let function = world.queue()?.function.clone();
     world.send(tag, &["queue-once-ok"], 0).await?;
-    let patience = world.pace.patience;
-    world
-        .traces_until(tag, &function, patience, |traces| traces.len() >= 2)
-        .await?;
-    world.settle().await;
-    let traces = world.traces_now(tag, &function).await?;
+    let traces = world.traces(tag, &function, 2).await?;
     let mut seen = Seen::new();
     seen.fact("receives", traces.len());
     let counts: Vec<String> = traces
@@ -216,13 +202,6 @@ pub async fn many_files(world: &World) -> Played {
     Ok(seen)
 }
 
-/// Nobody hears how far a redrive is.
-struct Silent;
-
-impl Sink for Silent {
-    fn emit(&self, _: Event) {}
-}
-
 pub async fn redriven(world: &World) -> Played {
     let tag = "queue-redrive";
     let worker = world.queue()?.function.clone();
@@ -259,7 +238,7 @@ pub async fn redriven(world: &World) -> Played {
     let one = one.ok_or_else(|| "no dead letter queue".to_owned())?;
     let desk = Desk {
         cx: &world.cx,
-        cancel: &crate::apply::Cancel::default(),
+        cancel: &world.cancel,
         rate: None,
         sink: &Silent,
     };

@@ -23,6 +23,7 @@ use crate::wait;
 
 /// Scenarios that are played at once.
 const AT_ONCE: usize = 8;
+
 /// One target, and what is made there.
 pub struct Side<'a> {
     /// What it is called.
@@ -39,13 +40,9 @@ pub struct Side<'a> {
     pub abandon: &'a Cancel,
 }
 
-/// Takes down what earlier runs on a target left that were killed.
-///
-/// # Errors
-/// For people: what is still there.
-pub async fn clean_up(stack: &Stack, target: &Target, cancel: &Cancel) -> Result<(), String> {
-    let record = Record::of("parity", stack, target);
-    record.take_down(stack, target, cancel).await
+/// The copies of a stack on a target.
+pub fn record(stack: &Stack, target: &Target) -> Record {
+    Record::of("parity", stack, target)
 }
 
 /// What came of one target.
@@ -99,7 +96,7 @@ impl Side<'_> {
             deadline,
             abandon,
         } = self;
-        let record = Record::of("parity", stack, target);
+        let record = record(stack, target);
         let place = copies::context(stack, target, None).place;
         let parts = Parts::of(stack, &place);
         let copy = copies::fresh(&adjusted(stack, &parts), "p");

@@ -82,7 +82,7 @@ pub async fn look(
 }
 
 /// The queue's URL; none when there is no such queue.
-pub(super) async fn url(cx: &Context, queue: &Identity) -> Result<Option<String>, CallError> {
+pub async fn url(cx: &Context, queue: &Identity) -> Result<Option<String>, CallError> {
     if let Some(url) = &queue.url {
         return Ok(Some(url.clone()));
     }
