@@ -13,6 +13,7 @@ pub mod bench;
 pub mod cli;
 pub mod converge;
 pub mod copies;
+pub mod cost;
 pub mod event;
 pub mod exit;
 pub mod failure;

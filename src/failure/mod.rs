@@ -7,6 +7,7 @@ use miette::Diagnostic;
 
 use crate::apply::StepError;
 use crate::bench::BenchError;
+use crate::cost::CostError;
 use crate::exit::Exit;
 use crate::observe::ObserveError;
 use crate::operate::dead_letters::DeadLetterError;
@@ -134,6 +135,15 @@ impl Dressed for BenchError {
             | Self::EndedEarly { .. }
             | Self::CycleEnded { .. }
             | Self::NotWritten { .. } => Exit::Failed,
+        }
+    }
+}
+
+impl Dressed for CostError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NoPrices { .. } | Self::Nothing { .. } | Self::NoReports { .. } => Exit::Usage,
+            Self::BadPrices { .. } => Exit::Failed,
         }
     }
 }

@@ -1,0 +1,178 @@
+//! Prices of a region, from a dated file.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use time::Date;
+use time::macros::format_description;
+
+use super::CostError;
+
+/// Files of prices, by region.
+const FILES: &[(&str, &str)] = &[("us-east-1", include_str!("prices/us-east-1.json"))];
+/// Prices that are older than this are told to be, days.
+const OLD_DAYS: i64 = 365;
+
+/// What AWS counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    /// Requests to Lambda.
+    LambdaRequests,
+    /// GB-seconds on x86.
+    #[serde(rename = "lambda_gb_s_x86_64")]
+    LambdaGbSX86,
+    /// GB-seconds on arm64.
+    LambdaGbSArm64,
+    /// PUT, COPY, POST and LIST of S3.
+    S3Puts,
+    /// GET of S3.
+    S3Gets,
+    /// Storage of S3.
+    S3GbMonth,
+    /// Requests to SQS.
+    SqsRequests,
+    /// Units of writing to DynamoDB.
+    DynamodbWrites,
+    /// Units of reading from DynamoDB.
+    DynamodbReads,
+    /// Storage of DynamoDB.
+    DynamodbGbMonth,
+    /// Logs taken in.
+    LogsGb,
+    /// Logs kept.
+    LogsGbMonth,
+    /// Alarms, a month.
+    Alarms,
+    /// Dashboards, a month.
+    Dashboards,
+}
+
+impl Item {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::LambdaRequests,
+        Self::LambdaGbSX86,
+        Self::LambdaGbSArm64,
+        Self::S3Puts,
+        Self::S3Gets,
+        Self::S3GbMonth,
+        Self::SqsRequests,
+        Self::DynamodbWrites,
+        Self::DynamodbReads,
+        Self::DynamodbGbMonth,
+        Self::LogsGb,
+        Self::LogsGbMonth,
+        Self::Alarms,
+        Self::Dashboards,
+    ];
+
+    /// Lambda's GB-seconds of both instruction sets share what is free.
+    fn free_with(self) -> Self {
+        match self {
+            Self::LambdaGbSArm64 => Self::LambdaGbSX86,
+            other => other,
+        }
+    }
+}
+
+/// Price of an item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// US dollars for `per` units.
+    pub usd: f64,
+    /// Units.
+    pub per: f64,
+    /// What a unit is.
+    pub unit: String,
+    /// Units a month that cost nothing in the free tier.
+    pub free: f64,
+}
+
+impl Price {
+    /// US dollars for so many units.
+    pub fn of(&self, units: f64) -> f64 {
+        units * self.usd / self.per
+    }
+}
+
+/// Prices of a region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    version: u32,
+    /// Region.
+    pub region: String,
+    /// Always US dollars.
+    pub currency: String,
+    /// Of which day they are: `YYYY-MM-DD`.
+    pub as_of: String,
+    /// Where they are from.
+    pub source: String,
+    items: BTreeMap<Item, Price>,
+}
+
+impl Prices {
+    /// Those of a region.
+    ///
+    /// # Errors
+    /// There are none of it.
+    pub fn of(region: &str) -> Result<Self, CostError> {
+        let file = FILES.iter().find(|(name, _)| *name == region);
+        let (_, text) = file.ok_or_else(|| {
+            let known: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+            CostError::NoPrices {
+                region: region.to_owned(),
+                known: known.join(", "),
+            }
+        })?;
+        serde_json::from_str(text).map_err(|error| CostError::BadPrices {
+            region: region.to_owned(),
+            cause: error.to_string(),
+        })
+    }
+
+    /// Price of an item. Every file has all of them, which a test holds.
+    pub fn price(&self, item: Item) -> &Price {
+        &self.items[&item]
+    }
+
+    /// Units of an item that are free a month, and of what they are shared with.
+    pub fn free(&self, item: Item) -> (Item, f64) {
+        (item.free_with(), self.price(item).free)
+    }
+
+    /// How many days old they are on `today`, if that is too old.
+    pub fn too_old(&self, today: Date) -> Option<i64> {
+        let form = format_description!("[year]-[month]-[day]");
+        let as_of = Date::parse(&self.as_of, form).ok()?;
+        let days = (today - as_of).whole_days();
+        (days > OLD_DAYS).then_some(days)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+
+    #[test]
+    fn every_file_has_every_item_and_a_day() {
+        for (region, _) in FILES {
+            let prices = Prices::of(region).expect("prices");
+            assert_eq!(prices.region, *region);
+            for item in Item::ALL {
+                let price = prices.price(*item);
+                assert!(price.usd > 0.0 && price.per > 0.0, "{item:?}");
+            }
+            assert_eq!(prices.items.len(), Item::ALL.len());
+            assert_eq!(prices.too_old(date!(2026 - 11 - 26)), None);
+            assert_eq!(prices.too_old(date!(2028 - 01 - 01)), Some(405));
+        }
+        assert!(matches!(
+            Prices::of("eu-central-1"),
+            Err(CostError::NoPrices { .. })
+        ));
+    }
+}
