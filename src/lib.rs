@@ -11,6 +11,7 @@
 pub mod apply;
 pub mod bench;
 pub mod cli;
+pub mod compare;
 pub mod converge;
 pub mod copies;
 pub mod cost;
@@ -18,6 +19,7 @@ pub mod event;
 pub mod exit;
 pub mod failure;
 pub mod graph;
+pub mod number;
 pub mod observe;
 pub mod operate;
 pub mod package;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// Modules of the CLI: each may use itself and those before it.
 const ORDER: &[&str] = &[
-    "wait", "exit", "stack", "target", "package", "resource", "graph", "observe", "plan", "event",
-    "apply", "converge", "copies", "operate", "bench", "parity", "cost", "failure", "render",
-    "cli", "lib", "main",
+    "wait", "exit", "number", "stack", "target", "package", "resource", "graph", "observe", "plan",
+    "event", "apply", "converge", "copies", "operate", "bench", "cost", "parity", "compare",
+    "failure", "render", "cli", "lib", "main",
 ];
 
 /// Services of the emulator.

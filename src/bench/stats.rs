@@ -148,33 +148,20 @@ struct Drawn {
 impl Drawn {
     /// An index is drawn as the high half of a 64-bit number times `n`: the same in every language.
     fn from(sorted: &[f64], seed: u64) -> Self {
-        let n = sorted.len();
         let mut random = SplitMix64::seed_from_u64(seed);
         let mut drawn = Self::default();
-        let mut counts = vec![0usize; n];
+        let mut counts = vec![0usize; sorted.len()];
         for _ in 0..RESAMPLES {
-            counts.fill(0);
-            for _ in 0..n {
-                counts[((u128::from(random.next_u64()) * n as u128) >> 64) as usize] += 1;
-            }
-            let ranks = [rank(50.0, n), rank(95.0, n), rank(99.0, n)];
-            let mut found = [0.0; 3];
-            let (mut seen, mut sum) = (0, 0.0);
-            for (value, count) in sorted.iter().zip(&counts) {
-                sum += value * *count as f64;
-                for (rank, found) in ranks.iter().zip(&mut found) {
-                    if (seen..seen + count).contains(rank) {
-                        *found = *value;
-                    }
-                }
-                seen += count;
-            }
-            drawn.p50.push(found[0]);
-            drawn.p95.push(found[1]);
-            drawn.p99.push(found[2]);
-            drawn.mean.push(sum / n as f64);
+            drawn.keep(draw(sorted, &mut counts, &mut random));
         }
         drawn
+    }
+
+    fn keep(&mut self, [p50, p95, p99, mean]: [f64; 4]) {
+        self.p50.push(p50);
+        self.p95.push(p95);
+        self.p99.push(p99);
+        self.mean.push(mean);
     }
 
     fn intervals(self) -> Intervals {
@@ -185,6 +172,114 @@ impl Drawn {
             mean: interval(self.mean),
         }
     }
+}
+
+/// Median, 95th and 99th percentile and mean of a sample that is drawn from `sorted`.
+fn draw(sorted: &[f64], counts: &mut [usize], random: &mut SplitMix64) -> [f64; 4] {
+    let n = sorted.len();
+    counts.fill(0);
+    for _ in 0..n {
+        counts[((u128::from(random.next_u64()) * n as u128) >> 64) as usize] += 1;
+    }
+    let ranks = [rank(50.0, n), rank(95.0, n), rank(99.0, n)];
+    let mut found = [0.0; 4];
+    let (mut seen, mut sum) = (0, 0.0);
+    for (value, count) in sorted.iter().zip(&*counts) {
+        sum += value * *count as f64;
+        for (rank, found) in ranks.iter().zip(&mut found) {
+            if (seen..seen + count).contains(rank) {
+                *found = *value;
+            }
+        }
+        seen += count;
+    }
+    found[3] = sum / n as f64;
+    found
+}
+
+/// By how much figures of one sample are above those of another: 95 % intervals. One that does not hold zero is a
+/// difference beyond chance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Differences {
+    /// Of the medians.
+    pub p50: Interval,
+    /// Of the 95th percentiles.
+    pub p95: Interval,
+    /// Of the 99th percentiles.
+    pub p99: Interval,
+    /// Of the means.
+    pub mean: Interval,
+}
+
+/// By how much the figures of `other` are above those of `one`. Both are drawn again [`RESAMPLES`] times by one
+/// generator, in each round `one` first. Of large samples the intervals of both are put together as if they were normal.
+/// None where one has no value.
+pub fn differences(one: &[f64], other: &[f64], seed: u64) -> Option<Differences> {
+    let sorted = |values: &[f64]| {
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    let (one, other) = (sorted(one), sorted(other));
+    if one.is_empty() || other.is_empty() {
+        return None;
+    }
+    if one.len().max(other.len()) > LARGE {
+        return differences_by_formula(&one, &other, seed);
+    }
+    let mut random = SplitMix64::seed_from_u64(seed);
+    let mut drawn = Drawn::default();
+    let (mut counts, mut others) = (vec![0; one.len()], vec![0; other.len()]);
+    for _ in 0..RESAMPLES {
+        let below = draw(&one, &mut counts, &mut random);
+        let mut above = draw(&other, &mut others, &mut random);
+        above
+            .iter_mut()
+            .zip(below)
+            .for_each(|(above, below)| *above -= below);
+        drawn.keep(above);
+    }
+    let intervals = drawn.intervals();
+    Some(Differences {
+        p50: intervals.p50,
+        p95: intervals.p95,
+        p99: intervals.p99,
+        mean: intervals.mean,
+    })
+}
+
+fn differences_by_formula(one: &[f64], other: &[f64], seed: u64) -> Option<Differences> {
+    let of = |values: &[f64]| Distribution::of(values.iter().copied(), seed);
+    let (one, other) = (of(one)?, of(other)?);
+    let between = |a: (f64, Interval), b: (f64, Interval)| {
+        let ((a, [a_low, a_high]), (b, [b_low, b_high])) = (a, b);
+        [
+            rounded(b - a - (b - b_low).hypot(a_high - a)),
+            rounded(b - a + (b_high - b).hypot(a - a_low)),
+        ]
+    };
+    Some(Differences {
+        p50: between((one.p50, one.p50_interval), (other.p50, other.p50_interval)),
+        p95: between((one.p95, one.p95_interval), (other.p95, other.p95_interval)),
+        p99: between((one.p99, one.p99_interval), (other.p99, other.p99_interval)),
+        mean: between(
+            (one.mean, one.mean_interval),
+            (other.mean, other.mean_interval),
+        ),
+    })
+}
+
+/// Where the share of `found` in `n` may be, by chance: Wilson's 95 % interval (1927), which also tells something of
+/// none in a few. From 0 to 1; all of it of none.
+pub fn share_interval(found: usize, n: usize) -> Interval {
+    if n == 0 {
+        return [0.0, 1.0];
+    }
+    let (found, n) = (found as f64, n as f64);
+    let (share, z) = (found / n, NORMAL * NORMAL);
+    let middle = (share + z / (2.0 * n)) / (1.0 + z / n);
+    let around = NORMAL / (1.0 + z / n) * (share * (1.0 - share) / n + z / (4.0 * n * n)).sqrt();
+    [(middle - around).max(0.0), (middle + around).min(1.0)]
 }
 
 fn interval(mut drawn: Vec<f64>) -> Interval {
@@ -277,6 +372,38 @@ mod tests {
         ] {
             assert!(low <= figure && figure <= high && low < high, "{one:?}");
         }
+    }
+
+    #[test]
+    fn a_difference_is_beyond_chance_where_its_interval_holds_no_zero() {
+        let low: Vec<f64> = (0..30).map(|n| 10.0 + f64::from(n * 7 % 11)).collect();
+        let high: Vec<f64> = low.iter().map(|value| value + 20.0).collect();
+        let same = differences(&low, &low, 1).expect("values");
+        assert!(same.p50[0] <= 0.0 && 0.0 <= same.p50[1], "{same:?}");
+        let differs = differences(&low, &high, 1).expect("values");
+        for [from, to] in [differs.p50, differs.p95, differs.p99, differs.mean] {
+            assert!(0.0 < from && from <= 20.0 && 20.0 <= to, "{differs:?}");
+        }
+        assert_eq!(differences(&low, &[], 1), None);
+        let many: Vec<f64> = (0..=LARGE).map(|n| (n * 7_919 % 1_009) as f64).collect();
+        let more: Vec<f64> = many.iter().map(|value| value + 5.0).collect();
+        let [from, to] = differences(&many, &more, 1).expect("values").mean;
+        assert!(
+            0.0 < from && from < 5.0 && 5.0 < to && to < 20.0,
+            "{from} {to}"
+        );
+    }
+
+    #[test]
+    fn none_of_a_few_says_little() {
+        let [low, high] = share_interval(0, 30);
+        assert!(
+            low.abs() < 1e-12 && (high - 0.1135).abs() < 0.0005,
+            "{high}"
+        );
+        let [low, high] = share_interval(5, 10);
+        assert!((low - 0.2366).abs() < 0.0005 && (high - 0.7634).abs() < 0.0005);
+        assert_eq!(share_interval(0, 0), [0.0, 1.0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::cycle::{CycleSummary, Round};
 use super::error::BenchError;
@@ -165,6 +166,14 @@ fn csv_of<T: Serialize>(rows: &[T], columns: &[&str]) -> Result<Vec<u8>, BenchEr
 
 /// Reads a results file.
 pub fn read_rows(path: &Path) -> Result<Vec<Row>, BenchError> {
+    Ok(read_known(path, Row::COLUMNS)?.0)
+}
+
+/// Reads the rows of a file, whose columns must be these, and tells of columns that nobody knows.
+pub fn read_known<T: DeserializeOwned>(
+    path: &Path,
+    columns: &[&str],
+) -> Result<(Vec<T>, Vec<String>), BenchError> {
     let bad = |line: Option<u64>, cause: String| BenchError::BadResults {
         path: path.to_owned(),
         line: line.map_or_else(String::new, |line| format!(" line {line}:")),
@@ -176,16 +185,69 @@ pub fn read_rows(path: &Path) -> Result<Vec<Row>, BenchError> {
         return Err(bad(Some(last), "the file ends within this line".to_owned()));
     }
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let rows = reader.deserialize().map(|row| {
-        row.map_err(|error: csv::Error| {
-            bad(error.position().map(csv::Position::line), error.to_string())
-        })
-    });
-    rows.collect()
+    let failed =
+        |error: csv::Error| bad(error.position().map(csv::Position::line), error.to_string());
+    let header = reader.headers().map_err(failed)?;
+    let missing = columns
+        .iter()
+        .find(|column| !header.iter().any(|one| one == **column));
+    if let Some(missing) = missing {
+        return Err(bad(Some(1), format!("there is no column `{missing}`")));
+    }
+    let unknown = header.iter().filter(|one| !columns.contains(one));
+    let unknown = unknown.map(str::to_owned).collect();
+    let rows = reader.deserialize().map(|row| row.map_err(failed));
+    Ok((rows.collect::<Result<_, _>>()?, unknown))
+}
+
+/// A run that lies on the disk: its summary, its rows, and columns that nobody knows. The figures are those of the rows.
+///
+/// # Errors
+/// A file is missing or damaged, or both are not of one run.
+pub fn read_run(results: &Path) -> Result<(Summary, Vec<Row>, Vec<String>), BenchError> {
+    let (rows, unknown) = read_known::<Row>(results, Row::COLUMNS)?;
+    // The method and the seed are in the summary, and how many rows there were.
+    let beside = summary_beside(results).ok_or_else(|| BenchError::BadResults {
+        path: results.to_owned(),
+        line: String::new(),
+        cause: "its name is not `results_….csv`, so that its summary cannot be found".to_owned(),
+    })?;
+    let summary = read_summary(&beside)?;
+    if rows.len() != summary.rows {
+        return Err(BenchError::OtherResults {
+            path: results.to_owned(),
+            found: rows.len(),
+            told: summary.rows,
+        });
+    }
+    Ok((summary, rows, unknown))
+}
+
+/// A cycle that lies on the disk: its summary and its rounds.
+///
+/// # Errors
+/// A file is missing or damaged, or both are not of one cycle.
+pub fn read_cycle(results: &Path) -> Result<(CycleSummary, Vec<Round>), BenchError> {
+    let (rounds, _) = read_known::<Round>(results, Round::COLUMNS)?;
+    let beside = summary_beside(results).unwrap_or_default();
+    let summary: CycleSummary = read_json(&beside)?;
+    let told = summary.figures.values().next().map_or(0, |one| one.n);
+    if rounds.len() != told {
+        return Err(BenchError::OtherResults {
+            path: results.to_owned(),
+            found: rounds.len(),
+            told,
+        });
+    }
+    Ok((summary, rounds))
 }
 
 /// Reads a summary file.
 pub fn read_summary(path: &Path) -> Result<Summary, BenchError> {
+    read_json(path)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, BenchError> {
     let bad = |cause: String| BenchError::BadResults {
         path: path.to_owned(),
         line: String::new(),
@@ -200,6 +262,13 @@ pub fn summary_beside(results: &Path) -> Option<PathBuf> {
     let name = results.file_name()?.to_str()?;
     let rest = name.strip_prefix("results_")?.strip_suffix(".csv")?;
     Some(results.with_file_name(format!("summary_{rest}.json")))
+}
+
+/// The results file that lies beside a summary.
+pub fn results_beside(summary: &Path) -> Option<PathBuf> {
+    let name = summary.file_name()?.to_str()?;
+    let rest = name.strip_prefix("summary_")?.strip_suffix(".json")?;
+    Some(summary.with_file_name(format!("results_{rest}.csv")))
 }
 
 #[cfg(test)]
@@ -233,6 +302,7 @@ mod tests {
         }
         let beside = summary_beside(&path).expect("a name");
         assert!(beside.ends_with("summary_embedded_latest.json"));
+        assert_eq!(results_beside(&beside), Some(path));
     }
 
     #[test]
@@ -252,5 +322,16 @@ mod tests {
         assert_eq!(line_of(&whole.replace(",23000,", ",many,")), " line 2:");
         let fewer = format!("{}\n", whole.trim_end().rsplit_once(',').expect("fields").0);
         assert_eq!(line_of(&fewer), " line 3:");
+        let renamed = whole.replacen(",lines,", ",count,", 1);
+        assert_eq!(line_of(&renamed), " line 1:");
+        // One more is told, and not in the way.
+        let more = whole.replacen("\n", ",mood\n", 1);
+        let more = more.lines().enumerate().map(|(at, line)| match at {
+            0 => format!("{line}\n"),
+            _ => format!("{line},good\n"),
+        });
+        std::fs::write(&path, more.collect::<String>()).expect("written");
+        let (found, unknown) = read_known::<Row>(&path, Row::COLUMNS).expect("rows");
+        assert_eq!((found, unknown), (rows(), vec!["mood".to_owned()]));
     }
 }

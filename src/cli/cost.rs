@@ -7,10 +7,10 @@ use time::OffsetDateTime;
 
 use super::{Ended, Global, session};
 use crate::bench::store;
-use crate::cost::usage::{self, assumed};
-use crate::cost::{CostError, Estimate, Load, Prices, Runtime};
+use crate::cost::study::{self, Claim};
+use crate::cost::{self, CostError, Estimate, Load, Prices};
 use crate::render::{Renderer, cost as words};
-use crate::stack::model::Architecture;
+use crate::stack::model::{Architecture, Function, Stack};
 
 /// Estimate what the stack costs on AWS, line by line
 ///
@@ -35,12 +35,25 @@ pub struct CostArgs {
     #[arg(long, default_value = "us-east-1", value_name = "REGION")]
     region: String,
     /// Instruction set of all functions; by default what the stack says for AWS
-    #[arg(long, value_parser = ["arm64", "x86_64"])]
-    architecture: Option<String>,
+    #[arg(long, value_name = "SET", value_parser = parse_architecture)]
+    architecture: Option<Architecture>,
+    /// File of prices of your own, for other regions or days
+    #[arg(long, value_name = "FILE", conflicts_with = "region")]
+    prices: Option<PathBuf>,
+    /// Put the published study's figures beside it, checked
+    #[arg(long, value_name = "NAME", value_parser = ["study"])]
+    baseline: Option<String>,
+}
+
+fn parse_architecture(text: &str) -> Result<Architecture, String> {
+    [Architecture::Arm64, Architecture::X86_64]
+        .into_iter()
+        .find(|one| one.label() == text)
+        .ok_or_else(|| format!("`{text}` is none of arm64 and x86_64"))
 }
 
 /// `1000`, `500k`, `50M`, `1B`.
-fn parse_count(text: &str) -> Result<f64, String> {
+pub(super) fn parse_count(text: &str) -> Result<f64, String> {
     let (number, times) = match text.char_indices().next_back() {
         Some((at, 'k' | 'K')) => (&text[..at], 1e3),
         Some((at, 'm' | 'M')) => (&text[..at], 1e6),
@@ -58,65 +71,117 @@ fn parse_count(text: &str) -> Result<f64, String> {
 struct CostData {
     #[serde(flatten)]
     estimate: Estimate,
-    /// How many days old the prices are, if that is too old.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prices_too_old_days: Option<i64>,
+    /// Instruction set of the functions.
+    architecture: String,
+    /// US dollars of the same month with the other one.
+    other_architecture: Other,
+    /// What a reader should know.
+    warnings: Vec<String>,
+    /// What the study says, and what it should.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    study: Vec<Claim>,
 }
 
-pub(super) fn run(global: &Global, args: CostArgs, renderer: &Renderer) -> Ended {
-    let prices = Prices::of(&args.region)?;
-    let mut stack = session::load(global, global.target.as_deref().unwrap_or("aws"))?;
-    if let Some(architecture) = &args.architecture {
-        let architecture = match architecture.as_str() {
-            "arm64" => Architecture::Arm64,
-            _ => Architecture::X86_64,
-        };
-        stack
-            .functions
-            .iter_mut()
-            .for_each(|one| one.architecture = architecture);
-    }
+#[derive(Debug, Serialize)]
+struct Other {
+    architecture: String,
+    usd: f64,
+    usd_with_free_tier: f64,
+}
+
+pub(super) fn run(global: &Global, args: &CostArgs, renderer: &Renderer) -> Ended {
+    let prices = match &args.prices {
+        Some(path) => Prices::read(path)?,
+        None => Prices::of(&args.region)?,
+    };
+    // What AWS bills is what the stack is there.
+    let stack = session::load(global, global.target.as_deref().unwrap_or("aws"))?;
     let load = Load {
         lines: args.events_per_month,
         lines_per_file: args.lines_per_file,
         batch: args.batch,
     };
     let summary = args.from.as_ref().map(|path| store::read_summary(path));
-    let summary = summary.transpose()?;
-    if let (Some(summary), Some(path)) = (&summary, &args.from)
-        && !summary
-            .figures
-            .reports
-            .values()
-            .any(|one| one.billed_ms.is_some())
+    let figures = summary.transpose()?.map(|summary| summary.figures);
+    if let (Some(figures), Some(path)) = (&figures, &args.from)
+        && figures.reports.values().all(|one| one.billed_ms.is_none())
     {
         let path = path.display().to_string();
         return Err(CostError::NoReports { path }.into());
     }
-    let runtime = |name: &str| {
-        let reports = summary.as_ref().map(|summary| &summary.figures.reports);
-        let billed = reports.and_then(|reports| reports.get(name)?.billed_ms.as_ref());
-        billed.map_or_else(
-            || assumed(&stack, name, &load),
-            |billed| Runtime {
-                billed_ms: billed.mean,
-                init_ms: 0.0,
-                cold_percent: 0.0,
-                measured: true,
-            },
-        )
+    let chosen = args.architecture.unwrap_or_else(|| architecture(&stack));
+    let other = match chosen {
+        Architecture::Arm64 => Architecture::X86_64,
+        _ => Architecture::Arm64,
     };
-    let uses = usage::of(&stack, &load, &runtime);
-    if uses.iter().all(|one| one.per_file == 0.0) {
-        let stack = stack.name.clone();
-        return Err(CostError::Nothing { stack }.into());
+    let of = |one| cost::of(&stack, &prices, &load, figures.as_ref(), Some(one));
+    let (estimate, mut warnings) = of(chosen)?;
+    let (with_other, _) = of(other)?;
+    if let Some(days) = prices.too_old(OffsetDateTime::now_utc().date()) {
+        let as_of = &prices.as_of;
+        warnings.insert(0, format!("the prices are of {as_of}, {days} days ago"));
     }
+    let study = if args.baseline.is_some() {
+        study::claims(&study::published()?, &prices, load.lines_per_file)
+    } else {
+        Vec::new()
+    };
     let data = CostData {
-        estimate: Estimate::of(&prices, &load, &uses),
-        prices_too_old_days: prices.too_old(OffsetDateTime::now_utc().date()),
+        estimate,
+        architecture: chosen.label().to_owned(),
+        other_architecture: Other {
+            architecture: other.label().to_owned(),
+            usd: with_other.month.usd,
+            usd_with_free_tier: with_other.month.usd_with_free_tier,
+        },
+        warnings,
+        study,
     };
     renderer.data(&data, || {
-        words::estimate(&data.estimate, data.prices_too_old_days)
+        let other = (&*data.other_architecture.architecture, &with_other.month);
+        words::bill(
+            &data.estimate,
+            &data.architecture,
+            other,
+            &data.warnings,
+            &data.study,
+        )
     });
     Ok(())
+}
+
+/// That of most functions; arm64, which is cheaper, where it is the host's.
+fn architecture(stack: &Stack) -> Architecture {
+    let x86 = |one: &Function| one.architecture == Architecture::X86_64;
+    let count = stack.functions.iter().filter(|one| x86(one)).count();
+    if count * 2 > stack.functions.len() {
+        Architecture::X86_64
+    } else {
+        Architecture::Arm64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_count;
+
+    #[test]
+    fn counts_have_units_and_bounds() {
+        let read = |text| parse_count(text).ok().map(|count| count as u64);
+        let good = [
+            ("1", 1),
+            ("500k", 500_000),
+            ("50M", 50_000_000),
+            ("1.5B", 1_500_000_000),
+            ("1_000", 1_000),
+        ];
+        for (text, count) in good {
+            assert_eq!(read(text), Some(count), "{text}");
+        }
+        for text in [
+            "", "0", "-1", "M", "x", "nan", "inf", "1e400", "10001B", "5 0",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
 }

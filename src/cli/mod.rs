@@ -2,6 +2,7 @@
 
 mod bench;
 mod change;
+mod compare;
 mod cost;
 mod dlq;
 mod doctor;
@@ -90,6 +91,7 @@ enum Command {
     Results(results::ResultsArgs),
     Bench(Box<bench::BenchArgs>),
     Parity(parity::ParityArgs),
+    Compare(compare::CompareArgs),
     Cost(cost::CostArgs),
     Doctor(doctor::DoctorArgs),
     Dlq(dlq::DlqArgs),
@@ -111,6 +113,7 @@ impl Command {
             Self::Results(_) => "results",
             Self::Bench(_) => "bench",
             Self::Parity(_) => "parity",
+            Self::Compare(_) => "compare",
             Self::Cost(_) => "cost",
             Self::Doctor(_) => "doctor",
             Self::Dlq(args) => args.name(),
@@ -193,7 +196,8 @@ async fn dispatch(cli: Cli, renderer: &Renderer, cancel: &Cancel) -> Exit {
         Command::Results(args) => results::run(global, args, renderer).await,
         Command::Bench(args) => bench::run(global, *args, renderer, cancel).await,
         Command::Parity(args) => Box::pin(parity::run(global, args, renderer, cancel)).await,
-        Command::Cost(args) => cost::run(global, args, renderer),
+        Command::Compare(args) => compare::run(global, &args, renderer),
+        Command::Cost(args) => cost::run(global, &args, renderer),
         Command::Doctor(args) => doctor::run(global, args, renderer).await,
         Command::Dlq(args) => dlq::run(global, args, renderer, cancel).await,
         Command::Logs(args) => logs::run(global, args, renderer, cancel).await,

@@ -261,7 +261,7 @@ async fn ready(
 ) -> Result<Option<std::fs::File>, Stop> {
     let Place { stack, target, .. } = place;
     if target.row.signs_for_aws() {
-        let (usd, of) = estimate::of(&adjusted(stack, &place.parts), count);
+        let (usd, of) = estimate::of(&adjusted(stack, &place.parts), count)?;
         renderer.emit(Event::CostEstimated {
             target: place.label.clone(),
             usd,

@@ -64,7 +64,7 @@ impl Component {
 pub struct BillLine {
     /// What is used.
     #[serde(flatten)]
-    pub use_: Use,
+    pub used: Use,
     /// Part of the bill.
     pub component: Component,
     /// Units a month.
@@ -109,6 +109,17 @@ pub struct Estimate {
     pub usd_per_file: f64,
     /// Other volumes, with files of the same size.
     pub volumes: Vec<Month>,
+    /// From which volume on which component is the largest, without the free tier.
+    pub dominance: Vec<Dominance>,
+}
+
+/// A component that is the largest from some volume on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dominance {
+    /// Log lines a month.
+    pub from_lines: f64,
+    /// The largest component.
+    pub component: Component,
 }
 
 impl Estimate {
@@ -121,7 +132,7 @@ impl Estimate {
                 let price = prices.price(one.item);
                 let units = one.units(files);
                 BillLine {
-                    use_: one.clone(),
+                    used: one.clone(),
                     component: Component::of(one.item),
                     units,
                     unit: price.unit.clone(),
@@ -141,6 +152,7 @@ impl Estimate {
                 .iter()
                 .map(|lines| month(prices, uses, *lines, lines / load.lines_per_file))
                 .collect(),
+            dominance: dominance(prices, uses, load.lines_per_file),
         }
     }
 }
@@ -178,6 +190,57 @@ fn month(prices: &Prices, uses: &[Use], lines: f64, files: f64) -> Month {
     }
 }
 
+/// What a month costs of each component, as `fixed + of_a_line * lines`: every cost is a straight line, so that where
+/// another one becomes the largest is where two of them meet.
+fn dominance(prices: &Prices, uses: &[Use], lines_per_file: f64) -> Vec<Dominance> {
+    let straight = |component: Component| {
+        let of = uses
+            .iter()
+            .filter(|one| Component::of(one.item) == component);
+        of.fold((0.0, 0.0), |(fixed, of_a_line), one| {
+            let price = prices.price(one.item);
+            (
+                fixed + price.of(one.per_month),
+                of_a_line + price.of(one.per_file) / lines_per_file,
+            )
+        })
+    };
+    let all: Vec<(Component, (f64, f64))> = Component::ALL
+        .iter()
+        .map(|one| (*one, straight(*one)))
+        .collect();
+    // At nothing the largest fixed one; of equals the one that grows faster.
+    let first = all
+        .iter()
+        .max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0).then_with(|| a.1.total_cmp(&b.1)));
+    let Some(mut largest) = first.copied() else {
+        return Vec::new();
+    };
+    let mut found = vec![Dominance {
+        from_lines: 0.0,
+        component: largest.0,
+    }];
+    loop {
+        let (fixed, of_a_line) = largest.1;
+        // Only one that grows faster can pass; the next is the one that does so first.
+        let next = all
+            .iter()
+            .filter(|(_, other)| other.1 > of_a_line)
+            .map(|other| ((fixed - other.1.0) / (other.1.1 - of_a_line), *other))
+            .min_by(|(a, one), (b, other)| {
+                a.total_cmp(b).then_with(|| other.1.1.total_cmp(&one.1.1))
+            });
+        let Some((from_lines, next)) = next else {
+            return found;
+        };
+        found.push(Dominance {
+            from_lines,
+            component: next.0,
+        });
+        largest = next;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,23 +265,6 @@ mod tests {
 
     fn close(a: f64, b: f64) -> bool {
         (a - b).abs() <= 1e-9 * b.abs().max(1.0)
-    }
-
-    /// The study's arithmetic, and what does not follow in it.
-    #[test]
-    fn the_study_s_figures_are_what_they_are() {
-        // Two functions of 256 MB for 2 s: it has 1.024 GB-s, as if a GB were 1,000 MB of 250.
-        let gb_s = 2.0 * (256.0 / 1_024.0) * 2.0;
-        assert!(close(gb_s, 1.0) && !close(gb_s, 1.024));
-        // 50 million files at $0.00002 each are not the $50 that it has: its events are log lines, 1,000 a file.
-        assert!(close(50e6 * 0.000_02, 1_000.0));
-        assert!(close(50e6 / 1_000.0 * 0.000_02, 1.0));
-        // DynamoDB's writes were $1.25 a million until November 2024.
-        let prices = Prices::of("us-east-1").expect("prices");
-        assert!(close(
-            prices.price(Item::DynamodbWrites).of(1e6),
-            1.25 / 2.0
-        ));
     }
 
     #[test]
@@ -249,5 +295,26 @@ mod tests {
         // With few files the polling of an idle mapping is all there is.
         assert_eq!(estimate.volumes[0].dominated_by, Component::Sqs);
         assert_eq!(estimate.volumes.len(), VOLUMES.len());
+    }
+
+    #[test]
+    fn a_component_is_the_largest_from_where_it_passes_the_one_before() {
+        let prices = Prices::of("us-east-1").expect("prices");
+        let uses = [
+            one(Item::Dashboards, 0.0, 1.0),
+            one(Item::SqsRequests, 3.0, 648_000.0),
+            one(Item::LambdaRequests, 2.0, 0.0),
+            one(Item::S3Puts, 1.0, 0.0),
+        ];
+        let found = dominance(&prices, &uses, 1_000.0);
+        let names: Vec<Component> = found.iter().map(|one| one.component).collect();
+        assert_eq!(names, [Component::Cloudwatch, Component::S3]);
+        // $3 of the dashboard are 600,000 PUTs, each of 1,000 lines.
+        assert!(close(found[1].from_lines, 600_000.0 * 1_000.0), "{found:?}");
+        let volumes = Estimate::of(&prices, &load(1e6, 1_000.0), &uses).volumes;
+        for month in volumes {
+            let last = found.iter().rfind(|one| one.from_lines <= month.lines);
+            assert_eq!(last.expect("one").component, month.dominated_by);
+        }
     }
 }

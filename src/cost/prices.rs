@@ -1,6 +1,7 @@
 //! Prices of a region, from a dated file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use time::Date;
@@ -67,6 +68,14 @@ impl Item {
         Self::Dashboards,
     ];
 
+    /// As files have it.
+    fn name(self) -> String {
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+
     /// Lambda's GB-seconds of both instruction sets share what is free.
     fn free_with(self) -> Self {
         match self {
@@ -127,10 +136,23 @@ impl Prices {
                 known: known.join(", "),
             }
         })?;
-        serde_json::from_str(text).map_err(|error| CostError::BadPrices {
+        read(text).map_err(|cause| CostError::BadPrices {
             region: region.to_owned(),
-            cause: error.to_string(),
+            cause,
         })
+    }
+
+    /// Those of somebody's own file, of the same form.
+    ///
+    /// # Errors
+    /// It cannot be read, or lacks an item.
+    pub fn read(path: &Path) -> Result<Self, CostError> {
+        let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+        text.and_then(|text| read(&text))
+            .map_err(|cause| CostError::BadPriceFile {
+                path: path.to_owned(),
+                cause,
+            })
     }
 
     /// Price of an item. Every file has all of them, which a test holds.
@@ -145,11 +167,36 @@ impl Prices {
 
     /// How many days old they are on `today`, if that is too old.
     pub fn too_old(&self, today: Date) -> Option<i64> {
-        let form = format_description!("[year]-[month]-[day]");
-        let as_of = Date::parse(&self.as_of, form).ok()?;
-        let days = (today - as_of).whole_days();
+        let days = (today - self.day()?).whole_days();
         (days > OLD_DAYS).then_some(days)
     }
+
+    fn day(&self) -> Option<Date> {
+        let form = format_description!("[year]-[month]-[day]");
+        Date::parse(&self.as_of, form).ok()
+    }
+}
+
+fn read(text: &str) -> Result<Prices, String> {
+    let prices: Prices = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if prices.version != 1 {
+        return Err(format!("its version is {} and not 1", prices.version));
+    }
+    if prices.day().is_none() {
+        let as_of = &prices.as_of;
+        return Err(format!(
+            "as_of must be a day like 2026-11-22, not `{as_of}`"
+        ));
+    }
+    for item in Item::ALL {
+        let price = prices.items.get(item);
+        let price = price.ok_or_else(|| format!("it has no {}", item.name()))?;
+        let numbers = [price.usd, price.per, price.free];
+        if numbers.iter().any(|one| !one.is_finite() || *one < 0.0) || price.per == 0.0 {
+            return Err(format!("{} has a price that is none", item.name()));
+        }
+    }
+    Ok(prices)
 }
 
 #[cfg(test)]

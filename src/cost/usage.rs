@@ -3,15 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::prices::Item;
+use crate::number;
 use crate::stack::model::{AccessAction, Architecture, Kind, Stack};
 
 /// Bytes of a log line: 1,000 lines are about 235 KB (docs/measurements.md).
 pub const LINE_BYTES: f64 = 235.0;
-/// Bytes of a result, as it is in the table: names, statistics, timings.
-const ITEM_BYTES: f64 = 1_800.0;
-/// Bytes of logs of one invocation: START, END and REPORT, and two lines of the function's own, each with the 26
-/// bytes that CloudWatch Logs adds.
-const LOG_BYTES: f64 = 900.0;
+/// Bytes of a result, as it is in the table: 1,073 measured of a file of 1,000 lines (docs/measurements.md).
+const ITEM_BYTES: f64 = 1_100.0;
+/// DynamoDB counts so many more for every item that it keeps, bytes (its page on item sizes).
+const ITEM_OVERHEAD_BYTES: f64 = 100.0;
+/// Bytes of logs of one invocation, with the 26 that CloudWatch Logs adds to every line: 762 of the trigger and
+/// 1,172 of the worker measured (docs/measurements.md).
+const LOG_BYTES: f64 = 1_000.0;
 /// Long polls of a mapping that waits: 5 pollers, or 2 where nothing limits its concurrency, every 20 s.
 /// aws-behaviours E7, §12
 const POLLERS: f64 = 5.0;
@@ -120,7 +123,7 @@ pub fn of(stack: &Stack, load: &Load, runtime: &dyn Fn(&str) -> Runtime) -> Vec<
             .expire_after
             .map_or(OBJECT_DAYS, |days| f64::from(days.0));
         let kept = load.file_bytes() / GB * days / MONTH_DAYS;
-        let how = format!("{:.0} bytes for {days:.0} days", load.file_bytes());
+        let how = format!("{} for {days:.0} days", bytes(load.file_bytes()));
         all.push(Use::of_file(&of, Item::S3GbMonth, kept, how));
     }
     for function in &stack.functions {
@@ -135,7 +138,11 @@ pub fn of(stack: &Stack, load: &Load, runtime: &dyn Fn(&str) -> Runtime) -> Vec<
             "one message is sent",
         ));
         let receives = 2.0 / load.batch;
-        let how = format!("a receive and a deletion for {} messages", load.batch);
+        let how = if load.batch > 1.0 {
+            format!("a receive and a deletion for {} messages", load.batch)
+        } else {
+            "a receive and a deletion a message".to_owned()
+        };
         all.push(Use::of_file(&of, Item::SqsRequests, receives, how));
         let pollers = if mapping.max_concurrency.is_some() {
             POLLERS
@@ -155,7 +162,7 @@ pub fn of(stack: &Stack, load: &Load, runtime: &dyn Fn(&str) -> Runtime) -> Vec<
         let writes = stack.mappings.len().min(1) as f64;
         let units = (ITEM_BYTES / 1_024.0).ceil() * (1.0 + table.indexes.len() as f64) * writes;
         let how = format!(
-            "an item of {ITEM_BYTES} bytes, in the table and {} index{}",
+            "{units} units for an item of {ITEM_BYTES} bytes, in the table and {} index{}",
             table.indexes.len(),
             if table.indexes.len() == 1 { "" } else { "es" }
         );
@@ -166,7 +173,7 @@ pub fn of(stack: &Stack, load: &Load, runtime: &dyn Fn(&str) -> Runtime) -> Vec<
         } else {
             MONTH_DAYS
         };
-        let kept = (ITEM_BYTES + 100.0) * copies / GB * days / MONTH_DAYS * writes;
+        let kept = (ITEM_BYTES + ITEM_OVERHEAD_BYTES) * copies / GB * days / MONTH_DAYS * writes;
         all.push(Use::of_file(
             &of,
             Item::DynamodbGbMonth,
@@ -234,7 +241,11 @@ fn of_function(
             &of,
             Item::LambdaRequests,
             invocations,
-            format!("{invocations} invocations of a file"),
+            if invocations < 1.0 {
+                format!("one invocation for {} files", load.batch)
+            } else {
+                "one invocation a file".to_owned()
+            },
         ),
         Use::of_file(
             &of,
@@ -284,6 +295,10 @@ const PASS_ON_MS: f64 = 40.0;
 /// An environment of a Rust function of a few megabytes, ms, and how often one is made.
 const INIT_MS: f64 = 100.0;
 const COLD_PERCENT: f64 = 1.0;
+
+fn bytes(bytes: f64) -> String {
+    format!("{} bytes", number::count(bytes))
+}
 
 /// How long a function runs where nobody measured it.
 pub fn assumed(stack: &Stack, name: &str, load: &Load) -> Runtime {

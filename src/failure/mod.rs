@@ -7,6 +7,7 @@ use miette::Diagnostic;
 
 use crate::apply::StepError;
 use crate::bench::BenchError;
+use crate::compare::CompareError;
 use crate::cost::CostError;
 use crate::exit::Exit;
 use crate::observe::ObserveError;
@@ -142,8 +143,23 @@ impl Dressed for BenchError {
 impl Dressed for CostError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NoPrices { .. } | Self::Nothing { .. } | Self::NoReports { .. } => Exit::Usage,
+            Self::NoPrices { .. }
+            | Self::BadPriceFile { .. }
+            | Self::NoFile { .. }
+            | Self::Batch { .. }
+            | Self::Nothing { .. }
+            | Self::NoReports { .. } => Exit::Usage,
             Self::BadPrices { .. } => Exit::Failed,
+        }
+    }
+}
+
+impl Dressed for CompareError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Run(error) => error.exit(),
+            Self::NotWritten { .. } => Exit::Failed,
+            _ => Exit::Usage,
         }
     }
 }

@@ -202,9 +202,14 @@ pub fn behind(
 /// Writes a file so that readers see the old content or the new one, never a part.
 pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new()
-        .prefix(UNFINISHED)
-        .tempfile_in(directory)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED);
+    // As any file that somebody writes: readable by whom the umask lets.
+    #[cfg(unix)]
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    #[cfg(unix)]
+    builder.permissions(permissions);
+    let mut temporary = builder.tempfile_in(directory)?;
     temporary.write_all(bytes)?;
     // Some file systems may keep a name before its content.
     temporary.as_file().sync_data()?;

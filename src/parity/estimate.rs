@@ -1,21 +1,12 @@
-//! What playing scenarios on AWS costs, rather too high. Prices of docs/aws-behaviours.md §12, us-east-1, US dollars, without
-//! the free tier.
+//! What playing scenarios on AWS costs, rather too high: without the free tier, and with functions that run until their
+//! time is over.
 
 use super::adjust::TIMEOUT_S;
+use crate::cost::{CostError, Item, Prices};
 use crate::stack::model::Stack;
 
-/// Of a request to Lambda.
-const INVOCATION: f64 = 0.20 / 1e6;
-/// Of a GB-second on x86, which is the dearer one.
-const GB_S: f64 = 0.000_016_666_7;
-/// Of a PUT of S3.
-const PUT: f64 = 0.005 / 1e3;
-/// Of a request to SQS.
-const SQS: f64 = 0.40 / 1e6;
-/// Of a unit of writing to DynamoDB.
-const WRITE: f64 = 0.625 / 1e6;
-/// Of a GB of logs.
-const LOGS_GB: f64 = 0.50;
+/// The region whose prices are taken for all of them.
+const REGION: &str = "us-east-1";
 
 /// Invocations of a scenario at most: 50 files start two functions each.
 const INVOCATIONS: f64 = 100.0;
@@ -25,7 +16,11 @@ const OBJECTS: f64 = 50.0;
 const POLLS: f64 = 150.0 + 500.0;
 
 /// US dollars, and what they are for.
-pub fn of(copy: &Stack, scenarios: usize) -> (f64, String) {
+///
+/// # Errors
+/// The prices that are part of pipectl cannot be read.
+pub fn of(copy: &Stack, scenarios: usize) -> Result<(f64, String), CostError> {
+    let prices = Prices::of(REGION)?;
     let scenarios = scenarios as f64;
     let memory_mb = copy
         .functions
@@ -34,16 +29,21 @@ pub fn of(copy: &Stack, scenarios: usize) -> (f64, String) {
         .max()
         .unwrap_or(0);
     let gb_s = f64::from(memory_mb) / 1_024.0 * f64::from(TIMEOUT_S);
-    let lambda = scenarios * INVOCATIONS * (INVOCATION + gb_s * GB_S);
-    let others = scenarios * OBJECTS * (PUT + 3.0 * WRITE)
-        + scenarios * INVOCATIONS * 3.0 * SQS
-        + POLLS * SQS * copy.mappings.len() as f64
+    let invocations = scenarios * INVOCATIONS;
+    let objects = scenarios * OBJECTS;
+    let of = |item: Item, units: f64| prices.price(item).of(units);
+    // x86 is the dearer one.
+    let lambda = of(Item::LambdaRequests, invocations) + of(Item::LambdaGbSX86, invocations * gb_s);
+    let polls = POLLS * copy.mappings.len() as f64;
+    let others = of(Item::S3Puts, objects)
+        + of(Item::DynamodbWrites, objects * 3.0)
+        + of(Item::SqsRequests, invocations * 3.0 + polls)
         // A kilobyte a record.
-        + scenarios * INVOCATIONS * 1e-6 * LOGS_GB;
-    (
+        + of(Item::LogsGb, invocations * 1e-6);
+    Ok((
         lambda + others,
         format!(
             "Lambda ${lambda:.2}, the rest ${others:.2}, if every invocation ran for {TIMEOUT_S} s"
         ),
-    )
+    ))
 }

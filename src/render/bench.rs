@@ -7,16 +7,7 @@ use crate::bench::stats::Distribution;
 use crate::bench::store::Files;
 use crate::bench::summary::{Against, Cold, Step};
 use crate::bench::{Figures, Method, Summary};
-
-/// Milliseconds with three significant digits, and in seconds from ten of them on.
-pub(super) fn ms(ms: f64) -> String {
-    match ms.abs() {
-        10_000.0.. => format!("{:.1} s", ms / 1_000.0),
-        100.0.. => format!("{ms:.0} ms"),
-        10.0.. => format!("{ms:.1} ms"),
-        _ => format!("{ms:.2} ms"),
-    }
-}
+use crate::number::ms;
 
 fn maybe(figure: Option<f64>) -> String {
     figure.map_or_else(String::new, ms)

@@ -1,101 +1,139 @@
 //! An estimate in words and tables.
 
-use super::style::{dim, good, hint, warn};
+use super::style::{bad, dim, good, hint, warn};
 use super::table::Table;
 use crate::cost::Estimate;
 use crate::cost::estimate::{Component, Month};
+use crate::cost::study::Claim;
+use crate::number::{count, usd};
 
-/// The whole bill.
-pub fn estimate(estimate: &Estimate, too_old_days: Option<i64>) -> String {
+/// The whole bill. `other` is the other instruction set, and its month.
+pub fn bill(
+    estimate: &Estimate,
+    architecture: &str,
+    other: (&str, &Month),
+    warnings: &[String],
+    study: &[Claim],
+) -> String {
     let load = &estimate.load;
     let mut head = format!(
-        "{} log lines a month in files of {}: {} files, prices of {} as of {}",
+        "{} log lines a month in files of {}: {} files; {architecture}, prices of {} as of {}",
         count(load.lines),
         count(load.lines_per_file),
         count(load.files()),
         estimate.region,
         estimate.prices_as_of
     );
-    if let Some(days) = too_old_days {
-        head.push_str(&format!(
-            "\n{} the prices are {days} days old",
-            warn("warning:")
-        ));
+    for warning in warnings {
+        head.push_str(&format!("\n{} {warning}", warn("warning:")));
     }
-    let mut bill = Table::new(&["", "of", "units a month", "", "USD", ""], &[2, 4]);
-    for line in &estimate.lines {
-        bill.add_row([
-            line.component.label().to_owned(),
-            line.use_.of.clone(),
-            units(line.units),
-            line.unit.clone(),
-            usd(line.usd),
-            dim(&line.use_.how).to_string(),
-        ]);
+    let mut bill = Table::new(&["", "OF", "A MONTH", "", "USD", ""], &[2, 4]);
+    for component in Component::ALL {
+        let lines = estimate.lines.iter();
+        for line in lines.filter(|line| line.component == *component) {
+            bill.add_row([
+                component.label().to_owned(),
+                line.used.of.clone(),
+                units(line.units),
+                line.unit.clone(),
+                usd(line.usd),
+                dim(&line.used.how).to_string(),
+            ]);
+        }
     }
     let month = &estimate.month;
+    let (name, with_other) = other;
     let total = format!(
-        "{} a month, {} with the free tier; {} for one file more",
+        "{} a month, {} with the free tier, {} of it Lambda; one file more costs {}\non {name} it is {}, {} with the free tier, {} of it Lambda",
         good(usd(month.usd)),
         usd(month.usd_with_free_tier),
-        usd(estimate.usd_per_file)
+        usd(month.components[&Component::Lambda]),
+        usd(estimate.usd_per_file),
+        usd(with_other.usd),
+        usd(with_other.usd_with_free_tier),
+        usd(with_other.components[&Component::Lambda]),
     );
-    [head, bill.to_string(), total, volumes(estimate)].join("\n\n")
+    let mut parts = vec![
+        head,
+        bill.to_string(),
+        total,
+        volumes(estimate),
+        dominance(estimate),
+    ];
+    if !study.is_empty() {
+        parts.push(claims(study));
+    }
+    parts.join("\n\n")
 }
 
 fn volumes(estimate: &Estimate) -> String {
-    let names = Component::ALL.iter().map(|one| one.label());
-    let header: Vec<&str> = ["lines a month", "USD", "with free tier"]
+    let names: Vec<String> = Component::ALL
+        .iter()
+        .map(|one| one.label().to_uppercase())
+        .collect();
+    let header: Vec<&str> = ["LINES A MONTH", "USD", "WITH FREE TIER"]
         .into_iter()
-        .chain(names)
-        .chain(["most is"])
+        .chain(names.iter().map(String::as_str))
+        .chain(["MOST IS"])
         .collect();
     let mut table = Table::new(&header, &[0, 1, 2, 3, 4, 5, 6, 7]);
-    let row = |month: &Month| {
-        let parts = Component::ALL.iter().map(|one| usd(month.components[one]));
+    for month in &estimate.volumes {
         let mut cells = vec![
             count(month.lines),
             usd(month.usd),
             usd(month.usd_with_free_tier),
         ];
-        cells.extend(parts);
+        cells.extend(Component::ALL.iter().map(|one| usd(month.components[one])));
         cells.push(hint(month.dominated_by.label()).to_string());
-        cells
-    };
-    for month in &estimate.volumes {
-        table.add_row(row(month));
+        table.add_row(cells);
     }
     table.to_string()
 }
 
-/// `50 M`, `1,000`.
-fn count(number: f64) -> String {
-    match number {
-        1e9.. => format!("{} B", short(number / 1e9)),
-        1e6.. => format!("{} M", short(number / 1e6)),
-        1e4.. => format!("{} k", short(number / 1e3)),
-        _ => short(number),
-    }
+/// `most of it is CloudWatch up to 3.2 M lines a month, then SQS up to …, then Lambda`.
+fn dominance(estimate: &Estimate) -> String {
+    let all = &estimate.dominance;
+    let parts: Vec<String> = all
+        .iter()
+        .enumerate()
+        .map(|(at, one)| match all.get(at + 1) {
+            Some(next) => format!(
+                "{} up to {} lines a month",
+                one.component.label(),
+                count(next.from_lines)
+            ),
+            None => one.component.label().to_owned(),
+        })
+        .collect();
+    format!("the largest part is {}", parts.join(", then "))
 }
 
-fn short(number: f64) -> String {
-    let text = format!("{number:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+fn claims(claims: &[Claim]) -> String {
+    let lines = claims.iter().map(|claim| {
+        let shown = |value: f64| match &*claim.unit {
+            "USD" => usd(value),
+            unit => format!("{value:.3} {unit}"),
+        };
+        let verdict = if claim.follows {
+            good("follows").to_string()
+        } else {
+            bad("does not follow").to_string()
+        };
+        format!(
+            "{}: the study says {}, it is {} ({verdict})\n  {}\n  {}",
+            claim.what,
+            shown(claim.says),
+            shown(claim.is),
+            dim(&claim.how),
+            claim.remark
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn units(number: f64) -> String {
     match number {
         1_000.0.. => count(number),
         _ => format!("{number:.3}"),
-    }
-}
-
-/// US dollars: cents, and more digits where there are no cents.
-fn usd(usd: f64) -> String {
-    match usd.abs() {
-        0.0 => "$0".to_owned(),
-        0.01.. => format!("${usd:.2}"),
-        0.000_1.. => format!("${usd:.4}"),
-        _ => format!("${usd:.8}"),
     }
 }

@@ -86,10 +86,10 @@ pub fn line(event: &Event, detail: Detail) -> Option<String> {
         } => Some(format!(
             "{} {n} of {of}: first up {}, no-op {}, code change {}, down {}",
             good("round"),
-            super::bench::ms(*first_up_ms),
-            super::bench::ms(*no_op_ms),
-            super::bench::ms(*code_change_ms),
-            super::bench::ms(*down_ms)
+            crate::number::ms(*first_up_ms),
+            crate::number::ms(*no_op_ms),
+            crate::number::ms(*code_change_ms),
+            crate::number::ms(*down_ms)
         )),
         Event::CopyChanged {
             target,

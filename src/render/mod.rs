@@ -2,6 +2,7 @@
 //! envelope, or one object a line where data comes without an end, and stderr a stream of event lines.
 pub mod bench;
 mod board;
+pub mod compare;
 pub mod cost;
 mod dead_letters;
 pub mod human;

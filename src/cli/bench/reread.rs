@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::{Ended, Stop};
 use crate::bench::gate::Term;
-use crate::bench::store::{read_rows, read_summary, summary_beside};
+use crate::bench::store::{read_run, summary_beside};
 use crate::bench::{BenchError, Figures, Summary};
 use crate::render::{Renderer, bench as words};
 
@@ -19,22 +19,7 @@ struct ReadData {
 }
 
 pub(super) fn run(results: &Path, terms: &[Term], renderer: &Renderer) -> Ended {
-    let rows = read_rows(results)?;
-    // The method and the seed are in the summary, and how many rows there were.
-    let beside = summary_beside(results).ok_or_else(|| BenchError::BadResults {
-        path: results.to_owned(),
-        line: String::new(),
-        cause: "its name is not `results_….csv`, so that its summary cannot be found".to_owned(),
-    })?;
-    let mut summary = read_summary(&beside)?;
-    if rows.len() != summary.rows {
-        return Err(BenchError::OtherResults {
-            path: results.to_owned(),
-            found: rows.len(),
-            told: summary.rows,
-        }
-        .into());
-    }
+    let (mut summary, rows, _) = read_run(results)?;
     let settings = &summary.run.settings;
     let figures = Figures::of(&rows, &settings.method, settings.seed);
     let as_written = figures == summary.figures;
@@ -73,6 +58,7 @@ pub(super) fn run(results: &Path, terms: &[Term], renderer: &Renderer) -> Ended 
         return Ok(());
     }
     renderer.human(text);
+    let beside = summary_beside(results).unwrap_or_default();
     let file = beside.display().to_string();
     Err(Stop::with_data(
         BenchError::Asserted { broken, file },

@@ -1,0 +1,425 @@
+//! The numbers of a report: everything that is shown, and the JSON that lies beside the page.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::baseline::{Baseline, Breakdown, Percentiles};
+use super::input::Input;
+use super::words::Words;
+use crate::bench::facts::RunFacts;
+use crate::bench::figures::{self, hop_names};
+use crate::bench::row::{Fate, Phase};
+use crate::bench::stats::{self, Differences, Distribution, Interval};
+use crate::bench::summary::Cold;
+use crate::bench::{Figures, Method, Row};
+use crate::cost::Estimate;
+use crate::cost::study::Claim;
+
+/// Raised when a field changes its meaning or goes.
+pub const VERSION: u32 = 1;
+/// Points of a run that are drawn at most: more can nobody tell apart.
+pub const MOST_POINTS: usize = 1_000;
+/// Changes of code a day for which the time waited is told.
+pub const CHANGES_A_DAY: [u32; 3] = [10, 25, 50];
+
+/// The whole.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Of this form.
+    pub version: u32,
+    /// Version of pipectl.
+    pub pipectl: String,
+    /// The stacks of the runs: one, if they are comparable.
+    pub stacks: BTreeSet<String>,
+    /// Label of the first run: the others are compared with it.
+    pub reference: String,
+    /// Lines of the files that are compared: those that all runs have.
+    pub sizes: Vec<u64>,
+    /// Runs, in the order in which they were named.
+    pub runs: Vec<Run>,
+    /// Published figures.
+    pub published: Vec<Published>,
+    /// Where the published figures are from, and what a reader should know of them.
+    pub baseline: Option<Baseline>,
+    /// Reports of parity.
+    pub parity: Vec<Parity>,
+    /// What the stack costs on AWS.
+    pub cost: Option<Cost>,
+    /// What cannot be compared, and why.
+    pub not_comparable: Vec<Words>,
+    /// Which target is for what.
+    pub verdicts: Vec<Verdict>,
+    /// What a reader should know.
+    pub limitations: Vec<Words>,
+}
+
+/// A run.
+#[derive(Debug, Serialize)]
+pub struct Run {
+    /// What it is called.
+    pub label: String,
+    /// Files that it was read from.
+    pub files: Vec<String>,
+    /// What it was made on and with.
+    pub facts: RunFacts,
+    /// Why it is not whole.
+    pub ended_early: Option<String>,
+    /// Its figures.
+    pub figures: Figures,
+    /// Times from end to end of the files that are compared.
+    pub compared_ms: Option<Distribution>,
+    /// Against the first run, where both are comparable.
+    pub difference: Option<Difference>,
+    /// Where the share of files that fail may be, 0 to 1.
+    pub error_interval: Interval,
+    /// Cold starts, from a run that was made for them.
+    pub cold: Option<Cold>,
+    /// Files of the run itself that met a new environment, also those that were not counted.
+    pub cold_files: usize,
+    /// Rounds of work, milliseconds.
+    pub cycle: BTreeMap<String, Distribution>,
+    /// The highest rate that was sustained, files per second.
+    pub saturation_per_s: Option<f64>,
+    /// Its files as they are drawn.
+    pub points: Vec<Point>,
+    /// How many files have a time; more than `points` where not all are drawn.
+    pub timed: usize,
+}
+
+/// A file of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Point {
+    /// Number in the run.
+    pub n: u64,
+    /// Lines.
+    pub lines: u64,
+    /// From end to end, milliseconds.
+    pub ms: f64,
+    /// Is it counted?
+    pub counts: bool,
+    /// Did it meet a new environment?
+    pub cold: bool,
+}
+
+/// A run against another one.
+#[derive(Debug, Serialize)]
+pub struct Difference {
+    /// Median.
+    pub p50: Change,
+    /// 95th percentile.
+    pub p95: Change,
+    /// 99th percentile.
+    pub p99: Change,
+    /// How probable such ranks are without a cause.
+    pub p_value: Option<f64>,
+}
+
+/// By how much a figure is above that of the first run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    /// Milliseconds.
+    pub ms: f64,
+    /// Of the first run's.
+    pub percent: f64,
+    /// Its interval; none where there are no rows.
+    pub interval_ms: Option<Interval>,
+    /// Beyond chance? None where nobody can tell.
+    pub is_real: Option<bool>,
+}
+
+impl Change {
+    fn between(from: f64, to: f64, interval: Option<Interval>) -> Self {
+        Self {
+            ms: to - from,
+            percent: (to - from) / from * 100.0,
+            interval_ms: interval,
+            is_real: interval.map(|[low, high]| low > 0.0 || high < 0.0),
+        }
+    }
+}
+
+/// A target of a published study.
+#[derive(Debug, Serialize)]
+pub struct Published {
+    /// What it is called.
+    pub label: String,
+    /// Percentiles, milliseconds.
+    pub end_to_end_ms: Percentiles,
+    /// Against the first run, where both were made in the same way.
+    pub difference: Option<Difference>,
+    /// Files that count.
+    pub files: usize,
+    /// Files that failed.
+    pub failed: usize,
+    /// Where the share of files that fail may be, 0 to 1.
+    pub error_interval: Interval,
+    /// Files per second.
+    pub files_per_s: f64,
+    /// Parts of the mean, milliseconds.
+    pub breakdown_ms: Breakdown,
+    /// A change of code until it ran, seconds: from, to.
+    pub deploy_cycle_s: [f64; 2],
+}
+
+/// What a report of parity says.
+#[derive(Debug, Serialize)]
+pub struct Parity {
+    /// File.
+    pub file: String,
+    /// The targets.
+    pub labels: [String; 2],
+    /// What answered there.
+    pub products: [String; 2],
+    /// Scenarios that are equal.
+    pub equal: usize,
+    /// All.
+    pub all: usize,
+    /// Percent.
+    pub percent: f64,
+    /// Scenarios of each target in which it does not as AWS does, where that is known.
+    pub unlike_aws: [usize; 2],
+    /// Those that are not equal: name, what is tried, what became of it.
+    pub unequal: Vec<[String; 3]>,
+}
+
+/// What the stack costs on AWS.
+#[derive(Debug, Serialize)]
+pub struct Cost {
+    /// By how long functions run: assumed, and as each run measured.
+    pub bases: Vec<Basis>,
+    /// The study's figures.
+    pub study: Vec<Claim>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+}
+
+/// An estimate by one source.
+#[derive(Debug, Serialize)]
+pub struct Basis {
+    /// `assumed`, or the label of a run.
+    pub label: String,
+    /// On arm64.
+    pub arm64: Estimate,
+    /// On x86.
+    pub x86_64: Estimate,
+}
+
+/// Which target is for what.
+#[derive(Debug, Serialize)]
+pub struct Verdict {
+    /// What is asked.
+    pub question: &'static str,
+    /// What follows.
+    pub answer: Words,
+    /// The numbers that it follows from.
+    pub because: Words,
+}
+
+/// The hops of a run's mean, in the order of time: name, mean in milliseconds, share from 0 to 1.
+pub fn shares(figures: &Figures) -> Vec<(&str, f64, f64)> {
+    let hops = figures.hops.iter();
+    let total: f64 = hops.clone().map(|hop| hop.ms.mean.max(0.0)).sum();
+    if total <= 0.0 {
+        return Vec::new();
+    }
+    hops.map(|hop| {
+        let mean = hop.ms.mean.max(0.0);
+        (&*hop.name, mean, mean / total)
+    })
+    .collect()
+}
+
+/// The parts as the study has them: upload, processing, and what is left of the mean.
+pub fn as_the_study(figures: &Figures) -> Option<Breakdown> {
+    let mean = |name: &str| {
+        let mut hops = figures.hops.iter();
+        Some(hops.find(|hop| hop.name == name)?.ms.mean)
+    };
+    let (upload, processing) = (mean("upload")?, mean("processing")?);
+    let all = figures.end_to_end_ms.as_ref()?.mean;
+    Some(Breakdown {
+        upload,
+        processing,
+        queue_and_overhead: all - upload - processing,
+    })
+}
+
+/// Lines that all runs have files of.
+pub fn common_sizes(inputs: &[Input]) -> Vec<u64> {
+    let of = |input: &Input| -> BTreeSet<u64> {
+        let counted = input.rows.iter().filter(|row| row.counts());
+        counted.map(|row| row.lines).collect()
+    };
+    // A run without a file takes nothing away from the others.
+    let all = inputs.iter().map(of).filter(|sizes| !sizes.is_empty());
+    let common = all.reduce(|a, b| a.intersection(&b).copied().collect());
+    common.unwrap_or_default().into_iter().collect()
+}
+
+/// Times from end to end of files of these sizes.
+fn times(rows: &[Row], sizes: &[u64]) -> Vec<f64> {
+    let of_size: Vec<Row> = rows
+        .iter()
+        .filter(|row| sizes.contains(&row.lines))
+        .cloned()
+        .collect();
+    figures::times(&of_size)
+}
+
+/// Are times of these two comparable? Those of a load are not those of files one after the other.
+pub fn same_way(a: &Method, b: &Method) -> bool {
+    match (a, b) {
+        (Method::Rate { files_per_s: a, .. }, Method::Rate { files_per_s: b, .. }) => {
+            a.to_bits() == b.to_bits()
+        }
+        (Method::Concurrency { files: a, .. }, Method::Concurrency { files: b, .. }) => a == b,
+        (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+    }
+}
+
+/// A run as it is told, `reference` being the first one.
+pub fn run(input: &Input, reference: &Input, sizes: &[u64]) -> Run {
+    let settings = &input.summary.run.settings;
+    let own = times(&input.rows, sizes);
+    let seed = reference.summary.run.settings.seed;
+    let compared_ms = Distribution::of(own.iter().copied(), settings.seed);
+    let is_first = input.results == reference.results;
+    let comparable = same_way(&settings.method, &reference.summary.run.settings.method);
+    let difference = (!is_first && comparable).then(|| {
+        let first = times(&reference.rows, sizes);
+        let of_first = Distribution::of(first.iter().copied(), seed)?;
+        let intervals = stats::differences(&first, &own, seed)?;
+        let p_value = stats::rank_test(&first, &own);
+        Some(difference(
+            &of_first,
+            compared_ms.as_ref()?,
+            &intervals,
+            p_value,
+        ))
+    });
+    let figures = input.summary.figures.clone();
+    let failed = figures.files - figures.done();
+    let cold = input.cold.as_ref().and_then(|(summary, rows)| {
+        let settings = &summary.run.settings;
+        Figures::of(rows, &settings.method, settings.seed).cold
+    });
+    let (points, timed) = points(&input.rows);
+    Run {
+        label: input.label.clone(),
+        files: names(&input.files),
+        facts: input.summary.run.clone(),
+        ended_early: input.summary.ended_early.clone(),
+        compared_ms,
+        difference: difference.flatten(),
+        error_interval: stats::share_interval(failed, figures.files),
+        cold,
+        cold_files: input.rows.iter().filter(|row| row.is_cold()).count(),
+        cycle: input
+            .cycle
+            .as_ref()
+            .map(|(summary, _)| summary.figures.clone())
+            .unwrap_or_default(),
+        saturation_per_s: input.ramp.as_ref().and_then(|ramp| ramp.saturation_per_s),
+        points,
+        timed,
+        figures,
+    }
+}
+
+/// As `/` has them, so that a report is the same on every machine.
+fn names(files: &[std::path::PathBuf]) -> Vec<String> {
+    let name = |path: &std::path::PathBuf| path.to_string_lossy().replace('\\', "/");
+    files.iter().map(name).collect()
+}
+
+fn difference(
+    first: &Distribution,
+    own: &Distribution,
+    intervals: &Differences,
+    p_value: Option<f64>,
+) -> Difference {
+    Difference {
+        p50: Change::between(first.p50, own.p50, Some(intervals.p50)),
+        p95: Change::between(first.p95, own.p95, Some(intervals.p95)),
+        p99: Change::between(first.p99, own.p99, Some(intervals.p99)),
+        p_value,
+    }
+}
+
+fn points(rows: &[Row]) -> (Vec<Point>, usize) {
+    let mut points: Vec<Point> = rows
+        .iter()
+        .filter(|row| row.fate == Fate::Done)
+        .filter_map(|row| {
+            Some(Point {
+                n: row.n,
+                lines: row.lines,
+                ms: row.end_to_end_ms?,
+                counts: row.phase != Phase::Warmup,
+                cold: row.is_cold(),
+            })
+        })
+        .collect();
+    let timed = points.len();
+    if timed > MOST_POINTS {
+        // Evenly by number, and every cold one.
+        let mut drawn = 0;
+        let mut seen = 0;
+        points.retain(|point| {
+            seen += 1;
+            let due = seen * MOST_POINTS / timed > drawn;
+            drawn += usize::from(due);
+            due || point.cold
+        });
+    }
+    (points, timed)
+}
+
+/// The targets of a published study.
+pub fn published(baseline: &Baseline, reference: &Input, sizes: &[u64]) -> Vec<Published> {
+    let method = &reference.summary.run.settings.method;
+    let comparable = method.is_one_by_one()
+        && method.suffix().is_empty() == baseline.method.one_by_one
+        && sizes == baseline.method.lines;
+    let files = baseline.method.files - baseline.method.of_them_warmup;
+    let seed = reference.summary.run.settings.seed;
+    let first = Distribution::of(times(&reference.rows, sizes), seed);
+    let first = first.filter(|_| comparable);
+    baseline
+        .targets
+        .iter()
+        .map(|(name, target)| {
+            let own = target.end_to_end_ms;
+            let difference = first.as_ref().map(|first| Difference {
+                p50: Change::between(first.p50, own.p50, None),
+                p95: Change::between(first.p95, own.p95, None),
+                p99: Change::between(first.p99, own.p99, None),
+                p_value: None,
+            });
+            Published {
+                label: format!("{name} (study)"),
+                end_to_end_ms: own,
+                difference,
+                files,
+                failed: target.failed,
+                error_interval: stats::share_interval(target.failed, files),
+                files_per_s: target.files_per_s,
+                breakdown_ms: target.breakdown_ms,
+                deploy_cycle_s: target.deploy_cycle_s,
+            }
+        })
+        .collect()
+}
+
+/// Hops in the order of time, for those who colour them.
+pub fn hops() -> Vec<&'static str> {
+    hop_names().collect()
+}
+
+impl Report {
+    /// The first run.
+    pub fn first(&self) -> Option<&Run> {
+        self.runs.first()
+    }
+}
