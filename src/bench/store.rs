@@ -325,7 +325,7 @@ mod tests {
         let renamed = whole.replacen(",lines,", ",count,", 1);
         assert_eq!(line_of(&renamed), " line 1:");
         // One more is told, and not in the way.
-        let more = whole.replacen("\n", ",mood\n", 1);
+        let more = whole.replacen('\n', ",mood\n", 1);
         let more = more.lines().enumerate().map(|(at, line)| match at {
             0 => format!("{line}\n"),
             _ => format!("{line},good\n"),

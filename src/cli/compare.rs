@@ -52,6 +52,8 @@ struct CompareData {
     #[serde(flatten)]
     report: Report,
     report_files: Files,
+    /// What a reader should know today, and not of the report itself.
+    warnings: Vec<String>,
 }
 
 pub(super) fn run(global: &Global, args: &CompareArgs, renderer: &Renderer) -> Ended {
@@ -75,8 +77,14 @@ pub(super) fn run(global: &Global, args: &CompareArgs, renderer: &Renderer) -> E
     let data = CompareData {
         report,
         report_files: files,
+        warnings: prices
+            .warning(OffsetDateTime::now_utc().date())
+            .into_iter()
+            .collect(),
     };
-    renderer.data(&data, || words::report(&data.report, &data.report_files));
+    renderer.data(&data, || {
+        words::report(&data.report, &data.report_files, &data.warnings)
+    });
     Ok(())
 }
 
@@ -105,11 +113,6 @@ fn cost(
         batch: 1.0,
     };
     let with_study = args.baseline.as_deref() == Some("study");
-    let mut cost = compare::costs(&stack, prices, &load, inputs, with_study)?;
-    if let Some(days) = prices.too_old(OffsetDateTime::now_utc().date()) {
-        let as_of = &prices.as_of;
-        let warning = format!("the prices are of {as_of}, {days} days ago");
-        cost.warnings.insert(0, warning);
-    }
+    let cost = compare::costs(&stack, prices, &load, inputs, with_study)?;
     Ok(Some(cost))
 }

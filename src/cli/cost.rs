@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{Ended, Global, session};
 use crate::bench::store;
-use crate::cost::study::{self, Claim};
+use crate::cost::study::{self, Claim, StudyCost};
 use crate::cost::{self, CostError, Estimate, Load, Prices};
 use crate::render::{Renderer, cost as words};
 use crate::stack::model::{Architecture, Function, Stack};
@@ -78,8 +78,14 @@ struct CostData {
     /// What a reader should know.
     warnings: Vec<String>,
     /// What the study says, and what it should.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    study: Vec<Claim>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    study: Option<Study>,
+}
+
+#[derive(Debug, Serialize)]
+struct Study {
+    published: StudyCost,
+    claims: Vec<Claim>,
 }
 
 #[derive(Debug, Serialize)]
@@ -117,14 +123,15 @@ pub(super) fn run(global: &Global, args: &CostArgs, renderer: &Renderer) -> Ende
     let of = |one| cost::of(&stack, &prices, &load, figures.as_ref(), Some(one));
     let (estimate, mut warnings) = of(chosen)?;
     let (with_other, _) = of(other)?;
-    if let Some(days) = prices.too_old(OffsetDateTime::now_utc().date()) {
-        let as_of = &prices.as_of;
-        warnings.insert(0, format!("the prices are of {as_of}, {days} days ago"));
-    }
-    let study = if args.baseline.is_some() {
-        study::claims(&study::published()?, &prices, load.lines_per_file)
-    } else {
-        Vec::new()
+    let today = OffsetDateTime::now_utc().date();
+    warnings.splice(0..0, prices.warning(today));
+    let study = match args.baseline {
+        Some(_) => {
+            let published = study::published()?;
+            let claims = study::claims(&published, &prices, load.lines_per_file);
+            Some(Study { published, claims })
+        }
+        None => None,
     };
     let data = CostData {
         estimate,
@@ -139,12 +146,14 @@ pub(super) fn run(global: &Global, args: &CostArgs, renderer: &Renderer) -> Ende
     };
     renderer.data(&data, || {
         let other = (&*data.other_architecture.architecture, &with_other.month);
+        let study = data.study.as_ref();
+        let study = study.map(|study| (&study.published, &*study.claims));
         words::bill(
             &data.estimate,
             &data.architecture,
             other,
             &data.warnings,
-            &data.study,
+            study,
         )
     });
     Ok(())

@@ -6,6 +6,8 @@ use super::chart::{Chart, STYLE};
 use super::document::{Block, Document, Section, Table};
 use super::words::{Piece, Words};
 
+/// Letters from which on a cell is a sentence.
+const SENTENCE: usize = 40;
 const PAGE: &str = include_str!("assets/page.css");
 
 /// The page.
@@ -94,7 +96,19 @@ fn chart(chart: &Chart) -> Markup {
 }
 
 fn table(table: &Table) -> Markup {
-    let class = |at: usize| if at < table.names { "name" } else { "number" };
+    // Columns of sentences are not squeezed into a word's width.
+    let is_long = |at: usize| {
+        let cells = table.rows.iter().filter_map(|row| row.get(at));
+        cells.map(|cell| cell.to_string().chars().count()).max() > Some(SENTENCE)
+    };
+    let classes: Vec<&str> = (0..table.header.len())
+        .map(|at| match at < table.names {
+            true if is_long(at) => "name long",
+            true => "name",
+            false => "number",
+        })
+        .collect();
+    let class = |at: usize| classes.get(at).copied().unwrap_or("number");
     html! {
         div class="scroll" tabindex="0" role="region" aria-label=(table.caption) {
             table {

@@ -120,10 +120,9 @@ fn latest(directory: &Path) -> BTreeMap<String, PathBuf> {
             .filter(|target| !target.ends_with("_cycle"));
         let Some(target) = target else { continue };
         // A target may be called so: what has no suffix is the study's own way.
-        let way = SUFFIXES.iter().enumerate().skip(1);
+        let mut way = SUFFIXES.iter().enumerate().skip(1);
         let (rank, target) = way
-            .filter_map(|(rank, suffix)| Some((rank, target.strip_suffix(suffix)?)))
-            .next()
+            .find_map(|(rank, suffix)| Some((rank, target.strip_suffix(suffix)?)))
             .unwrap_or((0, target));
         let known = found.get(target).is_some_and(|(other, _)| *other < rank);
         if !known {

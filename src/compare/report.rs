@@ -304,6 +304,9 @@ pub fn run(input: &Input, reference: &Input, sizes: &[u64]) -> Run {
         let settings = &summary.run.settings;
         Figures::of(rows, &settings.method, settings.seed).cold
     });
+    // A run into new environments is its own.
+    let is_cold = matches!(settings.method, Method::Cold { .. });
+    let cold = cold.or_else(|| figures.cold.clone().filter(|_| is_cold));
     let (points, timed) = points(&input.rows);
     Run {
         label: input.label.clone(),
@@ -379,9 +382,8 @@ fn points(rows: &[Row]) -> (Vec<Point>, usize) {
 /// The targets of a published study.
 pub fn published(baseline: &Baseline, reference: &Input, sizes: &[u64]) -> Vec<Published> {
     let method = &reference.summary.run.settings.method;
-    let comparable = method.is_one_by_one()
-        && method.suffix().is_empty() == baseline.method.one_by_one
-        && sizes == baseline.method.lines;
+    let is_alike = matches!(method, Method::Sequential { .. }) && baseline.method.one_by_one;
+    let comparable = is_alike && sizes == baseline.method.lines;
     let files = baseline.method.files - baseline.method.of_them_warmup;
     let seed = reference.summary.run.settings.seed;
     let first = Distribution::of(times(&reference.rows, sizes), seed);

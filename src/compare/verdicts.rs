@@ -30,11 +30,14 @@ fn times(value: f64, of: String) -> Piece {
     number(text, value, of)
 }
 
+/// A run and a figure of it.
+type Found<'a> = (&'a Run, f64);
+
 /// The least of the runs that have a figure, and the others.
 fn least<'a>(
     report: &'a Report,
     figure: &dyn Fn(&Run) -> Option<f64>,
-) -> Option<((&'a Run, f64), Vec<(&'a Run, f64)>)> {
+) -> Option<(Found<'a>, Vec<Found<'a>>)> {
     let mut all: Vec<(&Run, f64)> = report
         .runs
         .iter()

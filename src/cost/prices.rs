@@ -165,8 +165,15 @@ impl Prices {
         (item.free_with(), self.price(item).free)
     }
 
+    /// What to say of them on `today`, if they are older than a year.
+    pub fn warning(&self, today: Date) -> Option<String> {
+        let days = self.too_old(today)?;
+        let as_of = &self.as_of;
+        Some(format!("the prices are of {as_of}, {days} days ago"))
+    }
+
     /// How many days old they are on `today`, if that is too old.
-    pub fn too_old(&self, today: Date) -> Option<i64> {
+    fn too_old(&self, today: Date) -> Option<i64> {
         let days = (today - self.day()?).whole_days();
         (days > OLD_DAYS).then_some(days)
     }

@@ -10,7 +10,7 @@ use crate::number::count;
 const STUDY: &str = include_str!("../../docs/baselines/study-2025-12.json");
 
 /// What the study says of cost.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StudyCost {
     /// Functions that a file goes through.
     pub functions: f64,

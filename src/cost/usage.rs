@@ -231,10 +231,16 @@ fn of_function(
         Architecture::Arm64 => Item::LambdaGbSArm64,
         _ => Item::LambdaGbSX86,
     };
-    let measured = if runtime.measured {
-        "measured"
+    let time = if runtime.measured {
+        format!(
+            "{} MB for {} ms a file, as was billed in the run",
+            function.memory.0, runtime.billed_ms
+        )
     } else {
-        "assumed"
+        format!(
+            "{} MB for {} ms a file, and {} ms for a new environment in {} % (assumed)",
+            function.memory.0, runtime.billed_ms, runtime.init_ms, runtime.cold_percent
+        )
     };
     let mut all = vec![
         Use::of_file(
@@ -247,15 +253,7 @@ fn of_function(
                 "one invocation a file".to_owned()
             },
         ),
-        Use::of_file(
-            &of,
-            item,
-            invocations * seconds * gb,
-            format!(
-                "{} MB for {} ms, and {} ms for a new environment in {} % ({measured})",
-                function.memory.0, runtime.billed_ms, runtime.init_ms, runtime.cold_percent
-            ),
-        ),
+        Use::of_file(&of, item, invocations * seconds * gb, time),
     ];
     let reads = function
         .access

@@ -7,7 +7,7 @@ use crate::compare::report::{Change, Report};
 use crate::number::{ms, percent, rate, signed_percent};
 
 /// The most of it.
-pub fn report(report: &Report, files: &Files) -> String {
+pub fn report(report: &Report, files: &Files, warnings: &[String]) -> String {
     let mut table = Table::new(
         &[
             "",
@@ -83,15 +83,14 @@ pub fn report(report: &Report, files: &Files) -> String {
     if !notes.is_empty() {
         parts.push(notes.join("\n"));
     }
-    if let Some(cost) = &report.cost {
-        let warnings = cost
-            .warnings
-            .iter()
-            .map(|one| format!("{} {one}", warn("warning:")));
-        let warnings: Vec<String> = warnings.collect();
-        if !warnings.is_empty() {
-            parts.push(warnings.join("\n"));
-        }
+    let of_cost = report.cost.iter().flat_map(|cost| &cost.warnings);
+    let warnings: Vec<String> = warnings
+        .iter()
+        .chain(of_cost)
+        .map(|one| format!("{} {one}", warn("warning:")))
+        .collect();
+    if !warnings.is_empty() {
+        parts.push(warnings.join("\n"));
     }
     parts.push(format!(
         "{} {}, {}, {} and {} charts",

@@ -4,7 +4,7 @@ use super::style::{bad, dim, good, hint, warn};
 use super::table::Table;
 use crate::cost::Estimate;
 use crate::cost::estimate::{Component, Month};
-use crate::cost::study::Claim;
+use crate::cost::study::{Claim, StudyCost};
 use crate::number::{count, usd};
 
 /// The whole bill. `other` is the other instruction set, and its month.
@@ -13,7 +13,7 @@ pub fn bill(
     architecture: &str,
     other: (&str, &Month),
     warnings: &[String],
-    study: &[Claim],
+    study: Option<(&StudyCost, &[Claim])>,
 ) -> String {
     let load = &estimate.load;
     let mut head = format!(
@@ -60,8 +60,16 @@ pub fn bill(
         volumes(estimate),
         dominance(estimate),
     ];
-    if !study.is_empty() {
-        parts.push(claims(study));
+    if let Some((published, claims)) = study {
+        parts.push(format!(
+            "the study has {} a month for {} events; this is {} on {architecture} and {} on {name} for {} log lines",
+            usd(published.usd_per_month),
+            count(published.events_per_month),
+            usd(month.usd),
+            usd(with_other.usd),
+            count(load.lines)
+        ));
+        parts.push(self::claims(claims));
     }
     parts.join("\n\n")
 }

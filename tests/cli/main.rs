@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bad_input;
+mod costs;
 mod dlq;
 mod dlq_interrupted;
 mod doctor;

@@ -36,7 +36,7 @@ pub fn what(report: &Report) -> Section {
         table.rows.push(vec![
             fact(&run.label).into(),
             words![fact(&facts.product), tuned],
-            fact(&facts.began_at[..facts.began_at.len().min(16)].replace('T', " ")).into(),
+            fact(minute(&facts.began_at)).into(),
             way(&facts.settings.method, &facts.settings.sizes),
             fact(functions.join("; ")).into(),
             fact(format!(
@@ -65,6 +65,12 @@ pub fn what(report: &Report) -> Section {
     }
     section.list(report.not_comparable.clone());
     section
+}
+
+/// A moment without its seconds.
+fn minute(moment: &str) -> String {
+    let minute: String = moment.chars().take("2026-11-26T18:12".len()).collect();
+    minute.replace('T', " ")
 }
 
 fn listed(sizes: &[u64]) -> String {

@@ -1,0 +1,250 @@
+//! Runs that are not alike, not whole, or not there.
+
+use std::path::Path;
+
+use pipectl_testkit::{TestEnv, Transcript, repository};
+use serde_json::Value;
+
+use super::BINARY;
+
+/// A directory with copies of the runs of docs/runs.
+fn runs() -> TestEnv {
+    let env = TestEnv::empty(BINARY);
+    for (name, target) in [("embedded", "embedded"), ("localstack", "localstack")] {
+        let from = repository().join(format!("docs/runs/2026-11-26-{name}"));
+        for kind in ["results", "summary"] {
+            let ending = if kind == "results" { "csv" } else { "json" };
+            for way in ["", "_cold", "_cycle"] {
+                let file = format!("{kind}_{target}{way}_latest.{ending}");
+                let bytes = std::fs::read(from.join(&file)).expect("a run");
+                env.write(&format!("results/{file}"), bytes);
+            }
+        }
+    }
+    env
+}
+
+fn compare(env: &TestEnv, arguments: &[&str]) -> Transcript {
+    env.pipectl(&[&["compare"], arguments, &["--output", "json"]].concat())
+}
+
+fn data(env: &TestEnv, arguments: &[&str]) -> Value {
+    compare(env, arguments).expect_success().json()["data"].take()
+}
+
+/// The error's code, for an exit of 64.
+fn refused(env: &TestEnv, arguments: &[&str]) -> String {
+    let answer = compare(env, arguments).expect_code(64).json();
+    answer["error"]["code"].as_str().expect("a code").to_owned()
+}
+
+/// Sentences of the report that hold `part`.
+fn told(data: &Value, list: &str, part: &str) -> usize {
+    let all = data[list].as_array().expect("a list").iter();
+    all.filter(|one| one.as_str().expect("a sentence").contains(part))
+        .count()
+}
+
+fn read(env: &TestEnv, name: &str) -> String {
+    std::fs::read_to_string(env.root().join(name)).expect("a file")
+}
+
+/// Rewrites a summary.
+fn change(env: &TestEnv, name: &str, with: impl Fn(&mut Value)) {
+    let mut summary: Value = serde_json::from_str(&read(env, name)).expect("JSON");
+    with(&mut summary);
+    env.write(name, summary.to_string());
+}
+
+/// Rewrites rows and the summary's figures with them, as `bench --from` would have them.
+fn rows(env: &TestEnv, target: &str, with: impl Fn(&str) -> String) {
+    let results = format!("results/results_{target}_latest.csv");
+    let changed = with(&read(env, &results));
+    let count = changed.lines().count() - 1;
+    env.write(&results, changed);
+    let summary = format!("results/summary_{target}_latest.json");
+    change(env, &summary, |one| one["rows"] = count.into());
+    let again = env
+        .pipectl(&["bench", "--from", &results, "--output", "json"])
+        .json();
+    change(env, &summary, |one| {
+        one["figures"] = again["data"]["figures"].clone();
+    });
+}
+
+#[test]
+fn targets_directories_and_files_name_runs_and_labels_are_one_s_own() {
+    let env = runs();
+    let data = data(
+        &env,
+        &["embedded", "mine=results/summary_localstack_latest.json"],
+    );
+    let labels: Vec<&str> = data["runs"]
+        .as_array()
+        .expect("runs")
+        .iter()
+        .map(|run| run["label"].as_str().expect("a label"))
+        .collect();
+    assert_eq!(labels, ["embedded", "mine"]);
+    assert!(data["cost"].is_null());
+    assert_eq!(told(&data, "limitations", "Cost is left out"), 1);
+    for name in ["report.html", "report.md", "report.json", "timeline.svg"] {
+        assert!(
+            env.root().join("results/report").join(name).is_file(),
+            "{name}"
+        );
+    }
+    assert_eq!(refused(&env, &["results"]), "compare::several_targets");
+    assert_eq!(refused(&env, &["aws", "embedded"]), "compare::no_run");
+    assert_eq!(
+        refused(&env, &["embedded", "results/results_embedded_latest.csv"]),
+        "compare::same_run"
+    );
+    assert_eq!(
+        refused(&env, &["a=embedded", "a=localstack"]),
+        "compare::same_label"
+    );
+    assert_eq!(refused(&env, &["<b>=embedded"]), "compare::bad_label");
+    assert_eq!(
+        refused(&env, &["embedded", "--region", "mars-1"]),
+        "cost::no_prices"
+    );
+    assert_eq!(
+        refused(
+            &env,
+            &[
+                "embedded",
+                "--parity",
+                "results/summary_embedded_latest.json"
+            ]
+        ),
+        "compare::bad_parity"
+    );
+    assert_eq!(
+        refused(&env, &["embedded", "--baseline", "nowhere.json"]),
+        "compare::bad_baseline"
+    );
+}
+
+#[test]
+fn one_run_alone_is_told_by_itself() {
+    let env = runs();
+    let data = data(&env, &["embedded"]);
+    assert_eq!(told(&data, "not_comparable", "One run"), 1);
+    assert!(data["runs"][0]["difference"].is_null());
+}
+
+#[test]
+fn runs_of_different_ways_are_told_each_by_itself() {
+    let env = runs();
+    let cold = "results/results_localstack_cold_latest.csv";
+    let data = data(&env, &["embedded", cold]);
+    assert_eq!(told(&data, "not_comparable", "different ways"), 1);
+    assert!(data["runs"][1]["difference"].is_null());
+    assert!(data["runs"][1]["figures"]["end_to_end_ms"]["p50"].is_f64());
+}
+
+#[test]
+fn of_different_sizes_those_are_compared_that_all_have() {
+    let env = runs();
+    // Its files of 100 lines have 200.
+    rows(&env, "localstack", |text| {
+        text.replace(",measured,,100,", ",measured,,200,")
+    });
+    let data = data(&env, &["embedded", "localstack"]);
+    assert_eq!(data["sizes"], serde_json::json!([500, 1_000]));
+    assert_eq!(told(&data, "not_comparable", "same sizes"), 2);
+    let run = &data["runs"][1];
+    assert_eq!(
+        (
+            &run["compared_ms"]["n"],
+            &run["figures"]["end_to_end_ms"]["n"]
+        ),
+        (&20.into(), &30.into())
+    );
+    assert!(run["difference"]["p50"]["ms"].is_f64());
+    // None at all is no reason to fail.
+    rows(&env, "localstack", |text| {
+        text.replace(",measured,,500,", ",measured,,700,")
+            .replace(",measured,,1000,", ",measured,,2000,")
+    });
+    let data = self::data(&env, &["embedded", "localstack"]);
+    assert_eq!(told(&data, "not_comparable", "No size is one that all"), 2);
+    assert!(data["runs"][1]["difference"].is_null() && data["runs"][0]["compared_ms"].is_null());
+}
+
+#[test]
+fn an_empty_run_is_said_to_be_and_takes_nothing_from_the_others() {
+    let env = runs();
+    rows(&env, "embedded", |text| {
+        format!("{}\n", text.lines().next().expect("a header"))
+    });
+    let data = data(&env, &["embedded", "localstack"]);
+    assert_eq!(told(&data, "not_comparable", "no file that counts"), 1);
+    assert_eq!(data["reference"], "localstack");
+    assert_eq!(data["runs"][1]["compared_ms"]["n"], 30);
+    assert_eq!(refused(&env, &["embedded"]), "compare::nothing");
+}
+
+#[test]
+fn columns_that_nobody_knows_are_told_and_missing_ones_refused() {
+    let env = runs();
+    let path = "results/results_embedded_latest.csv";
+    let whole = read(&env, path);
+    let more: String = whole
+        .lines()
+        .enumerate()
+        .map(|(at, line)| {
+            if at == 0 {
+                format!("{line},mood\n")
+            } else {
+                format!("{line},good\n")
+            }
+        })
+        .collect();
+    env.write(path, more);
+    let data = data(&env, &["embedded", "localstack"]);
+    assert_eq!(told(&data, "not_comparable", "mood"), 1);
+    env.write(path, whole.replacen("upload_ms", "upload", 1));
+    let answer = compare(&env, &["embedded"]).expect_code(64).json();
+    let message = answer["error"]["message"].as_str().expect("a message");
+    assert!(
+        message.contains("there is no column `upload_ms`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn rows_that_are_not_the_summary_s_are_refused_and_nothing_is_written() {
+    let env = runs();
+    let path = "results/results_embedded_latest.csv";
+    let whole = read(&env, path);
+    let (rest, _) = whole.trim_end().rsplit_once('\n').expect("rows");
+    env.write(path, format!("{rest}\n"));
+    assert_eq!(
+        refused(&env, &["embedded", "localstack"]),
+        "bench::other_results"
+    );
+    env.write(path, whole.replacen(",measured,", ",warmup,", 1));
+    assert_eq!(
+        refused(&env, &["embedded", "localstack"]),
+        "bench::other_figures"
+    );
+    assert!(!Path::new(&env.root().join("results/report")).exists());
+}
+
+#[test]
+fn what_a_name_holds_stays_text() {
+    let env = runs();
+    let bad = "<script>alert(1)</script>";
+    change(&env, "results/summary_embedded_latest.json", |one| {
+        one["run"]["stack"] = bad.into();
+    });
+    let _ = compare(&env, &["embedded"]).expect_success();
+    for name in ["report.html", "timeline.svg"] {
+        assert!(
+            !read(&env, &format!("results/report/{name}")).contains("<script"),
+            "{name}"
+        );
+    }
+}
