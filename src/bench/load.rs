@@ -10,7 +10,7 @@ use super::feed::{Fed, ms};
 use super::row::{Fate, Phase, Row};
 use super::run::{Outcome, Run, stage};
 use super::stats::{Distribution, rounded};
-use super::summary::Step;
+use super::summary::{LONGER, Step};
 use super::workload::{File, Workload};
 use crate::wait;
 
@@ -21,8 +21,6 @@ const REFINEMENTS: usize = 3;
 /// A rate is sustained when what came in a step is done so much later than the step ended, at most: as a share
 /// of the step, and so many median times of its first quarter, or of a slower rate where those were shorter.
 const LATER: (f64, f64) = (0.01, 3.0);
-/// And when its median is no more than so many of those.
-const LONGER: f64 = 3.0;
 /// Pause of a closed loop after an upload that failed, for each that failed in a row, and at most.
 const BACK_OFF: (Duration, u32) = (Duration::from_millis(20), 50);
 

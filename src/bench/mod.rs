@@ -17,6 +17,7 @@ mod load;
 pub mod reports;
 pub mod row;
 pub mod run;
+pub mod samples;
 pub mod settings;
 pub mod stats;
 pub mod store;

@@ -57,6 +57,25 @@ pub struct Step {
     pub sustained: bool,
 }
 
+/// Medians of a rate that is sustained are no longer than so many usual times.
+pub(super) const LONGER: f64 = 3.0;
+
+/// The highest rate of a ramp that was sustained: by each step's own word, and by its median beside those of slower ones,
+/// by which steps of older runs were not judged.
+pub fn saturation(steps: &[Step]) -> Option<f64> {
+    let mut sustained: Vec<&Step> = steps.iter().filter(|step| step.sustained).collect();
+    sustained.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+    let (mut usual, mut highest) = (f64::INFINITY, None);
+    for step in sustained {
+        let median = step.p50_ms.unwrap_or(f64::INFINITY);
+        usual = usual.min(median);
+        if median <= usual * LONGER {
+            highest = Some(step.rate);
+        }
+    }
+    highest
+}
+
 /// Figures of the counted files. Times are milliseconds, of files that were processed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
@@ -172,4 +191,32 @@ pub struct Against {
     pub p50_ms: f64,
     /// How probable such a difference is without a cause.
     pub p_value: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_whose_median_has_grown_was_not_sustained_whatever_its_step_says() {
+        let step = |rate, p50, sustained| Step {
+            rate,
+            files: 1,
+            done: 1,
+            achieved_per_s: rate,
+            p50_ms: Some(p50),
+            p95_ms: None,
+            sustained,
+        };
+        // As older runs have it: in the order in which rates were tried.
+        let steps = [
+            step(4.0, 623.0, true),
+            step(8.0, 991.0, true),
+            step(16.0, 4_078.0, false),
+            step(10.0, 2_390.0, true),
+        ];
+        assert_eq!(saturation(&steps), Some(8.0));
+        assert_eq!(saturation(&steps[2..3]), None);
+        assert_eq!(saturation(&[]), None);
+    }
 }

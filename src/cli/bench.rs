@@ -19,9 +19,11 @@ use crate::bench::feed::Feed;
 use crate::bench::figures;
 use crate::bench::run::{Early, Outcome, Run};
 use crate::bench::store::{self, Files};
-use crate::bench::summary::{Against, Figures, VERSION};
+use crate::bench::summary::{Against, Figures, VERSION, saturation};
 use crate::bench::workload::Workload;
-use crate::bench::{self, BenchError, Method, Poll, Row, Settings, Summary, gate, reports, stats};
+use crate::bench::{
+    self, BenchError, Method, Poll, Row, Settings, Summary, gate, reports, samples,
+};
 use crate::event::{Event, Sink};
 use crate::failure::CommandError;
 use crate::operate::pipeline::Pipeline;
@@ -287,7 +289,6 @@ fn tell_left<E: std::fmt::Display>(done: Result<(), E>, what: &str, sink: &dyn S
 fn summarised(facts: RunFacts, outcome: &mut Outcome) -> Summary {
     let (method, seed) = (facts.settings.method, facts.settings.seed);
     let steps = std::mem::take(&mut outcome.steps);
-    let sustained = steps.iter().filter(|step| step.sustained);
     Summary {
         version: VERSION,
         run: facts,
@@ -295,7 +296,7 @@ fn summarised(facts: RunFacts, outcome: &mut Outcome) -> Summary {
         ended_early: outcome.early.as_ref().map(Early::word),
         rows: outcome.rows.len(),
         figures: Figures::of(&outcome.rows, &method, seed),
-        saturation_per_s: sustained.map(|step| step.rate).reduce(f64::max),
+        saturation_per_s: saturation(&steps),
         steps,
         backlog: std::mem::take(&mut outcome.backlog),
     }
@@ -316,7 +317,7 @@ fn against(out: &std::path::Path, summary: &Summary, rows: &[Row]) -> Option<Aga
     Some(Against {
         began_at: before.run.began_at,
         p50_ms: before.figures.end_to_end_ms?.p50,
-        p_value: stats::rank_test(&figures::times(rows), &figures::times(&before_rows)),
+        p_value: samples::rank_test(&figures::times(rows), &figures::times(&before_rows)),
     })
 }
 

@@ -1,7 +1,8 @@
 //! What cannot be compared, and what figures do not say.
 
+use super::assemble::same_way;
 use super::input::Input;
-use super::report::{MOST_POINTS, Report, same_way};
+use super::report::{MOST_POINTS, Report};
 use super::words::{Words, fact, number, words};
 use crate::bench::Settings;
 use crate::number;

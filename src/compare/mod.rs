@@ -3,6 +3,7 @@
 //! [`input`] reads runs, [`report`] makes the numbers, [`sections`] the words and tables, [`chart`] the drawings; [`html`]
 //! and [`markdown`] write them down. docs/compare.md.
 
+mod assemble;
 pub mod baseline;
 mod caveats;
 pub mod chart;
@@ -51,8 +52,10 @@ pub fn compare(inputs: &[Input], beside: Beside) -> Result<Report, CompareError>
         let runs = labels.join(", ");
         return Err(CompareError::Nothing { runs });
     };
-    let sizes = report::common_sizes(inputs);
-    let runs = inputs.iter().map(|input| report::run(input, first, &sizes));
+    let sizes = assemble::common_sizes(inputs);
+    let runs = inputs
+        .iter()
+        .map(|input| assemble::run(input, first, &sizes));
     let mut report = Report {
         version: report::VERSION,
         pipectl: env!("CARGO_PKG_VERSION").to_owned(),
@@ -65,7 +68,7 @@ pub fn compare(inputs: &[Input], beside: Beside) -> Result<Report, CompareError>
         published: beside
             .baseline
             .iter()
-            .flat_map(|baseline| report::published(baseline, first, &sizes))
+            .flat_map(|baseline| assemble::published(baseline, first, &sizes))
             .collect(),
         not_comparable: caveats::not_comparable(inputs, &sizes),
         sizes,

@@ -5,14 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::baseline::{Baseline, Breakdown, Percentiles};
-use super::input::Input;
 use super::words::Words;
 use crate::bench::facts::RunFacts;
-use crate::bench::figures::{self, hop_names};
-use crate::bench::row::{Fate, Phase};
-use crate::bench::stats::{self, Differences, Distribution, Interval};
+use crate::bench::figures::hop_names;
+use crate::bench::stats::{Distribution, Interval};
 use crate::bench::summary::Cold;
-use crate::bench::{Figures, Method, Row};
+use crate::bench::{Figures, Settings};
 use crate::cost::Estimate;
 use crate::cost::study::Claim;
 
@@ -81,6 +79,8 @@ pub struct Run {
     pub cycle: BTreeMap<String, Distribution>,
     /// The highest rate that was sustained, files per second.
     pub saturation_per_s: Option<f64>,
+    /// How what was measured beside it was made: cold starts, a ramp.
+    pub beside: Vec<Settings>,
     /// Its files as they are drawn.
     pub points: Vec<Point>,
     /// How many files have a time; more than `points` where not all are drawn.
@@ -126,17 +126,6 @@ pub struct Change {
     pub interval_ms: Option<Interval>,
     /// Beyond chance? None where nobody can tell.
     pub is_real: Option<bool>,
-}
-
-impl Change {
-    fn between(from: f64, to: f64, interval: Option<Interval>) -> Self {
-        Self {
-            ms: to - from,
-            percent: (to - from) / from * 100.0,
-            interval_ms: interval,
-            is_real: interval.map(|[low, high]| low > 0.0 || high < 0.0),
-        }
-    }
 }
 
 /// A target of a published study.
@@ -243,175 +232,6 @@ pub fn as_the_study(figures: &Figures) -> Option<Breakdown> {
         processing,
         queue_and_overhead: all - upload - processing,
     })
-}
-
-/// Lines that all runs have files of.
-pub fn common_sizes(inputs: &[Input]) -> Vec<u64> {
-    let of = |input: &Input| -> BTreeSet<u64> {
-        let counted = input.rows.iter().filter(|row| row.counts());
-        counted.map(|row| row.lines).collect()
-    };
-    // A run without a file takes nothing away from the others.
-    let all = inputs.iter().map(of).filter(|sizes| !sizes.is_empty());
-    let common = all.reduce(|a, b| a.intersection(&b).copied().collect());
-    common.unwrap_or_default().into_iter().collect()
-}
-
-/// Times from end to end of files of these sizes.
-fn times(rows: &[Row], sizes: &[u64]) -> Vec<f64> {
-    let of_size: Vec<Row> = rows
-        .iter()
-        .filter(|row| sizes.contains(&row.lines))
-        .cloned()
-        .collect();
-    figures::times(&of_size)
-}
-
-/// Are times of these two comparable? Those of a load are not those of files one after the other.
-pub fn same_way(a: &Method, b: &Method) -> bool {
-    match (a, b) {
-        (Method::Rate { files_per_s: a, .. }, Method::Rate { files_per_s: b, .. }) => {
-            a.to_bits() == b.to_bits()
-        }
-        (Method::Concurrency { files: a, .. }, Method::Concurrency { files: b, .. }) => a == b,
-        (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
-    }
-}
-
-/// A run as it is told, `reference` being the first one.
-pub fn run(input: &Input, reference: &Input, sizes: &[u64]) -> Run {
-    let settings = &input.summary.run.settings;
-    let own = times(&input.rows, sizes);
-    let seed = reference.summary.run.settings.seed;
-    let compared_ms = Distribution::of(own.iter().copied(), settings.seed);
-    let is_first = input.results == reference.results;
-    let comparable = same_way(&settings.method, &reference.summary.run.settings.method);
-    let difference = (!is_first && comparable).then(|| {
-        let first = times(&reference.rows, sizes);
-        let of_first = Distribution::of(first.iter().copied(), seed)?;
-        let intervals = stats::differences(&first, &own, seed)?;
-        let p_value = stats::rank_test(&first, &own);
-        Some(difference(
-            &of_first,
-            compared_ms.as_ref()?,
-            &intervals,
-            p_value,
-        ))
-    });
-    let figures = input.summary.figures.clone();
-    let failed = figures.files - figures.done();
-    let cold = input.cold.as_ref().and_then(|(summary, rows)| {
-        let settings = &summary.run.settings;
-        Figures::of(rows, &settings.method, settings.seed).cold
-    });
-    // A run into new environments is its own.
-    let is_cold = matches!(settings.method, Method::Cold { .. });
-    let cold = cold.or_else(|| figures.cold.clone().filter(|_| is_cold));
-    let (points, timed) = points(&input.rows);
-    Run {
-        label: input.label.clone(),
-        files: names(&input.files),
-        facts: input.summary.run.clone(),
-        ended_early: input.summary.ended_early.clone(),
-        compared_ms,
-        difference: difference.flatten(),
-        error_interval: stats::share_interval(failed, figures.files),
-        cold,
-        cold_files: input.rows.iter().filter(|row| row.is_cold()).count(),
-        cycle: input
-            .cycle
-            .as_ref()
-            .map(|(summary, _)| summary.figures.clone())
-            .unwrap_or_default(),
-        saturation_per_s: input.ramp.as_ref().and_then(|ramp| ramp.saturation_per_s),
-        points,
-        timed,
-        figures,
-    }
-}
-
-/// As `/` has them, so that a report is the same on every machine.
-fn names(files: &[std::path::PathBuf]) -> Vec<String> {
-    let name = |path: &std::path::PathBuf| path.to_string_lossy().replace('\\', "/");
-    files.iter().map(name).collect()
-}
-
-fn difference(
-    first: &Distribution,
-    own: &Distribution,
-    intervals: &Differences,
-    p_value: Option<f64>,
-) -> Difference {
-    Difference {
-        p50: Change::between(first.p50, own.p50, Some(intervals.p50)),
-        p95: Change::between(first.p95, own.p95, Some(intervals.p95)),
-        p99: Change::between(first.p99, own.p99, Some(intervals.p99)),
-        p_value,
-    }
-}
-
-fn points(rows: &[Row]) -> (Vec<Point>, usize) {
-    let mut points: Vec<Point> = rows
-        .iter()
-        .filter(|row| row.fate == Fate::Done)
-        .filter_map(|row| {
-            Some(Point {
-                n: row.n,
-                lines: row.lines,
-                ms: row.end_to_end_ms?,
-                counts: row.phase != Phase::Warmup,
-                cold: row.is_cold(),
-            })
-        })
-        .collect();
-    let timed = points.len();
-    if timed > MOST_POINTS {
-        // Evenly by number, and every cold one.
-        let mut drawn = 0;
-        let mut seen = 0;
-        points.retain(|point| {
-            seen += 1;
-            let due = seen * MOST_POINTS / timed > drawn;
-            drawn += usize::from(due);
-            due || point.cold
-        });
-    }
-    (points, timed)
-}
-
-/// The targets of a published study.
-pub fn published(baseline: &Baseline, reference: &Input, sizes: &[u64]) -> Vec<Published> {
-    let method = &reference.summary.run.settings.method;
-    let is_alike = matches!(method, Method::Sequential { .. }) && baseline.method.one_by_one;
-    let comparable = is_alike && sizes == baseline.method.lines;
-    let files = baseline.method.files - baseline.method.of_them_warmup;
-    let seed = reference.summary.run.settings.seed;
-    let first = Distribution::of(times(&reference.rows, sizes), seed);
-    let first = first.filter(|_| comparable);
-    baseline
-        .targets
-        .iter()
-        .map(|(name, target)| {
-            let own = target.end_to_end_ms;
-            let difference = first.as_ref().map(|first| Difference {
-                p50: Change::between(first.p50, own.p50, None),
-                p95: Change::between(first.p95, own.p95, None),
-                p99: Change::between(first.p99, own.p99, None),
-                p_value: None,
-            });
-            Published {
-                label: format!("{name} (study)"),
-                end_to_end_ms: own,
-                difference,
-                files,
-                failed: target.failed,
-                error_interval: stats::share_interval(target.failed, files),
-                files_per_s: target.files_per_s,
-                breakdown_ms: target.breakdown_ms,
-                deploy_cycle_s: target.deploy_cycle_s,
-            }
-        })
-        .collect()
 }
 
 /// Hops in the order of time, for those who colour them.

@@ -67,14 +67,11 @@ fn commands(run: &Run) -> Vec<String> {
         format!("pipectl up{on}{untuned}"),
         format!("pipectl bench{on}{}", options(&run.facts.settings)),
     ];
-    if let Some(cold) = run.cold.as_ref().and_then(|cold| cold.cold_ms.as_ref()) {
-        commands.push(format!("pipectl bench{on} --cold {}", cold.n));
+    for settings in &run.beside {
+        commands.push(format!("pipectl bench{on}{}", options(settings)));
     }
     if let Some(rounds) = run.cycle.values().next() {
         commands.push(format!("pipectl bench{on} --cycle {}", rounds.n));
-    }
-    if run.saturation_per_s.is_some() {
-        commands.push(format!("pipectl bench{on} --ramp"));
     }
     commands
 }

@@ -3,6 +3,7 @@
 mod ends;
 mod measured;
 mod money;
+mod parts;
 mod work;
 
 use super::chart::{self, Chart};
@@ -28,9 +29,9 @@ pub fn document(report: &Report) -> Document {
             [take("percentiles"), take("distribution"), take("timeline")],
         ),
         measured::reliability(report, take("throughput")),
-        measured::sizes(report, take("sizes")),
-        measured::cold(report),
-        measured::breakdown(report, take("breakdown")),
+        parts::sizes(report, take("sizes")),
+        parts::cold(report),
+        parts::breakdown(report, take("breakdown")),
         work::cycle(report),
         work::parity(report),
         money::cost(report),
