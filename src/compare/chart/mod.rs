@@ -15,6 +15,8 @@ use maud::{Markup, PreEscaped, html};
 use super::report::Report;
 use draw::{WIDTH, place};
 
+pub use breakdown::hop_label;
+
 /// Look of every chart, in the page and in files of their own.
 pub const STYLE: &str = include_str!("../assets/chart.css");
 

@@ -1,6 +1,6 @@
 //! Parts of what was measured: sizes, cold starts, and where the time goes.
 
-use super::super::chart::Chart;
+use super::super::chart::{Chart, hop_label};
 use super::super::document::{Section, Table};
 use super::super::report::{Report, as_the_study, shares};
 use super::super::words::{Piece, Words, fact, number, words};
@@ -131,7 +131,7 @@ pub fn breakdown(report: &Report, chart: Option<Chart>) -> Section {
             let clocks = hops.find(|hop| hop.name == name);
             table.rows.push(vec![
                 fact(&run.label).into(),
-                fact(name.replace('_', " ")).into(),
+                hop_label(name).into(),
                 ms(mean, key("mean")).into(),
                 share_of(share, key("share")).into(),
                 clocks.map_or_else(none, |hop| fact(&hop.clocks).into()),
