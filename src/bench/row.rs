@@ -8,6 +8,11 @@ use super::stats::rounded;
 /// How far a hop may seem to end before it began, milliseconds: moments of functions are whole milliseconds.
 const RESOLUTION_MS: f64 = 2.0;
 
+/// No run takes longer, milliseconds: a year.
+const LONGEST_MS: f64 = 366.0 * 86_400_000.0;
+/// No run has more files.
+const MOST_FILES: u64 = 1_000_000_000;
+
 /// What a file was sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -199,6 +204,45 @@ impl Row {
             worker_init_ms: None,
             worker_memory_mb: None,
         }
+    }
+
+    /// What no run writes, and no figure can be made of: a time that is no number, below zero or longer than a run can
+    /// be, a number that is none.
+    pub fn fault(&self) -> Option<String> {
+        let from_zero = [
+            ("begun_ms", Some(self.begun_ms)),
+            ("end_to_end_ms", self.end_to_end_ms),
+            ("late_ms", Some(self.late_ms)),
+            ("upload_ms", self.upload_ms),
+            ("poll_gap_ms", self.poll_gap_ms),
+            ("trigger_billed_ms", self.trigger_billed_ms),
+            ("worker_billed_ms", self.worker_billed_ms),
+            ("trigger_init_ms", self.trigger_init_ms),
+            ("worker_init_ms", self.worker_init_ms),
+        ];
+        // A hop may seem to end a little before it began.
+        let hops = [
+            ("put_to_trigger_ms", self.put_to_trigger_ms),
+            ("trigger_ms", self.trigger_ms),
+            ("send_to_worker_ms", self.send_to_worker_ms),
+            ("processing_ms", self.processing_ms),
+            ("row_to_seen_ms", self.row_to_seen_ms),
+        ];
+        let out = |value: Option<f64>, least: f64| {
+            value.is_some_and(|value| !(least..=LONGEST_MS).contains(&value))
+        };
+        let bad = from_zero.iter().find(|(_, value)| out(*value, 0.0));
+        let bad = bad.or_else(|| hops.iter().find(|(_, value)| out(*value, -LONGEST_MS)));
+        if let Some((column, value)) = bad {
+            return Some(format!(
+                "`{column}` cannot be {}",
+                value.unwrap_or_default()
+            ));
+        }
+        if self.end_to_end_ms.is_some_and(|took| took <= 0.0) {
+            return Some("`end_to_end_ms` cannot be 0".to_owned());
+        }
+        (self.n > MOST_FILES).then(|| format!("`n` cannot be {}", self.n))
     }
 
     /// Is it counted?

@@ -206,6 +206,14 @@ pub fn read_known<T: DeserializeOwned>(
 /// A file is missing or damaged, or both are not of one run.
 pub fn read_run(results: &Path) -> Result<(Summary, Vec<Row>, Vec<String>), BenchError> {
     let (rows, unknown) = read_known::<Row>(results, Row::COLUMNS)?;
+    let mut faults = rows.iter().zip(2..);
+    if let Some((line, cause)) = faults.find_map(|(row, line)| Some((line, row.fault()?))) {
+        return Err(BenchError::BadResults {
+            path: results.to_owned(),
+            line: format!(" line {line}:"),
+            cause,
+        });
+    }
     // The method and the seed are in the summary, and how many rows there were.
     let beside = summary_beside(results).ok_or_else(|| BenchError::BadResults {
         path: results.to_owned(),

@@ -9,7 +9,7 @@ use super::cost::parse_count;
 use super::{Ended, Global, Stop, session};
 use crate::compare::baseline::Baseline;
 use crate::compare::input::{self, Input};
-use crate::compare::report::{Cost, Report};
+use crate::compare::report::{Cost, Parity, Report};
 use crate::compare::{self, Beside, CompareError, Files, read_parity, sections, store};
 use crate::cost::{Load, Prices};
 use crate::render::{Renderer, compare as words};
@@ -61,6 +61,13 @@ pub(super) fn run(global: &Global, args: &CompareArgs, renderer: &Renderer) -> E
     let baseline = args.baseline.as_deref().map(Baseline::named).transpose()?;
     let parity = args.parity.iter().map(|path| read_parity(path));
     let parity = parity.collect::<Result<Vec<_>, CompareError>>()?;
+    for (at, one) in parity.iter().enumerate() {
+        let same = |other: &Parity| other.labels == one.labels;
+        if parity[..at].iter().any(same) {
+            let [a, b] = one.labels.clone();
+            return Err(CompareError::SameParity { a, b }.into());
+        }
+    }
     let prices = Prices::of(&args.region)?;
     let cost = cost(global, args, &prices, &inputs)?;
     let report = compare::compare(

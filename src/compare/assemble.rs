@@ -12,6 +12,9 @@ use crate::bench::stats::{Distribution, Interval};
 use crate::bench::summary::saturation;
 use crate::bench::{Figures, Method, Row};
 
+/// Values of which a difference is judged, on both sides.
+const LEAST: usize = 8;
+
 impl Change {
     fn between(from: f64, to: f64, interval: Option<Interval>) -> Self {
         Self {
@@ -26,8 +29,8 @@ impl Change {
 /// Lines that all runs have files of.
 pub fn common_sizes(inputs: &[Input]) -> Vec<u64> {
     let of = |input: &Input| -> BTreeSet<u64> {
-        let counted = input.rows.iter().filter(|row| row.counts());
-        counted.map(|row| row.lines).collect()
+        let done = input.rows.iter().filter(|row| row.is_done());
+        done.map(|row| row.lines).collect()
     };
     // A run without a file takes nothing away from the others.
     let all = inputs.iter().map(of).filter(|sizes| !sizes.is_empty());
@@ -127,11 +130,21 @@ fn difference(
     intervals: &Differences,
     p_value: Option<f64>,
 ) -> Difference {
+    // Of a few values, or of the slowest one alone, drawing again tells nothing.
+    let few = first.n.min(own.n) < LEAST;
+    let change = |percent: u64, from: f64, to: f64, interval: Interval| {
+        let mut change = Change::between(from, to, Some(interval));
+        let slowest = |one: &Distribution| one.only_the_maximum.contains(&percent);
+        if few || slowest(first) || slowest(own) {
+            change.is_real = None;
+        }
+        change
+    };
     Difference {
-        p50: Change::between(first.p50, own.p50, Some(intervals.p50)),
-        p95: Change::between(first.p95, own.p95, Some(intervals.p95)),
-        p99: Change::between(first.p99, own.p99, Some(intervals.p99)),
-        p_value,
+        p50: change(50, first.p50, own.p50, intervals.p50),
+        p95: change(95, first.p95, own.p95, intervals.p95),
+        p99: change(99, first.p99, own.p99, intervals.p99),
+        p_value: p_value.filter(|_| !few),
     }
 }
 

@@ -98,6 +98,17 @@ pub fn not_comparable(inputs: &[Input], sizes: &[u64]) -> Vec<Words> {
             text.push(".");
             found.push(text);
         }
+        let figures = &input.summary.figures;
+        let failed = figures.files - figures.done();
+        if failed > 0 {
+            let of = format!("run/{}/failed_files", input.label);
+            found.push(words![
+                fact(&input.label),
+                " has files that failed: ",
+                number(failed.to_string(), failed as f64, of),
+                ". Times are of those that did not, which may be the quicker ones."
+            ]);
+        }
         if let Some(cause) = &input.summary.ended_early {
             found.push(words![
                 fact(&input.label),

@@ -104,6 +104,18 @@ pub enum CompareError {
         /// Why.
         cause: String,
     },
+    /// Two reports of parity of one pair.
+    #[error("two reports of parity are of {a} and {b}")]
+    #[diagnostic(
+        code(compare::same_parity),
+        help("name one of them, the newer as a rule")
+    )]
+    SameParity {
+        /// A target.
+        a: String,
+        /// The other one.
+        b: String,
+    },
     /// A file of the report cannot be written.
     #[error("cannot write {}: {cause}", path.display())]
     #[diagnostic(

@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cost::{self, CostError, Load, Prices, study};
 use crate::parity::Matrix;
+use crate::parity::catalogue::Group;
+use crate::parity::matrix::{VERSION, Verdict};
 use crate::stack::model::{Architecture, Stack};
 
 use baseline::Baseline;
@@ -29,6 +31,9 @@ use input::Input;
 use report::{Basis, Cost, Parity, Report};
 
 pub use error::CompareError;
+
+/// What stands for a run where nothing was measured; no label has brackets.
+const ASSUMED: &str = "(assumed)";
 
 /// What is compared besides runs.
 #[derive(Debug, Default)]
@@ -94,27 +99,39 @@ pub fn read_parity(path: &Path) -> Result<Parity, CompareError> {
     };
     let bytes = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
     let matrix: Matrix = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    if matrix.version != VERSION {
+        let version = matrix.version;
+        return Err(bad(format!("its version is {version} and not {VERSION}")));
+    }
     let sides = &matrix.sides;
+    let played = matrix
+        .rows
+        .iter()
+        .filter(|row| row.verdict != Verdict::Skipped);
+    let played = played.count();
+    if played == 0 {
+        return Err(bad("no scenario was played".to_owned()));
+    }
+    let equal = matrix.with(Verdict::Equal).count();
+    // The stack's own tests expect what the stack's author does, and not AWS.
     let unlike = |side: usize| {
-        let rows = matrix.rows.iter();
+        let rows = matrix.rows.iter().filter(|row| row.group != Group::Own);
         rows.filter(|row| !row.unlike_aws[side].is_empty()).count()
     };
     Ok(Parity {
         file: path.to_string_lossy().replace('\\', "/"),
         labels: [sides[0].label.clone(), sides[1].label.clone()],
         products: [sides[0].product.to_string(), sides[1].product.to_string()],
-        equal: matrix.equal,
-        all: matrix.all,
-        percent: matrix.percent,
+        equal,
+        all: matrix.rows.len(),
+        played,
+        percent: equal as f64 * 100.0 / matrix.rows.len() as f64,
         unlike_aws: [unlike(0), unlike(1)],
         unequal: matrix
             .unequal()
             .map(|row| {
-                [
-                    row.name.clone(),
-                    row.title.clone(),
-                    row.verdict.label().to_owned(),
-                ]
+                let verdict = row.verdict.label().to_owned();
+                [row.name.clone(), row.title.clone(), verdict]
             })
             .collect(),
     })
@@ -138,7 +155,7 @@ pub fn costs(
         input.summary.run.stack == stack.name && reports.values().any(|one| one.billed_ms.is_some())
     });
     let reported = reported.map(|input| (&*input.label, Some(&input.summary.figures)));
-    for (label, figures) in std::iter::once(("assumed", None)).chain(reported) {
+    for (label, figures) in std::iter::once((ASSUMED, None)).chain(reported) {
         let of = |set| cost::of(stack, prices, load, figures, Some(set));
         let (arm64, found) = of(Architecture::Arm64)?;
         let (x86_64, _) = of(Architecture::X86_64)?;

@@ -164,6 +164,8 @@ pub struct Parity {
     pub equal: usize,
     /// All.
     pub all: usize,
+    /// Of them played: the others were left out.
+    pub played: usize,
     /// Percent.
     pub percent: f64,
     /// Scenarios of each target in which it does not as AWS does, where that is known.
@@ -186,7 +188,7 @@ pub struct Cost {
 /// An estimate by one source.
 #[derive(Debug, Serialize)]
 pub struct Basis {
-    /// `assumed`, or the label of a run.
+    /// `(assumed)`, or the label of a run.
     pub label: String,
     /// On arm64.
     pub arm64: Estimate,

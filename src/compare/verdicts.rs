@@ -88,7 +88,9 @@ fn working(report: &Report) -> Verdict {
 /// In how many scenarios a target was seen to do other than AWS, by label.
 fn unlike(report: &Report) -> Vec<(&str, usize, &Parity, usize)> {
     let mut found: Vec<(&str, usize, &Parity, usize)> = Vec::new();
-    for parity in &report.parity {
+    // A few scenarios say less than all.
+    let most = report.parity.iter().map(|one| one.played).max();
+    for parity in report.parity.iter().filter(|one| Some(one.played) == most) {
         for (side, label) in parity.labels.iter().enumerate() {
             if !found.iter().any(|(known, ..)| known == label) {
                 found.push((label, parity.unlike_aws[side], parity, side));
@@ -120,7 +122,11 @@ fn trusting(report: &Report) -> Verdict {
                 of(&format!("unlike_aws/{side}"))
             ),
             " of ",
-            number(parity.all.to_string(), parity.all as f64, of("all"))
+            number(
+                parity.played.to_string(),
+                parity.played as f64,
+                of("played")
+            )
         ]
     });
     let mut because = words!["scenarios in which it does other than AWS: "];
@@ -134,30 +140,34 @@ fn trusting(report: &Report) -> Verdict {
 }
 
 fn latency(report: &Report) -> Verdict {
+    // What was made in another way tells nothing.
+    let comparable = |run: &&Run| run.label == report.reference || run.difference.is_some();
     let question = "Which tells how long files will take on AWS?";
-    let aws = report
-        .runs
+    let is_aws = |run: &&Run| run.facts.product.name == ProductName::Aws;
+    let aws = report.runs.iter().filter(comparable).find(is_aws);
+    let published = report
+        .published
         .iter()
-        .find(|run| run.facts.product.name == ProductName::Aws);
+        .find(|one| one.label.starts_with("aws"));
+    let published = published.filter(|one| one.difference.is_some());
     let (label, aws_p50, of) = match aws.and_then(|run| Some((run, run.compared_ms.as_ref()?))) {
         Some((run, times)) => (&run.label, times.p50, format!("run/{}/e2e/p50", run.label)),
-        None => match report
-            .published
-            .iter()
-            .find(|one| one.label.starts_with("aws"))
-        {
+        None => match published {
             Some(one) => (
                 &one.label,
                 one.end_to_end_ms.p50,
                 format!("published/{}/e2e/p50", one.label),
             ),
-            None => return undecided(question, "there is no run on AWS, and no published one"),
+            None => {
+                return undecided(
+                    question,
+                    "there is no run on AWS that these can be compared with, and no published one",
+                );
+            }
         },
     };
-    let emulators = report
-        .runs
-        .iter()
-        .filter(|run| run.facts.product.name != ProductName::Aws);
+    let emulators = report.runs.iter().filter(comparable);
+    let emulators = emulators.filter(|run| !is_aws(run));
     let ratios: Vec<(&Run, f64)> = emulators
         .filter_map(|run| Some((run, aws_p50 / run.compared_ms.as_ref()?.p50)))
         .collect();

@@ -39,7 +39,11 @@ pub fn report(report: &Report, files: &Files, warnings: &[String]) -> String {
         let mut row = vec![
             run.label.clone(),
             run.figures.files.to_string(),
-            percent(run.figures.error_rate * 100.0),
+            if run.figures.files == 0 {
+                String::new()
+            } else {
+                percent(run.figures.error_rate * 100.0)
+            },
             of(times.map(|one| one.p50)),
             of(times.map(|one| one.p95)),
             of(times.map(|one| one.p99)),

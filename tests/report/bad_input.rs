@@ -248,3 +248,103 @@ fn what_a_name_holds_stays_text() {
         );
     }
 }
+
+/// Rows with one column set, where `of` holds.
+fn with(text: &str, column: &str, value: &str, of: impl Fn(&[&str]) -> bool) -> String {
+    let header: Vec<&str> = text.lines().next().expect("a header").split(',').collect();
+    let at = header
+        .iter()
+        .position(|one| *one == column)
+        .expect("a column");
+    let lines = text.lines().enumerate().map(|(n, line)| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        if n > 0 && of(&cells) {
+            cells[at] = value;
+        }
+        cells.join(",") + "\n"
+    });
+    lines.collect()
+}
+
+#[test]
+fn times_that_nothing_can_take_are_refused_with_their_line() {
+    let env = runs();
+    let path = "results/results_embedded_latest.csv";
+    let whole = read(&env, path);
+    for (column, value) in [
+        ("end_to_end_ms", "inf"),
+        ("end_to_end_ms", "NaN"),
+        ("end_to_end_ms", "-5"),
+        ("end_to_end_ms", "0"),
+        ("end_to_end_ms", "1e300"),
+        ("begun_ms", "NaN"),
+        ("processing_ms", "inf"),
+        ("n", "18446744073709551615"),
+    ] {
+        env.write(path, with(&whole, column, value, |cells| cells[0] == "2"));
+        let answer = compare(&env, &["embedded", "localstack"])
+            .expect_code(64)
+            .json();
+        let message = answer["error"]["message"].as_str().expect("a message");
+        let place = format!("line 3: `{column}` cannot be");
+        assert!(message.contains(&place), "{value}: {message}");
+    }
+}
+
+#[test]
+fn sizes_whose_files_all_failed_are_not_compared_and_survivors_are_said_to_be() {
+    let env = runs();
+    rows(&env, "localstack", |text| {
+        with(text, "fate", "lost", |cells| {
+            cells[3] == "1000" && cells[1] == "measured"
+        })
+    });
+    let data = data(&env, &["embedded", "localstack"]);
+    assert_eq!(data["sizes"], serde_json::json!([100, 500]));
+    assert_eq!(
+        told(&data, "not_comparable", "has files that failed: 10."),
+        1
+    );
+    assert_eq!(data["runs"][1]["figures"]["error_rate"], 0.333_333);
+}
+
+#[test]
+fn of_one_file_each_nobody_knows_whether_a_difference_is_real() {
+    let env = runs();
+    for target in ["embedded", "localstack"] {
+        rows(&env, target, |text| {
+            let first = |line: &&str| line.contains(",measured,") && line.contains(",100,");
+            let header = text.lines().next().expect("a header");
+            format!("{header}\n{}\n", text.lines().find(first).expect("a row"))
+        });
+    }
+    let data = data(&env, &["embedded", "localstack"]);
+    let difference = &data["runs"][1]["difference"];
+    assert!(difference["p50"]["ms"].is_f64() && difference["p50"]["is_real"].is_null());
+    assert!(difference["p_value"].is_null());
+}
+
+#[test]
+fn reports_of_parity_are_taken_by_their_rows_and_once() {
+    let env = runs();
+    let file = repository().join("docs/runs/2026-11-26-parity/parity_embedded_localstack.json");
+    let mut matrix: Value =
+        serde_json::from_slice(&std::fs::read(file).expect("a file")).expect("JSON");
+    matrix["equal"] = 999.into();
+    env.write("a.json", matrix.to_string());
+    let report = data(&env, &["embedded", "localstack", "--parity", "a.json"]);
+    assert_eq!(report["parity"][0]["equal"], 42);
+    assert_eq!(
+        refused(
+            &env,
+            &["embedded", "--parity", "a.json", "--parity", "a.json"]
+        ),
+        "compare::same_parity"
+    );
+    matrix["rows"] = serde_json::json!([]);
+    env.write("a.json", matrix.to_string());
+    assert_eq!(
+        refused(&env, &["embedded", "--parity", "a.json"]),
+        "compare::bad_parity"
+    );
+}

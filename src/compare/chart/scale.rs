@@ -11,6 +11,9 @@ pub struct Scale {
 /// 1, 2 and 5 times powers of ten.
 const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
 
+/// The least value of a scale by powers.
+const LEAST: f64 = 0.001;
+
 /// The largest such number that is not above `value`.
 fn step_below(value: f64) -> f64 {
     let power = 10f64.powf(value.log10().floor());
@@ -64,7 +67,8 @@ impl Scale {
     /// Over all of `values`, which are above zero, by powers.
     pub fn log(values: impl IntoIterator<Item = f64>, range: [f64; 2]) -> Self {
         let (mut low, mut high) = (f64::INFINITY, 0.0f64);
-        for value in values.into_iter().filter(|value| *value > 0.0) {
+        // Times are told to microseconds: nothing is below.
+        for value in values.into_iter().filter(|value| *value >= LEAST) {
             low = low.min(value);
             high = high.max(value);
         }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use maud::html;
 
 use super::super::report::Report;
-use super::draw::{EDGE, Mark, WIDTH, axis_left, legend, line, place, series, shape, text, tick};
+use super::draw::{
+    EDGE, Mark, WIDTH, axis_left, legend, line, place, series, shape, text, tick, width,
+};
 use super::scale::Scale;
 use super::{Chart, Parts};
 use crate::number::ms;
@@ -52,6 +54,10 @@ pub fn chart(report: &Report) -> Option<Chart> {
     );
     let right = WIDTH - EDGE;
     let column = (right - LEFT) / sizes.len() as f64;
+    let widest = sizes.iter().map(|lines| width(&tick(*lines as f64)));
+    let every = ((widest.fold(0.0, f64::max) + 6.0) / column)
+        .ceil()
+        .max(1.0) as usize;
     let x_of = |lines: u64, order: usize| {
         let at = sizes.iter().position(|one| *one == lines).unwrap_or(0);
         // Beside one another, so that none hides another one.
@@ -94,7 +100,8 @@ pub fn chart(report: &Report) -> Option<Chart> {
             (legend)
             (text(EDGE, top - 10.0, "name", "median from end to end, ms (each step is a multiple)"))
             (axis_left("ms", &scale, (LEFT, right), 7))
-            @for (at, lines) in sizes.iter().enumerate() {
+            // Of many sizes every so many-eth is named, so that no name stands over another one.
+            @for (at, lines) in sizes.iter().enumerate().step_by(every) {
                 (text(LEFT + column * (at as f64 + 0.5), bottom + 13.0, "tick middle", &tick(*lines as f64)))
             }
             (text(f64::midpoint(LEFT, right), bottom + 27.0, "name middle", "lines of the file"))

@@ -113,7 +113,7 @@ pub fn percentiles(report: &Report, charts: [Option<Chart>; 3]) -> Section {
         "From the first byte of the upload until the result was seen, by the client's clock. Percentiles are values that \
          occurred; intervals are of a sample that was drawn again and again, and hold the figure with a probability of ",
         fact("95 %"),
-        ". A difference is real where the interval of the difference holds no zero."
+        ". A difference is real where the interval of the difference holds no zero; of the slowest file alone it is not known."
     ]);
     let [bars, points, over_time] = charts;
     section.chart(bars);
@@ -286,12 +286,11 @@ pub fn reliability(report: &Report, chart: Option<Chart>) -> Section {
             fact(&run.label).into(),
             count(figures.files, key("files")).into(),
             count(figures.files - figures.done(), key("failed_files")).into(),
-            share(
-                (figures.files - figures.done()) as f64 / figures.files.max(1) as f64,
-                key("failed"),
-            )
-            .into(),
-            share(run.error_interval[1], key("failed/high")).into(),
+            of_files(figures.done(), figures.files)
+                .map_or_else(none, |value| share(value, key("failed")).into()),
+            of_files(figures.done(), figures.files).map_or_else(none, |_| {
+                share(run.error_interval[1], key("failed/high")).into()
+            }),
             count(figures.redelivered, key("redelivered")).into(),
             figures
                 .files_per_s
@@ -322,4 +321,9 @@ pub fn reliability(report: &Report, chart: Option<Chart>) -> Section {
         ")."
     ]);
     section
+}
+
+/// Share of files that failed; none of none.
+fn of_files(done: usize, files: usize) -> Option<f64> {
+    (files > 0).then(|| (files - done) as f64 / files as f64)
 }

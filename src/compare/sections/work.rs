@@ -105,6 +105,7 @@ pub fn parity(report: &Report) -> Section {
         "Equal",
         "of",
         "in %",
+        "Played",
         "First unlike AWS",
         "Second unlike AWS",
     ];
@@ -117,6 +118,7 @@ pub fn parity(report: &Report) -> Section {
             count(one.equal, key("equal")).into(),
             count(one.all, key("all")).into(),
             number(percent(one.percent), one.percent, key("percent")).into(),
+            count(one.played, key("played")).into(),
             count(one.unlike_aws[0], key("unlike_aws/0")).into(),
             count(one.unlike_aws[1], key("unlike_aws/1")).into(),
         ]);
