@@ -53,7 +53,8 @@ pub fn count(number: f64) -> String {
     }
 }
 
-fn short(number: f64) -> String {
+/// Two digits behind the point at most, and none that is zero.
+pub fn short(number: f64) -> String {
     let text = format!("{number:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -7,10 +7,11 @@ use time::OffsetDateTime;
 
 use super::{Ended, Global, session};
 use crate::bench::store;
+use crate::compare::input;
 use crate::cost::study::{self, Claim, StudyCost};
-use crate::cost::{self, CostError, Estimate, Load, Prices};
+use crate::cost::{self, Estimate, Load, Measured, Prices};
 use crate::render::{Renderer, cost as words};
-use crate::stack::model::{Architecture, Function, Stack};
+use crate::stack::model::{Architecture, Stack};
 
 /// Estimate what the stack costs on AWS, line by line
 ///
@@ -25,12 +26,15 @@ pub struct CostArgs {
     /// Lines of a file
     #[arg(long, default_value = "1000", value_name = "N", value_parser = parse_count)]
     lines_per_file: f64,
-    /// Messages of one invocation, on average
+    /// Messages of one invocation, on average; a mapping takes no more than its own batch
     #[arg(long, default_value = "1", value_name = "N", value_parser = parse_count)]
     batch: f64,
-    /// Summary of a run: its functions ran as long as Lambda reported
-    #[arg(long, value_name = "SUMMARY")]
-    from: Option<PathBuf>,
+    /// A run of bench, as `compare` takes it: its functions ran as long as Lambda reported
+    #[arg(long, value_name = "RUN")]
+    from: Option<String>,
+    /// Where runs of targets are looked for
+    #[arg(long = "in", default_value = "results", value_name = "DIR")]
+    within: PathBuf,
     /// Region whose prices are used
     #[arg(long, default_value = "us-east-1", value_name = "REGION")]
     region: String,
@@ -101,28 +105,30 @@ pub(super) fn run(global: &Global, args: &CostArgs, renderer: &Renderer) -> Ende
         None => Prices::of(&args.region)?,
     };
     // What AWS bills is what the stack is there.
-    let stack = session::load(global, global.target.as_deref().unwrap_or("aws"))?;
+    let target = global.target.as_deref().unwrap_or("aws");
+    session::find_row(global, target)?;
+    let stack = session::load(global, target)?;
     let load = Load {
         lines: args.events_per_month,
         lines_per_file: args.lines_per_file,
         batch: args.batch,
     };
-    let summary = args.from.as_ref().map(|path| store::read_summary(path));
-    let figures = summary.transpose()?.map(|summary| summary.figures);
-    if let (Some(figures), Some(path)) = (&figures, &args.from)
-        && figures.reports.values().all(|one| one.billed_ms.is_none())
-    {
-        let path = path.display().to_string();
-        return Err(CostError::NoReports { path }.into());
-    }
-    let chosen = args.architecture.unwrap_or_else(|| architecture(&stack));
-    let other = match chosen {
-        Architecture::Arm64 => Architecture::X86_64,
+    let measured = match &args.from {
+        Some(run) => {
+            let results = input::find(run, &args.within)?;
+            let (summary, rows, _) = store::read_run(&results)?;
+            Some(Measured::of(&stack, &summary, &rows, &load)?)
+        }
+        None => None,
+    };
+    let architecture = architecture(&stack, args.architecture);
+    let other = match &*architecture {
+        "arm64" => Architecture::X86_64,
         _ => Architecture::Arm64,
     };
-    let of = |one| cost::of(&stack, &prices, &load, figures.as_ref(), Some(one));
-    let (estimate, mut warnings) = of(chosen)?;
-    let (with_other, _) = of(other)?;
+    let of = |set| cost::of(&stack, &prices, &load, measured.as_ref(), set);
+    let (estimate, mut warnings) = of(args.architecture)?;
+    let (with_other, _) = of(Some(other))?;
     let today = OffsetDateTime::now_utc().date();
     warnings.splice(0..0, prices.warning(today));
     let study = match args.baseline {
@@ -135,7 +141,7 @@ pub(super) fn run(global: &Global, args: &CostArgs, renderer: &Renderer) -> Ende
     };
     let data = CostData {
         estimate,
-        architecture: chosen.label().to_owned(),
+        architecture,
         other_architecture: Other {
             architecture: other.label().to_owned(),
             usd: with_other.month.usd,
@@ -159,14 +165,19 @@ pub(super) fn run(global: &Global, args: &CostArgs, renderer: &Renderer) -> Ende
     Ok(())
 }
 
-/// That of most functions; arm64, which is cheaper, where it is the host's.
-fn architecture(stack: &Stack) -> Architecture {
-    let x86 = |one: &Function| one.architecture == Architecture::X86_64;
-    let count = stack.functions.iter().filter(|one| x86(one)).count();
-    if count * 2 > stack.functions.len() {
-        Architecture::X86_64
-    } else {
-        Architecture::Arm64
+/// The one that was asked for, else that of the functions: `mixed` where they have several.
+fn architecture(stack: &Stack, asked: Option<Architecture>) -> String {
+    let own = stack
+        .functions
+        .iter()
+        .map(|one| one.architecture.on_lambda());
+    let mut labels: Vec<&str> = own.map(Architecture::label).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    match (asked, &labels[..]) {
+        (Some(asked), _) => asked.label().to_owned(),
+        (None, [one]) => (*one).to_owned(),
+        (None, _) => "mixed".to_owned(),
     }
 }
 

@@ -77,7 +77,10 @@ fn split(run: &str) -> Result<(Option<&str>, &str), CompareError> {
 }
 
 /// The results file of a run.
-fn find(what: &str, within: &Path) -> Result<PathBuf, CompareError> {
+///
+/// # Errors
+/// There is none, or several.
+pub fn find(what: &str, within: &Path) -> Result<PathBuf, CompareError> {
     let path = Path::new(what);
     if path.is_dir() {
         return of_directory(path);

@@ -20,7 +20,7 @@ pub mod words;
 
 use std::path::{Path, PathBuf};
 
-use crate::cost::{self, CostError, Load, Prices, study};
+use crate::cost::{self, CostError, Load, Measured, Prices, study};
 use crate::parity::Matrix;
 use crate::parity::catalogue::Group;
 use crate::parity::matrix::{VERSION, Verdict};
@@ -150,13 +150,12 @@ pub fn costs(
 ) -> Result<Cost, CostError> {
     let mut warnings = Vec::new();
     let mut bases = Vec::new();
-    let reported = inputs.iter().filter(|input| {
-        let reports = &input.summary.figures.reports;
-        input.summary.run.stack == stack.name && reports.values().any(|one| one.billed_ms.is_some())
+    let reported = inputs.iter().filter_map(|input| {
+        let measured = Measured::of(stack, &input.summary, &input.rows, load);
+        Some((&*input.label, Some(measured.ok()?)))
     });
-    let reported = reported.map(|input| (&*input.label, Some(&input.summary.figures)));
-    for (label, figures) in std::iter::once((ASSUMED, None)).chain(reported) {
-        let of = |set| cost::of(stack, prices, load, figures, Some(set));
+    for (label, measured) in std::iter::once((ASSUMED, None)).chain(reported) {
+        let of = |set| cost::of(stack, prices, load, measured.as_ref(), Some(set));
         let (arm64, found) = of(Architecture::Arm64)?;
         let (x86_64, _) = of(Architecture::X86_64)?;
         for warning in found

@@ -102,7 +102,7 @@ pub struct Estimate {
     /// What goes through.
     pub load: Load,
     /// Line by line.
-    pub lines: Vec<BillLine>,
+    pub bill: Vec<BillLine>,
     /// The month that was asked for.
     pub month: Month,
     /// US dollars for one file more.
@@ -126,7 +126,7 @@ impl Estimate {
     /// Of what a stack uses.
     pub fn of(prices: &Prices, load: &Load, uses: &[Use]) -> Self {
         let files = load.files();
-        let lines: Vec<BillLine> = uses
+        let bill: Vec<BillLine> = uses
             .iter()
             .map(|one| {
                 let price = prices.price(one.item);
@@ -145,7 +145,7 @@ impl Estimate {
             region: prices.region.clone(),
             prices_as_of: prices.as_of.clone(),
             load: load.clone(),
-            lines,
+            bill,
             month: month(prices, uses, load.lines, files),
             usd_per_file: uses.iter().map(of_one).sum(),
             volumes: VOLUMES

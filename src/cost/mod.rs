@@ -2,20 +2,26 @@
 //! from both. Pure arithmetic; every line says how it came about. docs/cost.md.
 
 pub mod estimate;
+mod flow;
+mod measured;
 pub mod prices;
 pub mod study;
 pub mod usage;
 
 use std::path::PathBuf;
 
-use crate::bench::Figures;
 use crate::stack::model::{Architecture, Stack};
 
 use miette::Diagnostic;
 
 pub use estimate::Estimate;
+pub use measured::Measured;
 pub use prices::{Item, Prices};
 pub use usage::{Load, Runtime, Use};
+
+use crate::number::count;
+use flow::Flow;
+use usage::MONTH_S;
 
 /// Why there is no estimate.
 #[derive(Debug, Clone, PartialEq, thiserror::Error, Diagnostic)]
@@ -92,23 +98,40 @@ pub enum CostError {
         /// Stack.
         stack: String,
     },
-    /// A summary of a run that tells of no invocation.
-    #[error("{path} tells of no invocation that Lambda reported")]
+    /// A run that tells of no invocation.
+    #[error("the run tells of no invocation that Lambda reported")]
     #[diagnostic(
         code(cost::no_reports),
         help("`pipectl bench` keeps what Lambda reports; without --from it is assumed")
     )]
-    NoReports {
-        /// File.
-        path: String,
+    NoReports,
+    /// A run of which nobody knows what one file took.
+    #[error(
+        "in that run invocations may have had several files, so that nobody knows what one took"
+    )]
+    #[diagnostic(
+        code(cost::shared),
+        help(
+            "name a run in which files went one after the other: `pipectl bench` without --rate, --concurrency or --ramp"
+        )
+    )]
+    Shared,
+    /// A run of another stack.
+    #[error("the run is of the stack `{run}` and not of `{stack}`")]
+    #[diagnostic(
+        code(cost::other_stack),
+        help("name a run of this stack, or its stack with --stack")
+    )]
+    OtherStack {
+        /// Stack of the run.
+        run: String,
+        /// This one.
+        stack: String,
     },
 }
 
 /// Most invocations at once in an account that asked for no more (Lambda's page on quotas).
 const ACCOUNT_CONCURRENCY: f64 = 1_000.0;
-/// Seconds of a month of thirty days.
-const MONTH_S: f64 = 30.0 * 24.0 * 3_600.0;
-
 /// What a stack costs with a load: `measured` tells how long its functions ran, `architecture` takes the place of the
 /// stack's. With what a reader should know of it.
 ///
@@ -118,7 +141,7 @@ pub fn of(
     stack: &Stack,
     prices: &Prices,
     load: &Load,
-    measured: Option<&Figures>,
+    measured: Option<&Measured>,
     architecture: Option<Architecture>,
 ) -> Result<(Estimate, Vec<String>), CostError> {
     if load.files() < 1.0 {
@@ -139,37 +162,48 @@ pub fn of(
         functions.for_each(|one| one.architecture = architecture);
     }
     let runtime = |name: &str| {
-        let report = measured.and_then(|figures| figures.reports.get(name));
-        let billed = report.and_then(|report| report.billed_ms.as_ref());
-        billed.map_or_else(
-            || usage::assumed(&stack, name, load),
-            |billed| Runtime {
-                billed_ms: billed.mean,
-                init_ms: 0.0,
-                cold_percent: 0.0,
-                measured: true,
-            },
-        )
+        let known = measured.and_then(|measured| measured.runtimes.get(name));
+        let assumed = || usage::assumed(&stack, name, load);
+        known.cloned().unwrap_or_else(assumed)
     };
     let uses = usage::of(&stack, load, &runtime);
     if uses.iter().all(|one| one.per_file == 0.0) {
         let stack = stack.name.clone();
         return Err(CostError::Nothing { stack });
     }
-    let warnings = warnings(&stack, load, &runtime);
+    let mut warnings = warnings(&stack, load, &runtime);
+    warnings.extend(measured.into_iter().flat_map(|one| one.notes.clone()));
     Ok((Estimate::of(prices, load, &uses), warnings))
 }
 
 fn warnings(stack: &Stack, load: &Load, runtime: &dyn Fn(&str) -> Runtime) -> Vec<String> {
     let mut warnings = Vec::new();
+    let flow = Flow::of(stack);
     let mut at_once = 0.0;
     for function in &stack.functions {
+        let files = flow.files(stack, &function.name);
+        if files == 0.0 {
+            continue;
+        }
         let seconds = runtime(&function.name).billed_ms / 1_000.0;
-        at_once += load.files() / MONTH_S * seconds;
-        if seconds > f64::from(function.timeout.0) {
+        at_once += load.files() * files / MONTH_S * seconds;
+        let mappings = stack.mappings.iter();
+        let batches = mappings
+            .filter(|one| one.function == function.name)
+            .map(|one| usage::batch(one, load));
+        let batch = batches.fold(1.0, f64::max);
+        if seconds * batch > f64::from(function.timeout.0) {
             warnings.push(format!(
-                "functions.{} would take {seconds:.0} s for a file of {} lines, and its timeout is {} s: it would fail",
-                function.name, load.lines_per_file, function.timeout.0
+                "functions.{} would take {:.0} s for {} of {} lines, and its timeout is {} s: it would fail",
+                function.name,
+                seconds * batch,
+                if batch > 1.0 {
+                    format!("{} files", count(batch))
+                } else {
+                    "a file".to_owned()
+                },
+                count(load.lines_per_file),
+                function.timeout.0
             ));
         }
     }

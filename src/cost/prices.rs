@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use time::Date;
 use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
 use super::CostError;
 
@@ -13,6 +13,10 @@ use super::CostError;
 const FILES: &[(&str, &str)] = &[("us-east-1", include_str!("prices/us-east-1.json"))];
 /// Prices that are older than this are told to be, days.
 const OLD_DAYS: i64 = 365;
+
+/// No unit costs more, US dollars, and of none more is free.
+const MOST_USD: f64 = 1e6;
+const MOST_FREE: f64 = 1e12;
 
 /// What AWS counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,10 +80,11 @@ impl Item {
             .unwrap_or_default()
     }
 
-    /// Lambda's GB-seconds of both instruction sets share what is free.
+    /// Lambda's GB-seconds of both instruction sets share what is free, and so do logs that are taken in and kept.
     fn free_with(self) -> Self {
         match self {
             Self::LambdaGbSArm64 => Self::LambdaGbSX86,
+            Self::LogsGbMonth => Self::LogsGb,
             other => other,
         }
     }
@@ -195,12 +200,31 @@ fn read(text: &str) -> Result<Prices, String> {
             "as_of must be a day like 2026-11-22, not `{as_of}`"
         ));
     }
+    if prices.currency != "USD" {
+        return Err(format!("its currency is `{}` and not USD", prices.currency));
+    }
+    if prices.day() > Some(OffsetDateTime::now_utc().date()) {
+        return Err(format!("as_of is a day to come: {}", prices.as_of));
+    }
+    let is_name = |text: &str| {
+        (1..=32).contains(&text.len())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || " -".contains(c))
+    };
+    if !is_name(&prices.region) {
+        return Err("its region is no name of one".to_owned());
+    }
     for item in Item::ALL {
         let price = prices.items.get(item);
         let price = price.ok_or_else(|| format!("it has no {}", item.name()))?;
-        let numbers = [price.usd, price.per, price.free];
-        if numbers.iter().any(|one| !one.is_finite() || *one < 0.0) || price.per == 0.0 {
-            return Err(format!("{} has a price that is none", item.name()));
+        let within = (0.0..=MOST_USD).contains(&(price.usd / price.per));
+        let free = (0.0..=MOST_FREE).contains(&price.free);
+        if !within || !free || price.usd < 0.0 || price.per <= 0.0 || !is_name(&price.unit) {
+            return Err(format!(
+                "{} has a price, a unit or a free amount that is none",
+                item.name()
+            ));
         }
     }
     Ok(prices)

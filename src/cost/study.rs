@@ -89,68 +89,91 @@ pub fn claims(study: &StudyCost, prices: &Prices, lines_per_file: f64) -> Vec<Cl
         follows: (says - is).abs() <= is.abs() * 0.02,
         remark: remark.to_owned(),
     };
-    vec![
-        claim(
-            "GB-seconds of a file",
-            study.gb_s_per_file,
-            gb_s,
-            "GB-s",
+    let told = |claim: Claim, otherwise: &str| Claim {
+        remark: if claim.follows {
+            claim.remark
+        } else {
+            otherwise.to_owned()
+        },
+        ..claim
+    };
+    let right = "it is so";
+    let one_digit = rounded_to_one_digit(per_file).to_bits()
+        == rounded_to_one_digit(study.usd_per_file).to_bits();
+    let file = Claim {
+        // Of one digit it has, one is asked.
+        follows: one_digit,
+        ..claim(
+            "a file",
+            study.usd_per_file,
+            per_file,
+            "USD",
             format!(
-                "{} functions × {} / 1024 GB × {} s",
-                study.functions, study.memory_mb, study.seconds
+                "{gb_s} GB-s of arm64, {} invocations, a PUT, a GET, three requests of SQS, a write",
+                study.functions
+            ),
+            "it is that, to its one digit, if both functions run for two seconds each",
+        )
+    };
+    vec![
+        told(
+            claim(
+                "GB-seconds of a file",
+                study.gb_s_per_file,
+                gb_s,
+                "GB-s",
+                format!(
+                    "{} functions × {} / 1024 GB × {} s",
+                    study.functions, study.memory_mb, study.seconds
+                ),
+                right,
             ),
             "256 MB are 0.25 GB: it took 256 thousandths",
         ),
-        Claim {
-            // Two digits at most.
-            follows: rounded_to_one_digit(per_file).to_bits()
-                == rounded_to_one_digit(study.usd_per_file).to_bits(),
-            ..claim(
-                "a file",
-                study.usd_per_file,
-                per_file,
+        told(file, "with these prices it is another"),
+        told(
+            claim(
+                "a month, if events are files",
+                study.usd_per_month,
+                study.events_per_month * study.usd_per_file,
                 "USD",
                 format!(
-                    "{gb_s} GB-s of arm64, {} invocations, a PUT, a GET, three requests of SQS, a write",
-                    study.functions
+                    "{} files × ${}",
+                    count(study.events_per_month),
+                    study.usd_per_file
                 ),
-                "it is that, to its one digit, if both functions run for two seconds each",
-            )
-        },
-        claim(
-            "a month, if events are files",
-            study.usd_per_month,
-            study.events_per_month * study.usd_per_file,
-            "USD",
-            format!(
-                "{} files × ${}",
-                count(study.events_per_month),
-                study.usd_per_file
+                right,
             ),
             "its events cannot be files",
         ),
-        claim(
-            "a month, if events are log lines",
-            study.usd_per_month,
-            files * study.usd_per_file,
-            "USD",
-            format!(
-                "{} lines / {} a file × ${}",
-                count(study.events_per_month),
-                count(lines_per_file),
-                study.usd_per_file
+        told(
+            claim(
+                "a month, if events are log lines",
+                study.usd_per_month,
+                files * study.usd_per_file,
+                "USD",
+                format!(
+                    "{} lines / {} a file × ${}",
+                    count(study.events_per_month),
+                    count(lines_per_file),
+                    study.usd_per_file
+                ),
+                right,
             ),
             &format!(
                 "its events are log lines, of files of {fitting:.0} lines: with these its month is right"
             ),
         ),
-        claim(
-            "a million writes to DynamoDB",
-            study.dynamodb_usd_per_million_writes,
-            prices.price(Item::DynamodbWrites).of(1e6),
-            "USD",
-            format!("on demand, prices of {}", prices.as_of),
-            "halved on 2024-11-01: the study has the price of before",
+        told(
+            claim(
+                "a million writes to DynamoDB",
+                study.dynamodb_usd_per_million_writes,
+                prices.price(Item::DynamodbWrites).of(1e6),
+                "USD",
+                format!("on demand, prices of {}", prices.as_of),
+                right,
+            ),
+            "halved on 2024-11-01 in us-east-1: the study has the price of before",
         ),
     ]
 }

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::flow::{Flow, hands_on};
 use super::prices::Item;
-use crate::number;
-use crate::stack::model::{AccessAction, Architecture, Kind, Stack};
+use crate::number::{self, short};
+use crate::stack::model::{AccessAction, Architecture, Function, Kind, Mapping, Stack, Table};
 
 /// Bytes of a log line: 1,000 lines are about 235 KB (docs/measurements.md).
 pub const LINE_BYTES: f64 = 235.0;
@@ -20,7 +21,7 @@ const LOG_BYTES: f64 = 1_000.0;
 const POLLERS: f64 = 5.0;
 const IDLE_POLLERS: f64 = 2.0;
 /// Seconds of a month, and of a long poll.
-const MONTH_S: f64 = 30.0 * 24.0 * 3_600.0;
+pub(super) const MONTH_S: f64 = 30.0 * 24.0 * 3_600.0;
 const POLL_S: f64 = 20.0;
 /// How long results are kept, days.
 const RESULT_DAYS: f64 = 7.0;
@@ -108,181 +109,212 @@ impl Use {
 
 /// All that a stack uses. `runtime` tells of each function by its name.
 pub fn of(stack: &Stack, load: &Load, runtime: &dyn Fn(&str) -> Runtime) -> Vec<Use> {
+    let flow = Flow::of(stack);
     let mut all = Vec::new();
-    for bucket in &stack.buckets {
-        let of = format!("buckets.{}", bucket.name);
-        let fed = stack
-            .notifications
-            .iter()
-            .any(|one| one.bucket == bucket.name);
-        if !fed {
-            continue;
-        }
-        all.push(Use::of_file(&of, Item::S3Puts, 1.0, "one upload"));
-        let days = bucket
-            .expire_after
-            .map_or(OBJECT_DAYS, |days| f64::from(days.0));
-        let kept = load.file_bytes() / GB * days / MONTH_DAYS;
-        let how = format!("{} for {days:.0} days", bytes(load.file_bytes()));
-        all.push(Use::of_file(&of, Item::S3GbMonth, kept, how));
+    for (bucket, files) in &flow.objects {
+        all.extend(of_bucket(stack, bucket, *files, load));
     }
     for function in &stack.functions {
-        all.extend(of_function(stack, function, load, &runtime(&function.name)));
-    }
-    for mapping in &stack.mappings {
-        let of = format!("queues.{}", mapping.queue);
-        all.push(Use::of_file(
-            &of,
-            Item::SqsRequests,
-            1.0,
-            "one message is sent",
+        all.extend(of_function(
+            stack,
+            &flow,
+            function,
+            load,
+            &runtime(&function.name),
         ));
-        let receives = 2.0 / load.batch;
-        let how = if load.batch > 1.0 {
-            format!("a receive and a deletion for {} messages", load.batch)
+    }
+    for (queue, messages) in &flow.messages {
+        let of = format!("queues.{queue}");
+        let how = "a message is sent";
+        all.push(Use::of_file(&of, Item::SqsRequests, *messages, how));
+    }
+    for (mapping, messages) in stack.mappings.iter().zip(&flow.mapped) {
+        let of = format!("queues.{}", mapping.queue);
+        let batch = batch(mapping, load);
+        let how = if batch > 1.0 {
+            format!("a receive and a deletion for {batch} messages")
         } else {
             "a receive and a deletion a message".to_owned()
         };
-        all.push(Use::of_file(&of, Item::SqsRequests, receives, how));
+        all.push(Use::of_file(
+            &of,
+            Item::SqsRequests,
+            2.0 * messages / batch,
+            how,
+        ));
         let pollers = if mapping.max_concurrency.is_some() {
             POLLERS
         } else {
             IDLE_POLLERS
         };
         let how = format!("{pollers} pollers look every {POLL_S} s, also when nothing comes");
-        all.push(Use::of_month(
-            &of,
-            Item::SqsRequests,
-            pollers * MONTH_S / POLL_S,
-            how,
-        ));
-    }
-    for table in &stack.tables {
-        let of = format!("tables.{}", table.name);
-        let writes = stack.mappings.len().min(1) as f64;
-        let units = (ITEM_BYTES / 1_024.0).ceil() * (1.0 + table.indexes.len() as f64) * writes;
-        let how = format!(
-            "{units} units for an item of {ITEM_BYTES} bytes, in the table and {} index{}",
-            table.indexes.len(),
-            if table.indexes.len() == 1 { "" } else { "es" }
-        );
-        all.push(Use::of_file(&of, Item::DynamodbWrites, units, how));
-        let copies = 1.0 + table.indexes.len() as f64;
-        let days = if table.ttl.is_some() {
-            RESULT_DAYS
-        } else {
-            MONTH_DAYS
-        };
-        let kept = (ITEM_BYTES + ITEM_OVERHEAD_BYTES) * copies / GB * days / MONTH_DAYS * writes;
-        all.push(Use::of_file(
-            &of,
-            Item::DynamodbGbMonth,
-            kept,
-            format!("kept for {days} days"),
-        ));
+        let polls = pollers * MONTH_S / POLL_S;
+        all.push(Use::of_month(&of, Item::SqsRequests, polls, how));
     }
     for template in &stack.templates {
         let of = format!("templates.{}", template.name);
-        let count = |kind: &str| {
-            template
-                .resources
-                .iter()
-                .filter(|(_, one)| one == kind)
-                .count() as f64
-        };
         for (kind, item) in [
             ("AWS::CloudWatch::Alarm", Item::Alarms),
             ("AWS::CloudWatch::Dashboard", Item::Dashboards),
         ] {
-            if count(kind) > 0.0 {
-                all.push(Use::of_month(&of, item, count(kind), kind));
+            let count = template.resources.iter().filter(|(_, one)| one == kind);
+            let count = count.count() as f64;
+            if count > 0.0 {
+                all.push(Use::of_month(&of, item, count, kind));
             }
         }
     }
     all
 }
 
+/// Messages of one invocation: a mapping takes no more than its own.
+pub fn batch(mapping: &Mapping, load: &Load) -> f64 {
+    load.batch.min(f64::from(mapping.batch))
+}
+
+fn of_bucket(stack: &Stack, name: &str, files: f64, load: &Load) -> Vec<Use> {
+    let of = format!("buckets.{name}");
+    let bucket = stack.buckets.iter().find(|one| one.name == name);
+    let days = bucket.and_then(|one| one.expire_after);
+    let days = days.map_or(OBJECT_DAYS, |days| f64::from(days.0));
+    let expires = bucket.is_some_and(|one| one.expire_after.is_some());
+    // What expires in a versioned bucket is kept as an old version for as long again.
+    let (kept, again) = if bucket.is_some_and(|one| one.versioning) && expires {
+        (
+            2.0 * days,
+            format!(", and {days:.0} more as an old version"),
+        )
+    } else {
+        (days, String::new())
+    };
+    let size = load.file_bytes();
+    let how = format!("{} for {days:.0} days{again}", bytes(size));
+    let gb_months = files * size / GB * kept / MONTH_DAYS;
+    vec![
+        Use::of_file(&of, Item::S3Puts, files, "one upload"),
+        Use::of_file(&of, Item::S3GbMonth, gb_months, how),
+    ]
+}
+
 fn of_function(
     stack: &Stack,
-    function: &crate::stack::model::Function,
+    flow: &Flow,
+    function: &Function,
     load: &Load,
     runtime: &Runtime,
 ) -> Vec<Use> {
     let of = format!("functions.{}", function.name);
-    let by_event = stack
-        .notifications
-        .iter()
-        .any(|one| one.function == function.name);
-    let by_queue = stack
-        .mappings
-        .iter()
-        .any(|one| one.function == function.name);
+    let files = flow.files(stack, &function.name);
     // A function that nothing starts costs nothing here.
-    let invocations = match (by_event, by_queue) {
-        (true, _) => 1.0,
-        (false, true) => 1.0 / load.batch,
-        (false, false) => return Vec::new(),
-    };
+    if files == 0.0 {
+        return Vec::new();
+    }
+    let events = flow.events.get(&function.name).copied().unwrap_or_default();
+    let mapped = stack.mappings.iter().zip(&flow.mapped);
+    let mapped = mapped.filter(|(one, _)| one.function == function.name);
+    let batches: f64 = mapped
+        .map(|(one, messages)| messages / batch(one, load))
+        .sum();
+    let invocations = events + batches;
     let gb = f64::from(function.memory.0) / 1_024.0;
-    let files = if by_event { 1.0 } else { load.batch };
-    let seconds =
-        (runtime.billed_ms * files + runtime.init_ms * runtime.cold_percent / 100.0) / 1_000.0;
-    let item = match function.architecture {
+    let cold = runtime.init_ms * runtime.cold_percent / 100.0;
+    let seconds = (runtime.billed_ms * files + cold * invocations) / 1_000.0;
+    let item = match function.architecture.on_lambda() {
         Architecture::Arm64 => Item::LambdaGbSArm64,
         _ => Item::LambdaGbSX86,
     };
-    let time = if runtime.measured {
-        format!(
-            "{} MB for {} ms a file, as was billed in the run",
-            function.memory.0, runtime.billed_ms
-        )
+    let how = if invocations < files {
+        format!("one invocation for {} files", short(files / invocations))
     } else {
-        format!(
-            "{} MB for {} ms a file, and {} ms for a new environment in {} % (assumed)",
-            function.memory.0, runtime.billed_ms, runtime.init_ms, runtime.cold_percent
-        )
+        "one invocation a file".to_owned()
     };
+    let time = format!(
+        "{} MB for {} ms a file ({}), and {} ms for a new environment in {} %",
+        function.memory.0,
+        short(runtime.billed_ms),
+        if runtime.measured {
+            "measured"
+        } else {
+            "assumed"
+        },
+        short(runtime.init_ms),
+        runtime.cold_percent
+    );
     let mut all = vec![
-        Use::of_file(
-            &of,
-            Item::LambdaRequests,
-            invocations,
-            if invocations < 1.0 {
-                format!("one invocation for {} files", load.batch)
-            } else {
-                "one invocation a file".to_owned()
-            },
-        ),
-        Use::of_file(&of, item, invocations * seconds * gb, time),
+        Use::of_file(&of, Item::LambdaRequests, invocations, how),
+        Use::of_file(&of, item, seconds * gb, time),
     ];
-    let reads = function
-        .access
-        .iter()
-        .filter(|access| access.action == AccessAction::Read && access.on.kind == Kind::Bucket);
-    for read in reads {
-        let of = format!("buckets.{}", read.on.name);
-        all.push(Use::of_file(
-            of,
-            Item::S3Gets,
-            1.0,
-            format!("{} reads it", function.name),
-        ));
-    }
+    all.extend(of_access(stack, function, files));
     let bytes = LOG_BYTES * invocations / GB;
-    all.push(Use::of_file(
-        &of,
-        Item::LogsGb,
-        bytes,
-        format!("{LOG_BYTES} bytes of log an invocation"),
-    ));
+    let how = format!("{} of log an invocation", self::bytes(LOG_BYTES));
+    all.push(Use::of_file(&of, Item::LogsGb, bytes, how));
     let days = f64::from(function.log_retention.0);
-    all.push(Use::of_file(
-        &of,
-        Item::LogsGbMonth,
-        bytes * days / MONTH_DAYS,
-        format!("kept for {days} days"),
-    ));
+    let kept = bytes * days / MONTH_DAYS;
+    let how = format!("kept for {days} days");
+    all.push(Use::of_file(&of, Item::LogsGbMonth, kept, how));
     all
+}
+
+/// Calls that a function makes for each file, by what it may do: one for each resource. One that hands files on writes
+/// only of those that it refuses, which are not counted.
+fn of_access(stack: &Stack, function: &Function, files: f64) -> Vec<Use> {
+    let mut all = Vec::new();
+    for access in &function.access {
+        let on = &access.on;
+        let of = format!("{}.{}", on.kind.section(), on.name);
+        match (access.action, on.kind) {
+            (AccessAction::Read, Kind::Bucket) => {
+                let how = format!("{} reads it", function.name);
+                all.push(Use::of_file(of, Item::S3Gets, files, how));
+            }
+            (AccessAction::Read, Kind::Table) => {
+                let how = format!("{} reads an item of {}", function.name, bytes(ITEM_BYTES));
+                all.push(Use::of_file(of, Item::DynamodbReads, files, how));
+            }
+            (AccessAction::Write, Kind::Bucket) if !hands_on(stack, function) => {
+                let how = format!("{} writes an object", function.name);
+                all.push(Use::of_file(of, Item::S3Puts, files, how));
+            }
+            (AccessAction::Write, Kind::Table) if !hands_on(stack, function) => {
+                let table = stack.tables.iter().find(|one| one.name == on.name);
+                all.extend(
+                    table
+                        .into_iter()
+                        .flat_map(|table| of_item(&of, table, files)),
+                );
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+fn of_item(of: &str, table: &Table, files: f64) -> [Use; 2] {
+    let copies = 1.0 + table.indexes.len() as f64;
+    let units = (ITEM_BYTES / 1_024.0).ceil() * copies;
+    let how = format!(
+        "{units} units for an item of {}, in the table and {}",
+        bytes(ITEM_BYTES),
+        match table.indexes.len() {
+            1 => "an index".to_owned(),
+            count => format!("{count} indexes"),
+        }
+    );
+    let days = if table.ttl.is_some() {
+        RESULT_DAYS
+    } else {
+        MONTH_DAYS
+    };
+    let kept = (ITEM_BYTES + ITEM_OVERHEAD_BYTES) * copies / GB * days / MONTH_DAYS;
+    [
+        Use::of_file(of, Item::DynamodbWrites, files * units, how),
+        Use::of_file(
+            of,
+            Item::DynamodbGbMonth,
+            files * kept,
+            format!("kept for {days} days"),
+        ),
+    ]
 }
 
 /// What the study measured of its worker on AWS, ms: 256 MB, files of 533 lines on average.
@@ -291,8 +323,8 @@ const STUDY_LINES: f64 = 533.0;
 /// An invocation that only passes something on, ms: two calls of AWS.
 const PASS_ON_MS: f64 = 40.0;
 /// An environment of a Rust function of a few megabytes, ms, and how often one is made.
-const INIT_MS: f64 = 100.0;
-const COLD_PERCENT: f64 = 1.0;
+pub(super) const INIT_MS: f64 = 100.0;
+pub(super) const COLD_PERCENT: f64 = 1.0;
 
 fn bytes(bytes: f64) -> String {
     format!("{} bytes", number::count(bytes))

@@ -148,7 +148,9 @@ impl Dressed for CostError {
             | Self::NoFile { .. }
             | Self::Batch { .. }
             | Self::Nothing { .. }
-            | Self::NoReports { .. } => Exit::Usage,
+            | Self::NoReports
+            | Self::Shared
+            | Self::OtherStack { .. } => Exit::Usage,
             Self::BadPrices { .. } => Exit::Failed,
         }
     }

@@ -29,7 +29,7 @@ pub fn bill(
     }
     let mut bill = Table::new(&["", "OF", "A MONTH", "", "USD", ""], &[2, 4]);
     for component in Component::ALL {
-        let lines = estimate.lines.iter();
+        let lines = estimate.bill.iter();
         for line in lines.filter(|line| line.component == *component) {
             bill.add_row([
                 component.label().to_owned(),
@@ -44,14 +44,14 @@ pub fn bill(
     let month = &estimate.month;
     let (name, with_other) = other;
     let total = format!(
-        "{} a month, {} with the free tier, {} of it Lambda; one file more costs {}\non {name} it is {}, {} with the free tier, {} of it Lambda",
+        "{} a month, {} of it Lambda; {} with the free tier; one file more costs {}\non {name} it is {}, {} of it Lambda; {} with the free tier",
         good(usd(month.usd)),
-        usd(month.usd_with_free_tier),
         usd(month.components[&Component::Lambda]),
+        usd(month.usd_with_free_tier),
         usd(estimate.usd_per_file),
         usd(with_other.usd),
-        usd(with_other.usd_with_free_tier),
         usd(with_other.components[&Component::Lambda]),
+        usd(with_other.usd_with_free_tier),
     );
     let mut parts = vec![
         head,

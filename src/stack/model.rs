@@ -233,6 +233,15 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// What a function of it is on Lambda: this machine's, where it is the host's.
+    pub fn on_lambda(self) -> Self {
+        match self {
+            Self::Host if cfg!(target_arch = "aarch64") => Self::Arm64,
+            Self::Host => Self::X86_64,
+            own => own,
+        }
+    }
+
     /// Lambda's name for it; `host` has none.
     pub fn label(self) -> &'static str {
         match self {

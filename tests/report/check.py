@@ -158,19 +158,25 @@ def cost(told, study, runs, prices, numbers):
     memory_mb = lambda name: int(re.search(rf"^  {name}:\n(?:    .*\n)*?    memory: (\d+)MB", STACK.read_text(), re.M)[1])
     for (number, basis), chip in itertools.product(enumerate(told["bases"]), ("arm64", "x86_64")):
         put, uses = putter(numbers, f"cost/{basis['label']}/{chip}"), []
-        for line in basis["arm64"]["lines"]:
+        for line in basis["arm64"]["bill"]:
             item, per_file, function = line["item"], line["per_file"], line["of"].removeprefix("functions.")
             if item.startswith("lambda_gb_s"):
                 # What a run's functions took is of its rows; where nobody measured it, it is assumed.
-                billed = [one for run in runs if run.label == basis["label"] for one in column(run.done, function + "_billed_ms")]
-                item, per_file = f"lambda_gb_s_{chip}", mean(billed) / 1000 * memory_mb(function) / 1024 if billed else per_file
+                run, cold = next((run for run in runs if run.label == basis["label"]), None), function + "_cold"
+                if run:  # Warm files of this size, and a new environment for one in a hundred.
+                    warm = [row for row in run.done if row[cold] != "true" and int(row["lines"]) == LINES_PER_FILE]
+                    init = column(run.rows, function + "_init_ms") or [100]
+                    per_file = (mean(column(warm, function + "_billed_ms")) + mean(init) / 100) / 1000 * memory_mb(function) / 1024
+                item = f"lambda_gb_s_{chip}"
             uses.append((item, per_file, line["per_month"]))
         def month(lines, of=""):
             units, sums, shown = Counter(), Counter(), COMPONENTS.values() if of else ["Lambda"]
             for item, per_file, per_month in uses:
                 units[item] += (count := per_file * lines / LINES_PER_FILE + per_month)
                 sums[component(item)] += price(item, count)
-            free = sum(price(item, max(count - prices[item]["free"], 0)) for item, count in units.items())
+            logs = min(units["logs_gb"], prices["logs_gb"]["free"])  # What is free of logs is free once, taken in or kept.
+            free = {item: prices[item]["free"] for item in units} | {"logs_gb_month": prices["logs_gb"]["free"] - logs}
+            free = sum(price(item, max(count - free[item], 0)) for item, count in units.items())
             put("$", {of + "month": sum(sums.values()), of + "free": free} | {of + name: sums[name] for name in shown})
         month(LOAD)
         put("$", {"file": sum(price(item, per_file) for item, per_file, _ in uses)} if chip == "arm64" else {})
@@ -387,7 +393,7 @@ def main(directory):
     words(root, numbers, report["reference"])
     # As they are: names, what usage.rs says of its constants, volumes, and what this program was told.
     exact = labels.union(*(run.files for run in runs), (one["file"] for one in report["parity"]), VOLUMES, map(str, CHANGES), study["caveats"])
-    exact |= {"95 %", study["source"]} | {line["how"] for basis in costs["bases"] for line in basis["arm64"]["lines"]}
+    exact |= {"95 %", study["source"]} | {line["how"] for basis in costs["bases"] for line in basis["arm64"]["bill"]}
     exact |= {row[one] for matrix in matrices for row in matrix["rows"] for one in ("name", "title")}
     # Of the study: how it measured, and its arithmetic; its month is right with other files; since a day writes cost the half.
     of, (usd, events, mb) = study["method"], (claims[one] for one in ("usd_per_file", "events_per_month", "memory_mb"))

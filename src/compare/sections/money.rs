@@ -43,12 +43,12 @@ pub fn cost(report: &Report) -> Section {
         let month = |set: &str, estimate: &Estimate| {
             [
                 Words::from(usd(estimate.month.usd, of(set, "month"))),
-                usd(estimate.month.usd_with_free_tier, of(set, "free")).into(),
                 usd(
                     estimate.month.components[&Component::Lambda],
                     of(set, "Lambda"),
                 )
                 .into(),
+                usd(estimate.month.usd_with_free_tier, of(set, "free")).into(),
             ]
         };
         let mut row = vec![
@@ -117,7 +117,7 @@ fn bill(label: &str, estimate: &Estimate) -> Table {
         &header,
     );
     for component in Component::ALL {
-        for (at, line) in estimate.lines.iter().enumerate() {
+        for (at, line) in estimate.bill.iter().enumerate() {
             if line.component != *component {
                 continue;
             }
