@@ -9,7 +9,7 @@ use super::stats::rounded;
 const RESOLUTION_MS: f64 = 2.0;
 
 /// No run takes longer, milliseconds: a year.
-const LONGEST_MS: f64 = 366.0 * 86_400_000.0;
+pub(super) const LONGEST_MS: f64 = 366.0 * 86_400_000.0;
 /// No run has more files.
 const MOST_FILES: u64 = 1_000_000_000;
 

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use super::cycle::{CycleSummary, Round};
 use super::error::BenchError;
 use super::facts::RunFacts;
-use super::row::Row;
+use super::row::{LONGEST_MS, Row};
 use super::settings::Method;
-use super::summary::Summary;
+use super::summary::{Summary, VERSION};
 use crate::package::replace;
 
 /// Where a run's files are.
@@ -239,6 +239,23 @@ pub fn read_cycle(results: &Path) -> Result<(CycleSummary, Vec<Round>), BenchErr
     let (rounds, _) = read_known::<Round>(results, Round::COLUMNS)?;
     let beside = summary_beside(results).unwrap_or_default();
     let summary: CycleSummary = read_json(&beside)?;
+    let times = |one: &Round| {
+        [
+            one.first_up_ms,
+            one.no_op_ms,
+            one.code_change_ms,
+            one.down_ms,
+        ]
+    };
+    let good = |ms: f64| (0.0..=LONGEST_MS).contains(&ms);
+    let mut lines = rounds.iter().zip(2..);
+    if let Some((_, line)) = lines.find(|(one, _)| !times(one).into_iter().all(good)) {
+        return Err(BenchError::BadResults {
+            path: results.to_owned(),
+            line: format!(" line {line}:"),
+            cause: "it has a time that no round can take".to_owned(),
+        });
+    }
     let told = summary.figures.values().next().map_or(0, |one| one.n);
     if rounds.len() != told {
         return Err(BenchError::OtherResults {
@@ -252,7 +269,15 @@ pub fn read_cycle(results: &Path) -> Result<(CycleSummary, Vec<Round>), BenchErr
 
 /// Reads a summary file.
 pub fn read_summary(path: &Path) -> Result<Summary, BenchError> {
-    read_json(path)
+    let summary: Summary = read_json(path)?;
+    if summary.version != VERSION {
+        return Err(BenchError::BadResults {
+            path: path.to_owned(),
+            line: String::new(),
+            cause: format!("its version is {} and not {VERSION}", summary.version),
+        });
+    }
+    Ok(summary)
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, BenchError> {

@@ -45,6 +45,9 @@ pub struct CompareArgs {
     /// Region whose prices are used
     #[arg(long, default_value = "us-east-1", value_name = "REGION")]
     region: String,
+    /// File of prices of your own, for other regions or days
+    #[arg(long, value_name = "FILE", conflicts_with = "region")]
+    prices: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,7 +71,13 @@ pub(super) fn run(global: &Global, args: &CompareArgs, renderer: &Renderer) -> E
             return Err(CompareError::SameParity { a, b }.into());
         }
     }
-    let prices = Prices::of(&args.region)?;
+    let prices = match &args.prices {
+        Some(path) => Prices::read(path)?,
+        None => Prices::of(&args.region)?,
+    };
+    if let Some(target) = &global.target {
+        session::find_row(global, target)?;
+    }
     let cost = cost(global, args, &prices, &inputs)?;
     let report = compare::compare(
         &inputs,

@@ -164,14 +164,14 @@ fn points(rows: &[Row]) -> (Vec<Point>, usize) {
         .collect();
     let timed = points.len();
     if timed > MOST_POINTS {
-        // Evenly by number, and every cold one.
-        let mut drawn = 0;
-        let mut seen = 0;
+        // Evenly by number, and every cold one unless these are many themselves.
+        let keep_cold = points.iter().filter(|point| point.cold).count() <= MOST_POINTS / 4;
+        let (mut drawn, mut seen) = (0, 0);
         points.retain(|point| {
             seen += 1;
             let due = seen * MOST_POINTS / timed > drawn;
             drawn += usize::from(due);
-            due || point.cold
+            due || (keep_cold && point.cold)
         });
     }
     (points, timed)
@@ -210,4 +210,35 @@ pub fn published(baseline: &Baseline, reference: &Input, sizes: &[u64]) -> Vec<P
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(cold: impl Fn(u64) -> bool) -> Vec<Row> {
+        let row = |n| {
+            let mut row = Row::new(n, Phase::Measured, 100, 1, String::new());
+            row.fate = Fate::Done;
+            row.end_to_end_ms = Some(n as f64);
+            row.worker_cold = Some(cold(n));
+            row
+        };
+        (1..=25_000).map(row).collect()
+    }
+
+    #[test]
+    fn of_many_files_some_are_drawn_evenly_and_cold_ones_unless_they_are_many() {
+        let (some, timed) = points(&rows(|n| n % 1_000 == 7));
+        assert_eq!(timed, 25_000);
+        assert_eq!(some.iter().filter(|point| point.cold).count(), 25);
+        assert!(
+            (MOST_POINTS..=MOST_POINTS + 25).contains(&some.len()),
+            "{}",
+            some.len()
+        );
+        assert!(some.windows(2).all(|two| two[1].n - two[0].n <= 26));
+        let (half, _) = points(&rows(|n| n % 2 == 0));
+        assert_eq!(half.len(), MOST_POINTS);
+    }
 }

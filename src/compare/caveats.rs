@@ -2,19 +2,18 @@
 
 use super::assemble::same_way;
 use super::input::Input;
-use super::report::{MOST_POINTS, Report};
+use super::report::Report;
 use super::words::{Words, fact, number, words};
 use crate::bench::Settings;
+use crate::bench::facts::RunFacts;
 use crate::number;
 use crate::target::ProductName;
 
 /// What differs between the runs besides their targets.
-pub fn not_comparable(inputs: &[Input], sizes: &[u64]) -> Vec<Words> {
+pub fn not_comparable(inputs: &[Input], first: &Input, sizes: &[u64]) -> Vec<Words> {
     let mut found = Vec::new();
-    let Some((first, others)) = inputs.split_first() else {
-        return found;
-    };
-    if others.is_empty() {
+    let others = inputs.iter().filter(|one| one.results != first.results);
+    if inputs.len() == 1 {
         found.push("One run: there is nothing to compare it with but what was published, if it is asked for.".into());
     }
     let a = &first.summary.run;
@@ -37,7 +36,7 @@ pub fn not_comparable(inputs: &[Input], sizes: &[u64]) -> Vec<Words> {
                 " are of different stacks: a difference may be one of the stacks.",
             ));
         }
-        let code = |run: &crate::bench::facts::RunFacts| -> Vec<Option<String>> {
+        let code = |run: &RunFacts| -> Vec<Option<String>> {
             run.functions
                 .values()
                 .map(|one| one.code_sha256.clone())
@@ -47,6 +46,31 @@ pub fn not_comparable(inputs: &[Input], sizes: &[u64]) -> Vec<Words> {
             found.push(both(
                 " ran other code (their zips differ): a difference may be one of the code.",
             ));
+        }
+        let size = |run: &RunFacts| -> Vec<(Option<i64>, Option<String>)> {
+            let functions = run.functions.values();
+            functions
+                .map(|one| (one.memory_mb, one.architecture.clone()))
+                .collect()
+        };
+        if a.stack == b.stack && size(a) != size(b) {
+            found.push(both(
+                " gave their functions other memory, or another instruction set.",
+            ));
+        }
+        let pull = |run: &RunFacts| -> Vec<(Option<i64>, Option<i64>)> {
+            let mappings = run.mappings.values();
+            mappings
+                .map(|one| (one.batch, one.max_concurrency))
+                .collect()
+        };
+        if a.stack == b.stack && pull(a) != pull(b) {
+            found.push(both(
+                " had mappings with other batches, or other concurrency.",
+            ));
+        }
+        if a.region != b.region {
+            found.push(both(" are of different regions."));
         }
         if a.machine != b.machine {
             found.push(both(
@@ -108,6 +132,28 @@ pub fn not_comparable(inputs: &[Input], sizes: &[u64]) -> Vec<Words> {
                 number(failed.to_string(), failed as f64, of),
                 ". Times are of those that did not, which may be the quicker ones."
             ]);
+        }
+        for (file, why) in &input.left_out {
+            found.push(words![
+                fact(&input.label),
+                ": ",
+                fact(file),
+                " is left out: ",
+                fact(why),
+                "."
+            ]);
+        }
+        let unfinished = figures.fates.get("unfinished").copied().unwrap_or_default();
+        if unfinished > 0 {
+            found.push(words![
+                fact(&input.label),
+                " had files on their way when it ended, which are in no figure and would have been among the slower ones: ",
+                number(unfinished.to_string(), unfinished as f64, format!("run/{}/unfinished", input.label)),
+                "."
+            ]);
+        }
+        if !input.summary.complete && input.summary.ended_early.is_none() {
+            found.push(words![fact(&input.label), " did not come to its end."]);
         }
         if let Some(cause) = &input.summary.ended_early {
             found.push(words![
@@ -189,8 +235,12 @@ pub fn limitations(report: &Report) -> Vec<Words> {
             found.push(words![
                 fact(&run.label),
                 ": charts have ",
-                fact(MOST_POINTS),
-                " of its files, evenly by number, and every cold start; tables have all."
+                number(
+                    run.points.len().to_string(),
+                    run.points.len() as f64,
+                    format!("run/{}/drawn", run.label)
+                ),
+                " of its files, evenly by number; tables have all."
             ]);
         }
     }

@@ -60,6 +60,18 @@ pub enum CompareError {
         /// Label.
         label: String,
     },
+    /// More runs than can be told apart.
+    #[error("{runs} runs are too many: {most} can be told apart in one chart")]
+    #[diagnostic(
+        code(compare::too_many),
+        help("make several reports, each with the run that the others are compared with")
+    )]
+    TooMany {
+        /// Runs.
+        runs: usize,
+        /// At most.
+        most: usize,
+    },
     /// The same run twice.
     #[error("{} is named twice", path.display())]
     #[diagnostic(

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::error::CompareError;
 use crate::bench::cycle::{self, CycleSummary, Round};
+use crate::bench::facts::FunctionFacts;
 use crate::bench::store::{read_cycle, read_run, read_summary, results_beside};
+use crate::bench::summary::Step;
 use crate::bench::{BenchError, Figures, Row, Summary};
-use crate::target::ProductName;
+use crate::target::{Product, ProductName};
 
 /// Ways in which files come, by their part of a results file's name; the study's own first.
 const SUFFIXES: [&str; 5] = ["", "_rate", "_concurrency", "_ramp", "_cold"];
+/// Runs that can be told apart in one chart, each by its shape.
+const MOST_RUNS: usize = 8;
 /// Longest label, characters.
 const LONGEST_LABEL: usize = 24;
 
@@ -35,6 +39,8 @@ pub struct Input {
     pub files: Vec<PathBuf>,
     /// Columns that nobody knows.
     pub unknown_columns: Vec<String>,
+    /// Files beside it that were not taken with it, and why.
+    pub left_out: Vec<(String, String)>,
 }
 
 /// Reads runs: each `[LABEL=]RUN`, where RUN is a target's name in `within`, a directory, a results file or a summary.
@@ -55,6 +61,12 @@ pub fn read(runs: &[String], within: &Path) -> Result<Vec<Input>, CompareError> 
         labelled.push(label.is_some());
         inputs.push(read_one(label, results)?);
     }
+    if inputs.len() > MOST_RUNS {
+        return Err(CompareError::TooMany {
+            runs: inputs.len(),
+            most: MOST_RUNS,
+        });
+    }
     tell_apart(&mut inputs, &labelled)?;
     Ok(inputs)
 }
@@ -67,13 +79,18 @@ fn split(run: &str) -> Result<(Option<&str>, &str), CompareError> {
     else {
         return Ok((None, run));
     };
+    checked(label.to_owned())?;
+    Ok((Some(label), what))
+}
+
+/// A label that can be one: it is also part of keys and commands.
+fn checked(label: String) -> Result<String, CompareError> {
     let good = |c: char| c.is_alphanumeric() || " .-_".contains(c);
     let fits = (1..=LONGEST_LABEL).contains(&label.chars().count());
     if !fits || !label.chars().all(good) || label.trim() != label {
-        let label = label.to_owned();
         return Err(CompareError::BadLabel { label });
     }
-    Ok((Some(label), what))
+    Ok(label)
 }
 
 /// The results file of a run.
@@ -93,10 +110,13 @@ pub fn find(what: &str, within: &Path) -> Result<PathBuf, CompareError> {
             .map(|suffix| within.join(format!("results_{what}{suffix}_latest.csv")))
             .find(|path| path.is_file()),
     };
+    let missing = results
+        .as_ref()
+        .map_or_else(|| what.to_owned(), |path| path.display().to_string());
     results
         .filter(|path| path.is_file())
         .ok_or_else(|| CompareError::NoRun {
-            what: what.to_owned(),
+            what: missing,
             help: help(within),
         })
 }
@@ -164,42 +184,91 @@ fn read_one(label: Option<&str>, results: PathBuf) -> Result<Input, CompareError
     }
     summary.figures = figures;
     let mut files = vec![results.clone()];
-    let target = &summary.run.target;
-    let is_same = |other: (&str, &crate::target::Product)| {
-        other.0 == summary.run.stack && *other.1 == summary.run.product
-    };
-    let beside = |suffix: &str| {
-        let name = format!("results_{target}{suffix}_latest.csv");
+    let mut left_out = Vec::new();
+    let mut leave = |path: &Path, why: String| left_out.push((name_of(path), why));
+    // What lies beside a run of another moment is of another run.
+    let is_latest = name_of(&results).ends_with("_latest.csv");
+    let beside = |name: String| {
         let path = results.with_file_name(name);
-        (path != results && path.is_file()).then_some(path)
+        (is_latest && path != results && path.is_file()).then_some(path)
     };
+    let target = &summary.run.target;
+    let fits =
+        |stack: &str, product: &Product, functions: Option<&BTreeMap<String, FunctionFacts>>| {
+            let code = |of: &BTreeMap<String, FunctionFacts>| -> Vec<Option<String>> {
+                of.values().map(|one| one.code_sha256.clone()).collect()
+            };
+            if stack != summary.run.stack || *product != summary.run.product {
+                return Err("it is of another stack or endpoint".to_owned());
+            }
+            match functions {
+                Some(other) if code(other) != code(&summary.run.functions) => {
+                    Err("it ran other code".to_owned())
+                }
+                _ => Ok(()),
+            }
+        };
     let mut cold = None;
-    if let Some(path) = beside("_cold") {
-        let (other, rows, _) = read_run(&path)?;
-        if is_same((&other.run.stack, &other.run.product)) {
-            files.push(path);
-            cold = Some((other, rows));
+    if let Some(path) = beside(format!("results_{target}_cold_latest.csv")) {
+        let read = read_run(&path).map_err(|error| error.to_string());
+        let read = read.and_then(|(other, rows, _)| {
+            let run = &other.run;
+            fits(&run.stack, &run.product, Some(&run.functions))?;
+            let settings = &run.settings;
+            if Figures::of(&rows, &settings.method, settings.seed) != other.figures {
+                return Err("its rows give other figures than its summary has".to_owned());
+            }
+            Ok((other, rows))
+        });
+        match read {
+            Ok(read) => {
+                cold = Some(read);
+                files.push(path);
+            }
+            Err(why) => leave(&path, why),
         }
     }
     let mut cycle = None;
-    if let Some(path) = beside("_cycle") {
-        let (mut other, rounds) = read_cycle(&path)?;
-        if is_same((&other.stack, &other.product)) {
-            files.push(path);
-            other.figures = cycle::figures(&rounds, summary.run.settings.seed);
-            cycle = Some((other, rounds));
+    if let Some(path) = beside(format!("results_{target}_cycle_latest.csv")) {
+        let read = read_cycle(&path).map_err(|error| error.to_string());
+        let read = read.and_then(|(other, rounds)| {
+            fits(&other.stack, &other.product, None)?;
+            Ok((other, rounds))
+        });
+        match read {
+            Ok((mut other, rounds)) => {
+                other.figures = cycle::figures(&rounds, summary.run.settings.seed);
+                cycle = Some((other, rounds));
+                files.push(path);
+            }
+            Err(why) => leave(&path, why),
         }
     }
     let mut ramp = None;
-    let path = results.with_file_name(format!("summary_{target}_ramp_latest.json"));
-    if path.is_file() {
-        let other = read_summary(&path)?;
-        if is_same((&other.run.stack, &other.run.product)) {
-            files.push(path);
-            ramp = Some(other);
+    if let Some(path) = beside(format!("summary_{target}_ramp_latest.json")) {
+        let read = read_summary(&path).map_err(|error| error.to_string());
+        let read = read.and_then(|other| {
+            let run = &other.run;
+            fits(&run.stack, &run.product, Some(&run.functions))?;
+            let good = |value: f64| (0.0..=1e9).contains(&value);
+            let bad = |step: &Step| !good(step.rate) || step.p50_ms.is_some_and(|one| !good(one));
+            if other.steps.iter().any(bad) {
+                return Err("its steps have figures that none can have".to_owned());
+            }
+            Ok(other)
+        });
+        match read {
+            Ok(read) => {
+                ramp = Some(read);
+                files.push(path);
+            }
+            Err(why) => leave(&path, why),
         }
     }
-    let label = label.map_or_else(|| named(&summary), str::to_owned);
+    let label = match label {
+        Some(label) => label.to_owned(),
+        None => checked(named(&summary))?,
+    };
     Ok(Input {
         label,
         summary,
@@ -210,7 +279,15 @@ fn read_one(label: Option<&str>, results: PathBuf) -> Result<Input, CompareError
         results,
         files,
         unknown_columns,
+        left_out,
     })
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_default()
 }
 
 /// By what answered; a row of one's own by its name.

@@ -30,7 +30,12 @@ pub fn report(document: &Document) -> String {
                     );
                 }
                 Block::Commands(commands) => {
-                    let _ = writeln!(text, "```sh\n{}\n```", commands.join("\n"));
+                    // No line of them can be the end of the block.
+                    let lines = commands
+                        .iter()
+                        .map(|one| one.replace(['`', '\n', '\r'], " "));
+                    let lines: Vec<String> = lines.collect();
+                    let _ = writeln!(text, "```sh\n{}\n```", lines.join("\n"));
                 }
                 Block::Verdict {
                     question,
@@ -67,7 +72,11 @@ fn line(words: &Words) -> String {
         .replace('\\', "\\\\")
         .replace('|', "\\|")
         .replace(['\n', '\r'], " ")
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
+        .replace('[', "\\[")
+        .replace(']', "\\]")
+        .replace('~', "\\~")
         .replace('*', "\\*")
         .replace('_', "\\_")
         .replace('`', "\\`")
@@ -80,7 +89,10 @@ mod tests {
 
     #[test]
     fn what_comes_from_outside_breaks_no_table() {
-        let words = Words::from(fact("a|b\n<script>_x_"));
-        assert_eq!(line(&words), "a\\|b &lt;script>\\_x\\_");
+        let words = Words::from(fact("a|b\n<script>_x_ ![p](http://x) &lt;"));
+        assert_eq!(
+            line(&words),
+            "a\\|b &lt;script>\\_x\\_ !\\[p\\](http://x) &amp;lt;"
+        );
     }
 }

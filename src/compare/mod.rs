@@ -23,7 +23,8 @@ use std::path::{Path, PathBuf};
 use crate::cost::{self, CostError, Load, Measured, Prices, study};
 use crate::parity::Matrix;
 use crate::parity::catalogue::Group;
-use crate::parity::matrix::{VERSION, Verdict};
+use crate::parity::matrix::{Row, VERSION, Verdict};
+use crate::parity::seen::Ending;
 use crate::stack::model::{Architecture, Stack};
 
 use baseline::Baseline;
@@ -75,7 +76,7 @@ pub fn compare(inputs: &[Input], beside: Beside) -> Result<Report, CompareError>
             .iter()
             .flat_map(|baseline| assemble::published(baseline, first, &sizes))
             .collect(),
-        not_comparable: caveats::not_comparable(inputs, &sizes),
+        not_comparable: caveats::not_comparable(inputs, first, &sizes),
         sizes,
         baseline: beside.baseline,
         parity: beside.parity,
@@ -83,6 +84,12 @@ pub fn compare(inputs: &[Input], beside: Beside) -> Result<Report, CompareError>
         verdicts: Vec::new(),
         limitations: Vec::new(),
     };
+    if report.published.iter().any(|one| one.difference.is_none()) {
+        report.not_comparable.push(
+            "Published figures are of files one after the other, of sizes that these runs do not all have: no difference is told."
+                .into(),
+        );
+    }
     report.verdicts = verdicts::all(&report);
     report.limitations = caveats::limitations(&report);
     Ok(report)
@@ -116,7 +123,14 @@ pub fn read_parity(path: &Path) -> Result<Parity, CompareError> {
     // The stack's own tests expect what the stack's author does, and not AWS.
     let unlike = |side: usize| {
         let rows = matrix.rows.iter().filter(|row| row.group != Group::Own);
-        rows.filter(|row| !row.unlike_aws[side].is_empty()).count()
+        // What a target does not have it does not do as AWS does.
+        let lacks = |row: &&Row| {
+            let outcome = row.outcomes[side].as_ref();
+            row.verdict == Verdict::NotSupported
+                && outcome.is_some_and(|one| matches!(one.ending, Ending::NotSupported { .. }))
+        };
+        rows.filter(|row| !row.unlike_aws[side].is_empty() || lacks(row))
+            .count()
     };
     Ok(Parity {
         file: path.to_string_lossy().replace('\\', "/"),
@@ -125,6 +139,7 @@ pub fn read_parity(path: &Path) -> Result<Parity, CompareError> {
         equal,
         all: matrix.rows.len(),
         played,
+        complete: matrix.complete,
         percent: equal as f64 * 100.0 / matrix.rows.len() as f64,
         unlike_aws: [unlike(0), unlike(1)],
         unequal: matrix

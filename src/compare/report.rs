@@ -166,6 +166,8 @@ pub struct Parity {
     pub all: usize,
     /// Of them played: the others were left out.
     pub played: usize,
+    /// Did it come to its end?
+    pub complete: bool,
     /// Percent.
     pub percent: f64,
     /// Scenarios of each target in which it does not as AWS does, where that is known.
@@ -207,18 +209,16 @@ pub struct Verdict {
     pub because: Words,
 }
 
-/// The hops of a run's mean, in the order of time: name, mean in milliseconds, share from 0 to 1.
+/// The hops of a run's mean, in the order of time: name, mean in milliseconds, share of the sum of all from 0 to 1. A mean
+/// that is below zero, which clocks in whole milliseconds may give, has no share.
 pub fn shares(figures: &Figures) -> Vec<(&str, f64, f64)> {
     let hops = figures.hops.iter();
     let total: f64 = hops.clone().map(|hop| hop.ms.mean.max(0.0)).sum();
     if total <= 0.0 {
         return Vec::new();
     }
-    hops.map(|hop| {
-        let mean = hop.ms.mean.max(0.0);
-        (&*hop.name, mean, mean / total)
-    })
-    .collect()
+    hops.map(|hop| (&*hop.name, hop.ms.mean, hop.ms.mean.max(0.0) / total))
+        .collect()
 }
 
 /// The parts as the study has them: upload, processing, and what is left of the mean.
@@ -242,8 +242,8 @@ pub fn hops() -> Vec<&'static str> {
 }
 
 impl Report {
-    /// The first run.
+    /// The run that the others are compared with.
     pub fn first(&self) -> Option<&Run> {
-        self.runs.first()
+        self.runs.iter().find(|run| run.label == self.reference)
     }
 }

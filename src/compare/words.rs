@@ -39,7 +39,9 @@ pub fn number(text: String, value: f64, of: impl Into<String>) -> Piece {
 
 /// Something as it was found.
 pub fn fact(text: impl ToString) -> Piece {
-    Piece::Fact(text.to_string())
+    let text = text.to_string();
+    // Neither a line of Markdown nor a terminal is to obey what was found in a file.
+    Piece::Fact(text.replace(|c: char| c.is_control(), " "))
 }
 
 impl From<&'static str> for Piece {

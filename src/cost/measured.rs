@@ -108,22 +108,21 @@ impl Measured {
         let exact = sizes
             .iter()
             .find(|(lines, _)| (**lines as f64 - load.lines_per_file).abs() < 0.5);
-        let billed_ms = match exact {
-            Some((_, times)) => mean(times.iter().copied())?,
-            None => {
-                let known: Vec<String> = sizes.keys().map(|one| count(*one as f64)).collect();
-                let (time, how) = match line(&points, load.lines_per_file) {
-                    Some(time) => (time, "along a straight line through these"),
-                    None => (mean(points.iter().map(|(_, time)| *time))?, "as their mean"),
-                };
-                self.notes.push(format!(
-                    "functions.{name} was measured with files of {} lines: {} ms for {} lines is {how}",
-                    known.join(", "),
-                    short(time),
-                    count(load.lines_per_file)
-                ));
-                time
-            }
+        let billed_ms = if let Some((_, times)) = exact {
+            mean(times.iter().copied())?
+        } else {
+            let known: Vec<String> = sizes.keys().map(|one| count(*one as f64)).collect();
+            let (time, how) = match line(&points, load.lines_per_file) {
+                Some(time) => (time, "along a straight line through these"),
+                None => (mean(points.iter().map(|(_, time)| *time))?, "as their mean"),
+            };
+            self.notes.push(format!(
+                "functions.{name} was measured with files of {} lines: {} ms for {} lines is {how}",
+                known.join(", "),
+                short(time),
+                count(load.lines_per_file)
+            ));
+            time
         };
         Some(Runtime {
             billed_ms,

@@ -244,7 +244,7 @@ fn of_function(
         Use::of_file(&of, Item::LambdaRequests, invocations, how),
         Use::of_file(&of, item, seconds * gb, time),
     ];
-    all.extend(of_access(stack, function, files));
+    all.extend(of_access(stack, flow, function, files));
     let bytes = LOG_BYTES * invocations / GB;
     let how = format!("{} of log an invocation", self::bytes(LOG_BYTES));
     all.push(Use::of_file(&of, Item::LogsGb, bytes, how));
@@ -257,15 +257,17 @@ fn of_function(
 
 /// Calls that a function makes for each file, by what it may do: one for each resource. One that hands files on writes
 /// only of those that it refuses, which are not counted.
-fn of_access(stack: &Stack, function: &Function, files: f64) -> Vec<Use> {
+fn of_access(stack: &Stack, flow: &Flow, function: &Function, files: f64) -> Vec<Use> {
     let mut all = Vec::new();
     for access in &function.access {
         let on = &access.on;
         let of = format!("{}.{}", on.kind.section(), on.name);
         match (access.action, on.kind) {
             (AccessAction::Read, Kind::Bucket) => {
+                // No more than come in there.
+                let objects = flow.objects.get(&on.name).copied().unwrap_or(files);
                 let how = format!("{} reads it", function.name);
-                all.push(Use::of_file(of, Item::S3Gets, files, how));
+                all.push(Use::of_file(of, Item::S3Gets, files.min(objects), how));
             }
             (AccessAction::Read, Kind::Table) => {
                 let how = format!("{} reads an item of {}", function.name, bytes(ITEM_BYTES));

@@ -234,6 +234,7 @@ pub enum Architecture {
 
 impl Architecture {
     /// What a function of it is on Lambda: this machine's, where it is the host's.
+    #[must_use]
     pub fn on_lambda(self) -> Self {
         match self {
             Self::Host if cfg!(target_arch = "aarch64") => Self::Arm64,

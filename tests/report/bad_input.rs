@@ -241,6 +241,15 @@ fn what_a_name_holds_stays_text() {
         one["run"]["stack"] = bad.into();
     });
     let _ = compare(&env, &["embedded"]).expect_success();
+    change(&env, "results/summary_embedded_latest.json", |one| {
+        one["run"]["product"]["version"] = "1\n```\n<script>\n![p](http://x.test/p)".into();
+    });
+    let _ = compare(&env, &["embedded"]).expect_success();
+    let markdown = read(&env, "results/report/report.md");
+    assert!(
+        !markdown.contains("![p]") && markdown.matches("```").count() == 2,
+        "{markdown}"
+    );
     for name in ["report.html", "timeline.svg"] {
         assert!(
             !read(&env, &format!("results/report/{name}")).contains("<script"),
@@ -347,4 +356,95 @@ fn reports_of_parity_are_taken_by_their_rows_and_once() {
         refused(&env, &["embedded", "--parity", "a.json"]),
         "compare::bad_parity"
     );
+}
+
+#[test]
+fn what_lies_beside_a_run_is_taken_only_if_it_is_of_that_run() {
+    let env = runs();
+    let first = data(&env, &["embedded", "localstack"]);
+    assert_eq!(first["runs"][0]["files"].as_array().map(Vec::len), Some(3));
+    // Cold times that were changed, and rounds below zero: left out, and said.
+    let cold = "results/results_embedded_cold_latest.csv";
+    env.write(
+        cold,
+        with(&read(&env, cold), "end_to_end_ms", "99999", |_| true),
+    );
+    let cycle = "results/results_embedded_cycle_latest.csv";
+    env.write(
+        cycle,
+        with(&read(&env, cycle), "code_change_ms", "-60000", |_| true),
+    );
+    let second = data(&env, &["embedded", "localstack"]);
+    assert_eq!(told(&second, "not_comparable", "is left out"), 2);
+    assert!(second["runs"][0]["cold"].is_null());
+    // A run of another moment has nothing beside it.
+    for kind in ["results_@_X.csv", "summary_@_X.json"] {
+        let [old, dated] = ["latest", "20261126T101530Z-1f0c3a"]
+            .map(|when| kind.replace('X', when).replace('@', "localstack"));
+        env.write(
+            &format!("results/{dated}"),
+            read(&env, &format!("results/{old}")),
+        );
+    }
+    let dated = data(
+        &env,
+        &[
+            "embedded",
+            "old=results/results_localstack_20261126T101530Z-1f0c3a.csv",
+        ],
+    );
+    assert_eq!(dated["runs"][1]["files"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn runs_that_differ_in_more_than_their_targets_are_said_to() {
+    let env = runs();
+    change(&env, "results/summary_localstack_latest.json", |one| {
+        one["run"]["functions"]["worker"]["memory_mb"] = 3_008.into();
+        one["run"]["functions"]["worker"]["code_sha256"] = "other".into();
+        one["run"]["machine"]["processors"] = 64.into();
+        one["run"]["mappings"]["jobs-worker"]["batch"] = 1.into();
+        one["run"]["region"] = "eu-central-1".into();
+        one["run"]["pipectl"] = "0.0.1".into();
+        one["complete"] = false.into();
+        one["ended_early"] = "interrupted".into();
+    });
+    let data = data(&env, &["embedded", "localstack"]);
+    for part in [
+        "other memory",
+        "their zips differ",
+        "different machines",
+        "other batches",
+        "different regions",
+        "different versions",
+        "did not come to its end: interrupted",
+    ] {
+        assert_eq!(told(&data, "not_comparable", part), 1, "{part}");
+    }
+}
+
+#[test]
+fn more_runs_than_can_be_told_apart_are_refused_and_names_that_cannot_be_labels() {
+    let env = runs();
+    let names: Vec<String> = (0..9).map(|n| format!("run{n}")).collect();
+    for name in &names {
+        for kind in ["results_@_latest.csv", "summary_@_latest.json"] {
+            let [from, to] = ["embedded", name].map(|target| kind.replace('@', target));
+            env.write(
+                &format!("results/{to}"),
+                read(&env, &format!("results/{from}")),
+            );
+        }
+    }
+    let labelled: Vec<String> = names.iter().map(|name| format!("{name}={name}")).collect();
+    let all: Vec<&str> = labelled.iter().map(String::as_str).collect();
+    let _ = compare(&env, &all[..8]).expect_success();
+    assert_eq!(refused(&env, &all), "compare::too_many");
+    change(&env, "results/summary_embedded_latest.json", |one| {
+        one["run"]["product"]["name"] = "other".into();
+        one["run"]["target"] = "../a; rm -r b #".into();
+    });
+    assert_eq!(refused(&env, &["embedded"]), "compare::bad_label");
+    let _ = compare(&env, &["mine=embedded"]).expect_success();
+    assert!(read(&env, "results/report/report.md").contains("--target '../a; rm -r b #'"));
 }

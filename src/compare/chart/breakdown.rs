@@ -135,12 +135,12 @@ pub fn chart(report: &Report) -> Option<Chart> {
         "share",
         &scale,
         (begin, y),
-        "share of the mean from end to end, %",
+        "share of all parts together, %",
     );
     Some(Chart::of(Parts {
         id: "breakdown",
         title: "Where the time goes",
-        description: "parts of the way as shares of the mean, in the order of time, each with a pattern of its own".to_owned(),
+        description: "parts of the way as shares of all of them together, in the order of time, each with a pattern of its own; beside the name the mean from end to end".to_owned(),
         marks,
         height: y + 32.0,
         body: html! {

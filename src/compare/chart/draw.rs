@@ -45,12 +45,23 @@ pub fn shape(at: usize) -> &'static str {
     SHAPES[at % SERIES]
 }
 
-/// Outline of a cold start, which is larger.
-pub const COLD: &str = "M0,-5.5L5.5,0L0,5.5L-5.5,0Z";
+/// Outline of a cold start: a cross, which no series has.
+pub const COLD: &str = "M-4,-4L4,4M4,-4L-4,4";
 
-/// A text.
+/// Room for the name of a run beside what stands at its right.
+const LABEL: f64 = 190.0;
+
+/// A text. The name of a run that may be too wide is pressed into its room.
 pub fn text(x: f64, y: f64, class: &str, content: &str) -> Markup {
-    html! { text x=(place(x)) y=(place(y)) class=(class) { (content) } }
+    let capitals = content
+        .chars()
+        .filter(|c| !c.is_lowercase() && !c.is_ascii_digit());
+    let wide = width(content) + capitals.count() as f64 * LETTER > LABEL;
+    let pressed = (class == "label" && wide).then(|| place(LABEL.min(width(content) * 1.2)));
+    html! {
+        text x=(place(x)) y=(place(y)) class=(class) textLength=[pressed.as_ref()]
+            lengthAdjust=[pressed.as_ref().map(|_| "spacingAndGlyphs")] { (content) }
+    }
 }
 
 /// A number with what it is.
@@ -96,18 +107,36 @@ impl Mark<'_> {
     }
 }
 
-/// A tick's text: whole numbers with commas, fractions as they are.
+/// A tick's text: whole numbers with commas, short from ten thousand on, fractions as they are.
 pub fn tick(value: f64) -> String {
-    if value >= 1_000.0 {
-        return number::grouped(value);
+    match value {
+        1e9.. => format!("{}B", number::short(value / 1e9)),
+        1e6.. => format!("{}M", number::short(value / 1e6)),
+        1e4.. => format!("{}k", number::short(value / 1e3)),
+        1e3.. => number::grouped(value),
+        _ => {
+            let text = format!("{value:.3}");
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
     }
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// As many ticks as do not stand over one another.
+fn fitting(scale: &Scale) -> Vec<f64> {
+    let fits = |ticks: &Vec<f64>| {
+        ticks.windows(2).all(|two| {
+            let room = (scale.at(two[1]) - scale.at(two[0])).abs();
+            room > f64::midpoint(width(&tick(two[0])), width(&tick(two[1]))) + 4.0
+        })
+    };
+    let all = (2..=6).rev().map(|most| scale.ticks(most));
+    let mut all = all.filter(fits);
+    all.next().unwrap_or_else(|| vec![scale.domain()[0]])
 }
 
 /// An axis below, with its lines from `top` to `bottom` and its name: 30 units high.
 pub fn axis_below(id: &str, scale: &Scale, (top, bottom): (f64, f64), name: &str) -> Markup {
-    let ticks = scale.ticks(6);
+    let ticks = fitting(scale);
     let [from, to] = scale.range();
     html! {
         g class="axis" data-axis=(id) data-scale=(scale.kind()) data-domain=(pair(scale.domain()))

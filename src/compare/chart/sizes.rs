@@ -6,7 +6,7 @@ use maud::html;
 
 use super::super::report::Report;
 use super::draw::{
-    EDGE, Mark, WIDTH, axis_left, legend, line, place, series, shape, text, tick, width,
+    EDGE, Mark, WIDTH, axis_left, legend, line, place, series, shape, text, tick, value, width,
 };
 use super::scale::Scale;
 use super::{Chart, Parts};
@@ -54,7 +54,12 @@ pub fn chart(report: &Report) -> Option<Chart> {
     );
     let right = WIDTH - EDGE;
     let column = (right - LEFT) / sizes.len() as f64;
-    let widest = sizes.iter().map(|lines| width(&tick(*lines as f64)));
+    let shown = runs.iter().flat_map(|at| points(*at));
+    let shown = shown.map(|(_, p50, _)| width(&ms(p50)));
+    let widest = sizes
+        .iter()
+        .map(|lines| width(&tick(*lines as f64)))
+        .chain(shown);
     let every = ((widest.fold(0.0, f64::max) + 6.0) / column)
         .ceil()
         .max(1.0) as usize;
@@ -89,13 +94,37 @@ pub fn chart(report: &Report) -> Option<Chart> {
     });
     let drawn: Vec<_> = drawn.collect();
     let bottom = top + HIGH;
+    // What the points are, in figures: a line for each run.
+    let values = runs.iter().enumerate().map(|(line, at)| {
+        let label = &report.runs[*at].label;
+        let y = bottom + 46.0 + 14.0 * line as f64;
+        let shown = points(*at).filter(|(lines, ..)| {
+            let at = sizes.iter().position(|one| one == lines).unwrap_or(0);
+            at % every == 0
+        });
+        let shown: Vec<(f64, f64, String)> = shown
+            .map(|(lines, p50, _)| {
+                let at = sizes.iter().position(|one| *one == lines).unwrap_or(0);
+                let of = format!("run/{label}/size/{lines}/p50");
+                (LEFT + column * (at as f64 + 0.5), p50, of)
+            })
+            .collect();
+        html! {
+            g transform={ "translate(" (place(EDGE + 5.0)) "," (place(y - 4.0)) ")" } {
+                path class={ "sample " (series(*at)) } d=(shape(*at)) {}
+            }
+            @for (x, p50, of) in &shown { (value(*x, y, "middle", of, *p50, &ms(*p50))) }
+        }
+    });
+    let values: Vec<_> = values.collect();
+    let below = 14.0 * runs.len() as f64;
     Some(Chart::of(Parts {
         id: "sizes",
         title: "Latency by file size",
         description: "median from end to end of files of each size, with its interval as a line; a mark of its own for each run"
             .to_owned(),
         marks,
-        height: bottom + 34.0,
+        height: bottom + 42.0 + below,
         body: html! {
             (legend)
             (text(EDGE, top - 10.0, "name", "median from end to end, ms (each step is a multiple)"))
@@ -106,6 +135,7 @@ pub fn chart(report: &Report) -> Option<Chart> {
             }
             (text(f64::midpoint(LEFT, right), bottom + 27.0, "name middle", "lines of the file"))
             @for one in &drawn { (one) }
+            @for one in &values { (one) }
         },
     }))
 }

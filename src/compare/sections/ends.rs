@@ -4,6 +4,7 @@ use super::super::document::{Block, Section};
 use super::super::report::{Report, Run};
 use super::super::words::{Words, fact, words};
 use crate::bench::{Method, Settings};
+use crate::target::ProductName;
 
 /// Which target is for what.
 pub fn verdicts(report: &Report) -> Section {
@@ -53,17 +54,17 @@ pub fn method(report: &Report) -> Section {
 
 /// What makes such a run.
 fn commands(run: &Run) -> Vec<String> {
-    let target = &run.facts.target;
-    let on = if target == "embedded" {
+    let facts = &run.facts;
+    let on = if facts.target == "embedded" {
         String::new()
     } else {
-        format!(" --target {target}")
+        format!(" --target {}", shell(&facts.target))
     };
     let tuned = run.facts.mappings.values().any(|mapping| mapping.tuned);
-    let untuned = !tuned && run.label.ends_with(" untuned");
+    let untuned = !tuned && facts.product.name == ProductName::LocalStack;
     let untuned = if untuned { " --no-tuning" } else { "" };
     let mut commands = vec![
-        format!("# {}: {}", run.label, run.facts.product),
+        format!("# {}: {}", run.label, run.facts.product).replace(char::is_control, " "),
         format!("pipectl up{on}{untuned}"),
         format!("pipectl bench{on}{}", options(&run.facts.settings)),
     ];
@@ -74,6 +75,20 @@ fn commands(run: &Run) -> Vec<String> {
         commands.push(format!("pipectl bench{on} --cycle {}", rounds.n));
     }
     commands
+}
+
+/// A word that a shell takes as it is.
+fn shell(word: &str) -> String {
+    if word
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    {
+        return word.to_owned();
+    }
+    format!(
+        "'{}'",
+        word.replace('\'', "'\\''").replace(char::is_control, " ")
+    )
 }
 
 fn options(settings: &Settings) -> String {

@@ -113,7 +113,9 @@ pub fn percentiles(report: &Report, charts: [Option<Chart>; 3]) -> Section {
         "From the first byte of the upload until the result was seen, by the client's clock. Percentiles are values that \
          occurred; intervals are of a sample that was drawn again and again, and hold the figure with a probability of ",
         fact("95 %"),
-        ". A difference is real where the interval of the difference holds no zero; of the slowest file alone it is not known."
+        ". Of a few files those of P95 and P99 end at the slowest one, and are too narrow. A difference of a figure is real where its \
+         own interval holds no zero; of the slowest file alone it is not known. Whether a run differs as a whole is another \
+         question, which the test of ranks answers."
     ]);
     let [bars, points, over_time] = charts;
     section.chart(bars);

@@ -4,7 +4,7 @@ use super::super::document::{Section, Table};
 use super::super::report::{CHANGES_A_DAY, Report, Run};
 use super::super::words::{Words, fact, number, words};
 use super::{count, maybe_ms};
-use crate::number::percent;
+use crate::number::{percent, rate};
 
 /// Rounds of work, and what they are a day.
 pub fn cycle(report: &Report) -> Section {
@@ -34,7 +34,7 @@ pub fn cycle(report: &Report) -> Section {
     header.extend(CHANGES_A_DAY.map(|changes| words![fact(changes), " a day"]));
     let mut table = Table::new("Waited for changes of code, minutes of a day", 1, &[]);
     table.header = header;
-    let one = |minutes: f64, of: String| number(three_digits(minutes), minutes, of);
+    let one = |minutes: f64, of: String| number(rate(minutes), minutes, of);
     for run in &report.runs {
         let Some(change) = change_until_result(run) else {
             continue;
@@ -55,9 +55,9 @@ pub fn cycle(report: &Report) -> Section {
         let [from, to] = other.deploy_cycle_s;
         let range = |from: f64, to: f64, what: &str, unit: &'static str| {
             words![
-                number(three_digits(from), from, key(&format!("{what}/from"))),
+                number(rate(from), from, key(&format!("{what}/from"))),
                 " to ",
-                number(three_digits(to), to, key(&format!("{what}/to"))),
+                number(rate(to), to, key(&format!("{what}/to"))),
                 unit
             ]
         };
@@ -82,14 +82,6 @@ pub fn cycle(report: &Report) -> Section {
 pub fn change_until_result(run: &Run) -> Option<f64> {
     let change = run.cycle.get("code_change_ms")?.p50;
     Some(change + run.figures.end_to_end_ms.as_ref()?.p50)
-}
-
-fn three_digits(value: f64) -> String {
-    match value {
-        100.0.. => format!("{value:.0}"),
-        10.0.. => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
 }
 
 /// Minutes waited a day.
