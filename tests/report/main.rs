@@ -31,6 +31,8 @@ const ARGUMENTS: [&str; 13] = [
     "--baseline",
     "study",
 ];
+/// What look.py needs.
+const BROWSER: &str = "import playwright.sync_api, os; os.stat('/usr/bin/chromium')";
 const CHARTS: [&str; 6] = [
     "breakdown",
     "distribution",
@@ -153,10 +155,9 @@ fn every_number_is_made_again_by_another_program() {
 #[test]
 fn it_is_read_on_a_screen_a_phone_and_paper_and_fetches_nothing() {
     let shots: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
-    let needs = "import playwright.sync_api, os; os.stat('/usr/bin/chromium')";
     script(
         "look.py",
-        needs,
+        BROWSER,
         &[&repository().join("docs/report"), &shots],
     );
 }

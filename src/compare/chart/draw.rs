@@ -9,7 +9,7 @@ use crate::number;
 pub const WIDTH: f64 = 360.0;
 /// From its edge.
 pub const EDGE: f64 = 8.0;
-/// Width of a letter at most, on average, of the size that charts have.
+/// Width of a usual letter or digit, of the size that charts have.
 const LETTER: f64 = 6.3;
 /// Series with a look of their own.
 const SERIES: usize = 8;
@@ -20,9 +20,15 @@ pub fn place(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// How wide a text is at most.
+/// How wide a text is at most, about: as the widest of usual fonts without serifs has it.
 pub fn width(text: &str) -> f64 {
-    text.chars().count() as f64 * LETTER
+    let wide = |c: char| match c {
+        'W' | 'M' | '@' | '%' => 11.0,
+        'm' | 'w' => 10.5,
+        c if c.is_uppercase() => 8.5,
+        _ => LETTER,
+    };
+    text.chars().map(wide).sum()
 }
 
 /// Class of a series.
@@ -53,11 +59,8 @@ const LABEL: f64 = 190.0;
 
 /// A text. The name of a run that may be too wide is pressed into its room.
 pub fn text(x: f64, y: f64, class: &str, content: &str) -> Markup {
-    let capitals = content
-        .chars()
-        .filter(|c| !c.is_lowercase() && !c.is_ascii_digit());
-    let wide = width(content) + capitals.count() as f64 * LETTER > LABEL;
-    let pressed = (class == "label" && wide).then(|| place(LABEL.min(width(content) * 1.2)));
+    let wide = class == "label" && width(content) > LABEL;
+    let pressed = wide.then(|| place(LABEL));
     html! {
         text x=(place(x)) y=(place(y)) class=(class) textLength=[pressed.as_ref()]
             lengthAdjust=[pressed.as_ref().map(|_| "spacingAndGlyphs")] { (content) }
