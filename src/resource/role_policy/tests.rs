@@ -282,6 +282,9 @@ proptest! {
     ) {
         // Kept for the bucket of large zips.
         prop_assume!(!names.contains("zips"));
+        // S3 keeps these ends and beginnings of buckets' names for itself: the stack file is refused. // aws-behaviours S4
+        prop_assume!(!names.iter().any(|name| name == "an" || name.ends_with("-an")));
+        prop_assume!(!["xn--", "sthree-"].iter().any(|kept| stack_name.starts_with(kept)));
         let names: Vec<String> = names.into_iter().collect();
         let mut text = format!("stack: {stack_name}\n");
         for (kind, body) in [
