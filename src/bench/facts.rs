@@ -43,6 +43,19 @@ pub struct RunFacts {
     pub machine: Machine,
 }
 
+impl RunFacts {
+    /// Is a mapping's window ours?
+    pub fn is_tuned(&self) -> bool {
+        self.mappings.values().any(|mapping| mapping.tuned)
+    }
+
+    /// What ran: hashes of the zips, in the order of the functions' names.
+    pub fn code(&self) -> Vec<Option<&str>> {
+        let functions = self.functions.values();
+        functions.map(|one| one.code_sha256.as_deref()).collect()
+    }
+}
+
 /// A function as the target tells it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FunctionFacts {

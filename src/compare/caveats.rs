@@ -36,13 +36,7 @@ pub fn not_comparable(inputs: &[Input], first: &Input, sizes: &[u64]) -> Vec<Wor
                 " are of different stacks: a difference may be one of the stacks.",
             ));
         }
-        let code = |run: &RunFacts| -> Vec<Option<String>> {
-            run.functions
-                .values()
-                .map(|one| one.code_sha256.clone())
-                .collect()
-        };
-        if a.stack == b.stack && code(a) != code(b) {
+        if a.stack == b.stack && a.code() != b.code() {
             found.push(both(
                 " ran other code (their zips differ): a difference may be one of the code.",
             ));

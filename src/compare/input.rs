@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::CompareError;
 use crate::bench::cycle::{self, CycleSummary, Round};
-use crate::bench::facts::FunctionFacts;
+use crate::bench::facts::RunFacts;
 use crate::bench::store::{read_cycle, read_run, read_summary, results_beside};
 use crate::bench::summary::Step;
 use crate::bench::{BenchError, Figures, Row, Summary};
@@ -175,14 +175,13 @@ fn of_directory(directory: &Path) -> Result<PathBuf, CompareError> {
 }
 
 fn read_one(label: Option<&str>, results: PathBuf) -> Result<Input, CompareError> {
-    let (mut summary, rows, unknown_columns) = read_run(&results)?;
+    let (summary, rows, unknown_columns) = read_run(&results)?;
     // The rows are what was measured; a summary that has other figures was changed.
     let settings = &summary.run.settings;
     let figures = Figures::of(&rows, &settings.method, settings.seed);
     if figures != summary.figures {
         return Err(BenchError::OtherFigures { path: results }.into());
     }
-    summary.figures = figures;
     let mut files = vec![results.clone()];
     let mut left_out = Vec::new();
     let mut leave = |path: &Path, why: String| left_out.push((name_of(path), why));
@@ -193,28 +192,25 @@ fn read_one(label: Option<&str>, results: PathBuf) -> Result<Input, CompareError
         (is_latest && path != results && path.is_file()).then_some(path)
     };
     let target = &summary.run.target;
-    let fits =
-        |stack: &str, product: &Product, functions: Option<&BTreeMap<String, FunctionFacts>>| {
-            let code = |of: &BTreeMap<String, FunctionFacts>| -> Vec<Option<String>> {
-                of.values().map(|one| one.code_sha256.clone()).collect()
-            };
-            if stack != summary.run.stack || *product != summary.run.product {
-                return Err("it is of another stack or endpoint".to_owned());
-            }
-            match functions {
-                Some(other) if code(other) != code(&summary.run.functions) => {
-                    Err("it ran other code".to_owned())
-                }
-                _ => Ok(()),
-            }
-        };
+    let fits = |stack: &str, product: &Product| {
+        if stack != summary.run.stack || *product != summary.run.product {
+            return Err("it is of another stack or endpoint".to_owned());
+        }
+        Ok(())
+    };
+    let ran_the_same = |other: &RunFacts| {
+        fits(&other.stack, &other.product)?;
+        if other.code() != summary.run.code() {
+            return Err("it ran other code".to_owned());
+        }
+        Ok(())
+    };
     let mut cold = None;
     if let Some(path) = beside(format!("results_{target}_cold_latest.csv")) {
         let read = read_run(&path).map_err(|error| error.to_string());
         let read = read.and_then(|(other, rows, _)| {
-            let run = &other.run;
-            fits(&run.stack, &run.product, Some(&run.functions))?;
-            let settings = &run.settings;
+            ran_the_same(&other.run)?;
+            let settings = &other.run.settings;
             if Figures::of(&rows, &settings.method, settings.seed) != other.figures {
                 return Err("its rows give other figures than its summary has".to_owned());
             }
@@ -232,7 +228,7 @@ fn read_one(label: Option<&str>, results: PathBuf) -> Result<Input, CompareError
     if let Some(path) = beside(format!("results_{target}_cycle_latest.csv")) {
         let read = read_cycle(&path).map_err(|error| error.to_string());
         let read = read.and_then(|(other, rounds)| {
-            fits(&other.stack, &other.product, None)?;
+            fits(&other.stack, &other.product)?;
             Ok((other, rounds))
         });
         match read {
@@ -248,8 +244,7 @@ fn read_one(label: Option<&str>, results: PathBuf) -> Result<Input, CompareError
     if let Some(path) = beside(format!("summary_{target}_ramp_latest.json")) {
         let read = read_summary(&path).map_err(|error| error.to_string());
         let read = read.and_then(|other| {
-            let run = &other.run;
-            fits(&run.stack, &run.product, Some(&run.functions))?;
+            ran_the_same(&other.run)?;
             let good = |value: f64| (0.0..=1e9).contains(&value);
             let bad = |step: &Step| !good(step.rate) || step.p50_ms.is_some_and(|one| !good(one));
             if other.steps.iter().any(bad) {
@@ -304,13 +299,7 @@ fn named(summary: &Summary) -> String {
 
 /// Runs of one product are told apart by their tuning; what is still the same needs labels.
 fn tell_apart(inputs: &mut [Input], labelled: &[bool]) -> Result<(), CompareError> {
-    let tuned = |one: &Input| {
-        one.summary
-            .run
-            .mappings
-            .values()
-            .any(|mapping| mapping.tuned)
-    };
+    let tuned = |one: &Input| one.summary.run.is_tuned();
     let labels: Vec<(String, bool)> = inputs
         .iter()
         .map(|one| (one.label.clone(), tuned(one)))

@@ -89,7 +89,8 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     all
 }
 
-fn is_started(stack: &Stack, function: &Function) -> bool {
+/// Does a bucket or a queue start it?
+pub fn is_started(stack: &Stack, function: &Function) -> bool {
     let by_event = stack
         .notifications
         .iter()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::CostError;
+use super::flow::is_started;
 use super::usage::{COLD_PERCENT, INIT_MS, Load, Runtime};
 use crate::bench::{Row, Summary};
 use crate::number::{count, short};
@@ -68,10 +69,8 @@ impl Measured {
         if measured.runtimes.is_empty() {
             return Err(CostError::NoReports);
         }
-        let started = stack.functions.iter().filter(|one| {
-            stack.notifications.iter().any(|by| by.function == one.name)
-                || stack.mappings.iter().any(|by| by.function == one.name)
-        });
+        let functions = stack.functions.iter();
+        let started = functions.filter(|one| is_started(stack, one));
         for function in started {
             if !measured.runtimes.contains_key(&function.name) {
                 measured.notes.push(format!(

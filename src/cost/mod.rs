@@ -132,6 +132,7 @@ pub enum CostError {
 
 /// Most invocations at once in an account that asked for no more (Lambda's page on quotas).
 const ACCOUNT_CONCURRENCY: f64 = 1_000.0;
+
 /// What a stack costs with a load: `measured` tells how long its functions ran, `architecture` takes the place of the
 /// stack's. With what a reader should know of it.
 ///

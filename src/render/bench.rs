@@ -93,11 +93,7 @@ fn head(summary: &Summary) -> String {
     };
     let rate = figures.files_per_s;
     let rate = rate.map_or_else(String::new, |rate| format!(", {rate:.2} files/s"));
-    let tuned = if run.mappings.values().any(|mapping| mapping.tuned) {
-        ", tuned"
-    } else {
-        ""
-    };
+    let tuned = if run.is_tuned() { ", tuned" } else { "" };
     format!(
         "{} on {} ({}{tuned}): {}, {errors}{rate}",
         run.stack,

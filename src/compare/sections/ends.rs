@@ -60,7 +60,7 @@ fn commands(run: &Run) -> Vec<String> {
     } else {
         format!(" --target {}", shell(&facts.target))
     };
-    let tuned = run.facts.mappings.values().any(|mapping| mapping.tuned);
+    let tuned = facts.is_tuned();
     let untuned = !tuned && facts.product.name == ProductName::LocalStack;
     let untuned = if untuned { " --no-tuning" } else { "" };
     let mut commands = vec![

@@ -23,7 +23,7 @@ pub fn what(report: &Report) -> Section {
     let mut table = Table::new("Runs", 6, &header);
     for run in &report.runs {
         let facts = &run.facts;
-        let tuned = facts.mappings.values().any(|mapping| mapping.tuned);
+        let tuned = facts.is_tuned();
         let tuned = if tuned { ", its mapping tuned" } else { "" };
         let mut functions: Vec<String> = Vec::new();
         for (name, function) in &facts.functions {
